@@ -9,10 +9,12 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Postgres, Type, ValueRef as _};
 
+mod borrowed;
 mod number;
 mod parse;
 mod serde;
 
+pub use borrowed::JsonRef;
 pub use number::JsonNumber;
 pub use parse::JsonError;
 
@@ -370,6 +372,8 @@ impl From<Json> for serde_json::Value {
             Json::Null => Self::Null,
             Json::Bool(value) => Self::Bool(value),
             Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                // A float alone has this.
+                (Some(0), _) if number.as_str().starts_with('-') => Self::from(-0.0),
                 (Some(number), _) => Self::from(number),
                 (None, Some(number)) => Self::from(number),
                 (None, None) => number.as_f64().map_or(Self::Null, Self::from),

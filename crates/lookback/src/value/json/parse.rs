@@ -1,13 +1,13 @@
-//! Parsing JSON.
+//! Parsing JSON, in one pass.
 //!
-//! `serde_json` validates the text, without building a value. The value is then
-//! built from the validated text.
+//! Text that is not JSON is then read by `serde_json`, whose errors have the position.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::value::RawValue;
 
-use super::{Json, JsonMap, JsonNumber};
+use super::{Json, JsonMap, JsonNumber, JsonRef};
 
 /// Text that is not JSON.
 #[derive(Debug)]
@@ -53,8 +53,13 @@ impl std::error::Error for JsonError {
 const MAX_DEPTH: usize = 127;
 
 pub(super) fn parse_bytes(bytes: &[u8]) -> Result<Json, JsonError> {
+    parse(utf8(bytes)?)
+}
+
+/// Returns bytes as text.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => parse(text),
+        Ok(text) => Ok(text),
         // The error of `serde_json` has the position.
         Err(_) => match serde_json::from_slice::<serde_json::Value>(bytes) {
             Err(error) => Err(error.into()),
@@ -68,124 +73,212 @@ pub(super) fn parse_bytes(bytes: &[u8]) -> Result<Json, JsonError> {
 pub(super) fn parse_stored(bytes: &[u8]) -> Result<Json, JsonError> {
     parse_bytes(bytes).or_else(|error| {
         let text = std::str::from_utf8(bytes).map_err(|_| error)?;
+        // The text below the deepest level is not parsed.
         let raw: &RawValue = serde_json::from_str(text)?;
-        let mut builder = Builder {
-            rest: raw.get(),
+        let parser = Parser {
+            text: raw.get(),
+            at: 0,
             clips: true,
         };
-        builder.value(0).ok_or(JsonError::expected("JSON"))
+        parser.document().ok_or(JsonError::expected("JSON"))
     })
 }
 
-pub(super) fn parse(text: &str) -> Result<Json, JsonError> {
-    let raw: &RawValue = serde_json::from_str(text)?;
-    let mut builder = Builder {
-        rest: raw.get(),
+pub(super) fn parse<'a, T: Tree<'a>>(text: &'a str) -> Result<T, JsonError> {
+    let parser = Parser {
+        text,
+        at: 0,
         clips: false,
     };
-    if let Some(json) = builder.value(0) {
-        return Ok(json);
+    if let Some(value) = parser.document() {
+        return Ok(value);
     }
-    // The validation covers neither lone surrogate escapes nor the depth of
-    // nesting.
+    let _: &RawValue = serde_json::from_str(text)?;
+    // That does not see lone surrogate escapes and the depth of nesting.
     match serde_json::from_str::<serde_json::Value>(text) {
         Err(error) => Err(error.into()),
         Ok(_) => Err(JsonError::expected("JSON")),
     }
 }
 
-/// Builds a value from validated text. `None` for an error that the validation
-/// does not find.
-struct Builder<'a> {
-    rest: &'a str,
+/// What is built from the parts of a text.
+pub(super) trait Tree<'a>: Sized {
+    /// The members of an object that is being read.
+    type Members: Default;
+
+    fn null() -> Self;
+    fn boolean(value: bool) -> Self;
+    /// From the text of a number.
+    fn number(text: &'a str) -> Self;
+    fn string(text: Cow<'a, str>) -> Self;
+    fn array(items: Vec<Self>) -> Self;
+    fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self);
+    /// If a key occurs twice, the last value counts, as in `jsonb`.
+    fn object(members: Self::Members) -> Self;
+}
+
+impl<'a> Tree<'a> for Json {
+    type Members = JsonMap;
+
+    fn null() -> Self {
+        Self::Null
+    }
+
+    fn boolean(value: bool) -> Self {
+        Self::Bool(value)
+    }
+
+    fn number(text: &'a str) -> Self {
+        Self::Number(JsonNumber::from_valid(text))
+    }
+
+    fn string(text: Cow<'a, str>) -> Self {
+        Self::String(text.into_owned())
+    }
+
+    fn array(items: Vec<Self>) -> Self {
+        Self::Array(items)
+    }
+
+    fn add(members: &mut JsonMap, key: Cow<'a, str>, value: Self) {
+        members.insert(key.into_owned(), value);
+    }
+
+    fn object(members: JsonMap) -> Self {
+        Self::Object(members)
+    }
+}
+
+impl<'a> Tree<'a> for JsonRef<'a> {
+    type Members = Vec<(Cow<'a, str>, Self)>;
+
+    fn null() -> Self {
+        Self::Null
+    }
+
+    fn boolean(value: bool) -> Self {
+        Self::Bool(value)
+    }
+
+    fn number(text: &'a str) -> Self {
+        Self::Number(text)
+    }
+
+    fn string(text: Cow<'a, str>) -> Self {
+        Self::String(text)
+    }
+
+    fn array(items: Vec<Self>) -> Self {
+        Self::Array(items)
+    }
+
+    fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self) {
+        if members.capacity() == 0 {
+            members.reserve(8);
+        }
+        members.push((key, value));
+    }
+
+    fn object(mut members: Self::Members) -> Self {
+        super::borrowed::keep_last(&mut members);
+        Self::Object(members)
+    }
+}
+
+/// Reads text from its start. Each function returns `None` for text that is not JSON.
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
     /// Whether values below the deepest level become strings.
     clips: bool,
 }
 
-impl<'a> Builder<'a> {
-    fn value(&mut self, depth: usize) -> Option<Json> {
-        self.skip_white_space();
-        match self.rest.as_bytes().first()? {
-            b'n' => self.take("null", Json::Null),
-            b't' => self.take("true", Json::Bool(true)),
-            b'f' => self.take("false", Json::Bool(false)),
-            b'"' => self.string().map(Json::String),
-            b'[' | b'{' if self.clips && depth == MAX_DEPTH => {
-                self.nested().map(|text| Json::String(text.to_owned()))
+impl<'a> Parser<'a> {
+    fn document<T: Tree<'a>>(mut self) -> Option<T> {
+        let value = self.value(0)?;
+        self.peek().is_none().then_some(value)
+    }
+
+    fn value<T: Tree<'a>>(&mut self, depth: usize) -> Option<T> {
+        match self.peek()? {
+            b'"' => self.string().map(T::string),
+            b'n' => self.word("null").then(T::null),
+            b't' => self.word("true").then(|| T::boolean(true)),
+            b'f' => self.word("false").then(|| T::boolean(false)),
+            b'[' | b'{' if depth == MAX_DEPTH => {
+                let text = self.clips.then(|| self.nested()).flatten()?;
+                Some(T::string(Cow::Borrowed(text)))
             }
-            b'[' => self.array(depth + 1).map(Json::Array),
-            b'{' => self.object(depth + 1).map(Json::Object),
-            _ => self.number().map(Json::Number),
+            b'[' => self.array(depth + 1),
+            b'{' => self.object(depth + 1),
+            _ => self.number().map(T::number),
         }
     }
 
-    fn array(&mut self, depth: usize) -> Option<Vec<Json>> {
+    fn array<T: Tree<'a>>(&mut self, depth: usize) -> Option<T> {
         let mut items = Vec::new();
-        self.advance(1);
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        if self.take_if(b']') {
-            return Some(items);
+        self.at += 1;
+        if self.take(b']') {
+            return Some(T::array(items));
         }
         loop {
             items.push(self.value(depth)?);
-            if !self.take_if(b',') {
-                return self.take_if(b']').then_some(items);
+            if !self.take(b',') {
+                return self.take(b']').then(|| T::array(items));
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Option<JsonMap> {
-        let mut map = JsonMap::new();
-        self.advance(1);
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        if self.take_if(b'}') {
-            return Some(map);
+    fn object<T: Tree<'a>>(&mut self, depth: usize) -> Option<T> {
+        let mut members = T::Members::default();
+        self.at += 1;
+        if self.take(b'}') {
+            return Some(T::object(members));
         }
         loop {
-            self.skip_white_space();
-            let key = self.string()?;
-            if !self.take_if(b':') {
+            if self.peek()? != b'"' {
                 return None;
             }
-            // If a key occurs twice, the last value counts, as in `jsonb`.
-            map.insert(key, self.value(depth)?);
-            if !self.take_if(b',') {
-                return self.take_if(b'}').then_some(map);
+            let key = self.string()?;
+            if !self.take(b':') {
+                return None;
+            }
+            T::add(&mut members, key, self.value(depth)?);
+            if !self.take(b',') {
+                return self.take(b'}').then(|| T::object(members));
             }
         }
     }
 
-    fn string(&mut self) -> Option<String> {
-        let bytes = self.rest.as_bytes();
-        let mut at = 1;
+    fn string(&mut self) -> Option<Cow<'a, str>> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let mut end = start;
         let mut has_escape = false;
         loop {
-            at += bytes
-                .get(at..)?
-                .iter()
-                .position(|b| matches!(b, b'"' | b'\\'))?;
-            if bytes[at] == b'"' {
-                break;
+            end += plain_length(bytes.get(end..)?);
+            match bytes.get(end)? {
+                b'"' => break,
+                b'\\' => {
+                    has_escape = true;
+                    end += 2;
+                }
+                // A control character.
+                _ => return None,
             }
-            has_escape = true;
-            at += 2;
         }
-        let quoted = self.advance(at + 1);
-        if has_escape {
-            serde_json::from_str(quoted).ok()
+        self.at = end + 1;
+        Some(if has_escape {
+            Cow::Owned(serde_json::from_str(&self.text[start - 1..=end]).ok()?)
         } else {
-            Some(quoted[1..at].to_owned())
-        }
+            Cow::Borrowed(&self.text[start..end])
+        })
     }
 
     /// Takes the text of an array or object, however deep it is.
     fn nested(&mut self) -> Option<&'a str> {
         let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-        for (at, byte) in self.rest.bytes().enumerate() {
+        for (at, byte) in self.text[self.at..].bytes().enumerate() {
             if in_string {
                 in_string = escaped || byte != b'"';
                 escaped = !escaped && byte == b'\\';
@@ -198,40 +291,96 @@ impl<'a> Builder<'a> {
                 _ => {}
             }
             if depth == 0 {
-                return Some(self.advance(at + 1));
+                let start = self.at;
+                self.at += at + 1;
+                return Some(&self.text[start..self.at]);
             }
         }
         None
     }
 
-    fn number(&mut self) -> Option<JsonNumber> {
-        let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        let length = self.rest.bytes().take_while(is_part).count();
-        (length > 0).then(|| JsonNumber::from_valid(self.advance(length)))
+    fn number(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.take_byte(b'-');
+        match self.digits() {
+            0 => return None,
+            1 => {}
+            // No zero before other digits.
+            length if self.text.as_bytes()[self.at - length] == b'0' => return None,
+            _ => {}
+        }
+        if self.take_byte(b'.') && self.digits() == 0 {
+            return None;
+        }
+        if self.take_byte(b'e') || self.take_byte(b'E') {
+            let _ = self.take_byte(b'+') || self.take_byte(b'-');
+            if self.digits() == 0 {
+                return None;
+            }
+        }
+        Some(&self.text[start..self.at])
     }
 
-    fn take(&mut self, word: &str, json: Json) -> Option<Json> {
-        self.rest = self.rest.strip_prefix(word)?;
-        Some(json)
+    /// Takes digits, and returns their number.
+    fn digits(&mut self) -> usize {
+        let rest = &self.text.as_bytes()[self.at..];
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        digits
     }
 
-    fn take_if(&mut self, byte: u8) -> bool {
-        self.skip_white_space();
-        let found = self.rest.as_bytes().first() == Some(&byte);
+    fn word(&mut self, word: &str) -> bool {
+        let found = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         if found {
-            self.advance(1);
+            self.at += word.len();
         }
         found
     }
 
-    fn skip_white_space(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\n', '\r', '\t']);
+    /// Takes a byte behind white space.
+    fn take(&mut self, byte: u8) -> bool {
+        self.peek();
+        self.take_byte(byte)
     }
 
-    /// Skips text up to a character boundary, and returns it.
-    fn advance(&mut self, bytes: usize) -> &'a str {
-        let (taken, rest) = self.rest.split_at(bytes);
-        self.rest = rest;
-        taken
+    fn take_byte(&mut self, byte: u8) -> bool {
+        let found = self.text.as_bytes().get(self.at) == Some(&byte);
+        self.at += usize::from(found);
+        found
     }
+
+    /// Skips white space, and returns the byte behind it.
+    fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(*byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+}
+
+/// The number of bytes before a quotation mark, a backslash or a control character.
+fn plain_length(bytes: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // The lowest bit of the result is right; a borrow may set higher ones.
+    let below = |word: u64, byte: u64| word.wrapping_sub(byte * EACH) & !word & HIGH;
+    let mut words = bytes.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        let found = below(word, 0x20)
+            | below(word ^ (u64::from(b'"') * EACH), 1)
+            | below(word ^ (u64::from(b'\\') * EACH), 1);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+    let rest = words.remainder();
+    at + rest.iter().position(is_special).unwrap_or(rest.len())
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Json, JsonNumber};
+use super::{Json, JsonNumber, JsonRef};
 
 fn parse(text: &str) -> Json {
     text.parse().expect(text)
@@ -147,13 +147,62 @@ fn values() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+#[test]
+fn borrowed_object_keeps_last_of_each_key() {
+    for others in [0, 30] {
+        let others: String = (0..others).map(|n| format!("\"k{n}\":{n},")).collect();
+        let text = format!("{{\"a\":1,{others}\"b\":\"x\\n\",\"a\":[2]}}");
+        let read = JsonRef::from_slice(text.as_bytes()).expect("JSON");
+        let JsonRef::Object(members) = &read else {
+            panic!("{read:?} is no object");
+        };
+        assert_eq!(members.iter().filter(|(key, _)| key == "a").count(), 1);
+        assert_eq!(read.into_json(), parse(&text));
+    }
+}
+
+/// A text of JSON with some characters replaced, which may be JSON or not.
+fn broken_texts() -> impl Strategy<Value = String> {
+    let edit = (
+        any::<prop::sample::Index>(),
+        prop::sample::select(vec![
+            "", "\"", "\\", "{", "}", "[", "]", ",", ":", "0", "-", ".", "e", " ", "\n", "\u{1}",
+            "ä", "\\u00e4", "\\ud800", "null",
+        ]),
+    );
+    (values(), prop::collection::vec(edit, 0..4)).prop_map(|(value, edits)| {
+        let mut chars: Vec<String> = value.to_string().chars().map(String::from).collect();
+        for (place, text) in edits {
+            let place = place.index(chars.len());
+            text.clone_into(&mut chars[place]);
+        }
+        chars.concat()
+    })
+}
+
 proptest! {
+    #[test]
+    fn parse_accepts_what_serde_json_accepts(text in broken_texts()) {
+        let read = text.parse::<Json>();
+        let wanted = serde_json::from_str::<serde_json::Value>(&text);
+        // It stops at a number beyond the range of a float.
+        let is_range = |error: &serde_json::Error| error.to_string().contains("out of range");
+        match wanted {
+            Ok(_) => prop_assert!(read.is_ok(), "{:?}", read),
+            Err(error) if is_range(&error) => {}
+            Err(_) => prop_assert!(read.is_err(), "{:?}", read),
+        }
+        let borrowed = JsonRef::from_slice(text.as_bytes()).map(JsonRef::into_json).ok();
+        prop_assert_eq!(borrowed, text.parse::<Json>().ok());
+    }
+
     #[test]
     fn parse_reads_what_serde_json_reads(value in values()) {
         let wanted = Json::from(value.clone());
         for text in [value.to_string(), serde_json::to_string_pretty(&value).expect("text")] {
             prop_assert_eq!(&parse(&text), &wanted);
         }
+        prop_assert_eq!(&JsonRef::from(&wanted).into_json(), &wanted);
         prop_assert_eq!(&parse(&wanted.to_string()), &wanted);
         prop_assert_eq!(&serde_json::from_value::<Json>(value).expect("a value"), &wanted);
     }
