@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use lookback::Json;
+use lookback::value::JsonRef;
 
 use crate::draft::Draft;
 use crate::json;
+use crate::record::{Record, Seen};
 use crate::text::{self, Piece};
-use crate::time::Clock;
-use crate::{Entry, Options, Problem};
+use crate::time::Rules;
+use crate::{Entry, Format, Options, Problem};
 
 /// The most bytes of a record over several lines; a longer one is decoded line by line.
 const MAX_RECORD: usize = 128 * 1024 * 1024;
@@ -33,6 +35,7 @@ pub struct Decoder {
     parts: BTreeMap<String, Kept>,
     /// A line of text that a stack trace may follow.
     open_text: Option<Kept>,
+    seen: Seen,
 }
 
 /// A record that is kept until its end is known.
@@ -64,6 +67,7 @@ impl Decoder {
             open_json: None,
             parts: BTreeMap::new(),
             open_text: None,
+            seen: Seen::default(),
         }
     }
 
@@ -131,10 +135,12 @@ impl Decoder {
         let number = self.lines..=self.lines;
         let starts_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
         if starts_json {
-            match Json::from_slice(line) {
-                Ok(value @ (Json::Object(_) | Json::Array(_))) => {
-                    return self.value(value, &number, entries);
+            match JsonRef::from_slice(line) {
+                Ok(JsonRef::Object(members)) => {
+                    let record = Record::new(members, &mut self.seen);
+                    return self.record(record, &number, entries);
                 }
+                Ok(value) => return self.value(value.into_json(), &number, entries),
                 _ if starts_open_json(line) => {
                     let mut open = OpenJson {
                         first: self.lines,
@@ -185,13 +191,27 @@ impl Decoder {
         }
     }
 
+    fn record(
+        &mut self,
+        record: Record<'_>,
+        lines: &RangeInclusive<u64>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Problem> {
+        if record.may_be_of_format() {
+            return self.value(Json::Object(record.into_map()), lines, entries);
+        }
+        self.close_text(entries);
+        let draft = json::of_record(record, Format::Json, self.rules());
+        entries.push(draft.finish(&self.options, lines));
+        Ok(())
+    }
+
     fn value(
         &mut self,
         value: Json,
         lines: &RangeInclusive<u64>,
         entries: &mut Vec<Entry>,
     ) -> Result<(), Problem> {
-        let clock = self.clock();
         match value {
             Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => {
                 let mut first = Ok(());
@@ -201,12 +221,13 @@ impl Decoder {
                 first
             }
             Json::Object(map) => {
-                if let Some(piece) = json::docker(&map, clock) {
+                if let Some(piece) = json::docker(&map, self.rules()) {
                     self.piece(piece, lines, entries);
                     return Ok(());
                 }
                 self.close_text(entries);
-                let drafts = json::decode(map, clock).map_err(|problem| problem.at(lines))?;
+                let drafts =
+                    json::decode(map, self.rules()).map_err(|problem| problem.at(lines))?;
                 for draft in drafts {
                     entries.push(draft.finish(&self.options, lines));
                 }
@@ -221,7 +242,7 @@ impl Decoder {
 
     fn text_line(&mut self, line: &[u8], lines: &RangeInclusive<u64>, entries: &mut Vec<Entry>) {
         let line = String::from_utf8_lossy(line);
-        if let Some(piece) = text::container(&line, self.clock()) {
+        if let Some(piece) = text::container(&line, self.rules()) {
             self.piece(piece, lines, entries);
         } else {
             self.push_text(&line, None, lines, entries);
@@ -264,7 +285,7 @@ impl Decoder {
         lines: &RangeInclusive<u64>,
         entries: &mut Vec<Entry>,
     ) {
-        let decoded = text::decode(text, self.clock());
+        let decoded = text::decode(text, self.rules());
         let mut draft = decoded.draft;
         let stream = wrapper.as_ref().and_then(stream_of);
         if decoded.is_text {
@@ -302,11 +323,8 @@ impl Decoder {
         }
     }
 
-    fn clock(&self) -> Clock {
-        Clock {
-            offset: self.options.offset,
-            now: self.options.now,
-        }
+    fn rules(&self) -> Rules<'_> {
+        Rules::new(&self.options)
     }
 }
 

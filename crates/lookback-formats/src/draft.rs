@@ -1,13 +1,14 @@
 //! A record that is being decoded.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
-use lookback::value::JsonMap;
+use lookback::value::{JsonMap, JsonRef};
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 
 use crate::secrets::{mask, mask_object, mask_text};
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Entry, Format, Options, level, time};
 
 /// The longest text of a message, in bytes; a longer one is whole in `meta`.
@@ -30,6 +31,8 @@ pub(crate) struct Draft {
     pub(crate) trace_id: Option<String>,
     /// The fields without a column.
     pub(crate) meta: JsonMap,
+    /// Whether `meta` has no secrets.
+    pub(crate) is_masked: bool,
     pub(crate) request: Option<Request>,
     /// Whether it is the record of a request alone, and no line of a log.
     pub(crate) is_access: bool,
@@ -67,14 +70,15 @@ impl Draft {
             message: None,
             trace_id: None,
             meta: JsonMap::new(),
+            is_masked: false,
             request: None,
             is_access: false,
         }
     }
 
     /// Sets the time, and returns whether it was read.
-    pub(crate) fn set_time(&mut self, value: &Json, clock: Clock) -> bool {
-        self.read_time(clock.of_json(value))
+    pub(crate) fn set_time(&mut self, value: &Json, rules: Rules<'_>) -> bool {
+        self.read_time(rules.time_of_json(value))
     }
 
     pub(crate) fn read_time(&mut self, read: Option<time::Read>) -> bool {
@@ -85,19 +89,18 @@ impl Draft {
         true
     }
 
-    /// Sets the level, and keeps one that Lookback does not have under its name.
-    pub(crate) fn set_level(&mut self, name: &str, value: Json) {
-        match level::of_json(&value) {
-            Some(read) => {
-                self.level = Some(read.level);
-                if !read.is_exact {
-                    self.meta.insert(name.to_owned(), value);
-                }
-            }
-            None => {
-                self.meta.insert(name.to_owned(), value);
-            }
+    /// Sets the level, and keeps one that Lookback does not have under its name. Returns whether
+    /// the level says all of it.
+    pub(crate) fn set_level(&mut self, name: &str, value: &JsonRef<'_>) -> bool {
+        let read = level::of(value);
+        if let Some(read) = read {
+            self.level = Some(read.level);
         }
+        let is_exact = read.is_some_and(|read| read.is_exact);
+        if !is_exact {
+            self.meta.insert(name.to_owned(), value.clone().into_json());
+        }
+        is_exact
     }
 
     /// Sets the trace id, in lower case if it is one of W3C; zeros are none.
@@ -133,6 +136,7 @@ impl Draft {
         if is_text {
             self.format = wrapper.format;
         }
+        self.is_masked &= wrapper.meta.is_empty();
         for (key, value) in wrapper.meta {
             insert_beside(&mut self.meta, wrapper.format.name(), key, value);
         }
@@ -141,16 +145,18 @@ impl Draft {
 
     /// Returns the records.
     pub(crate) fn finish(mut self, options: &Options, lines: &RangeInclusive<u64>) -> Entry {
-        mask_object(&mut self.meta);
+        if !self.is_masked {
+            mask_object(&mut self.meta);
+        }
         let source = self
             .source
             .take()
             .filter(|source| !source.trim().is_empty());
         let source = source.unwrap_or_else(|| options.source.clone());
-        let source = clean(&source, MAX_SOURCE);
+        let source = cleaned(source, MAX_SOURCE);
         if let Some(id) = self.trace_id.take() {
             if id.len() <= MAX_TRACE_ID {
-                self.trace_id = Some(clean(&id, MAX_TRACE_ID));
+                self.trace_id = Some(cleaned(id, MAX_TRACE_ID));
             } else {
                 self.meta
                     .insert("trace_id".to_owned(), clean(&id, usize::MAX).into());
@@ -181,7 +187,10 @@ impl Draft {
 
     fn finish_log(&mut self, source: String) -> NewLog {
         let message = self.message.take().unwrap_or_default();
-        let mut message = mask_text(&message).into_owned();
+        let mut message = match mask_text(&message) {
+            Cow::Owned(masked) => masked,
+            Cow::Borrowed(_) => message,
+        };
         if message.trim().is_empty() {
             message = summary(&self.meta);
         }
@@ -212,6 +221,15 @@ fn summary(fields: &JsonMap) -> String {
         "(no message)".to_owned()
     } else {
         text
+    }
+}
+
+/// As [`clean`], without a copy of a text that is clean.
+fn cleaned(text: String, most: usize) -> String {
+    if text.len() <= most && !text.contains('\0') {
+        text
+    } else {
+        clean(&text, most)
     }
 }
 

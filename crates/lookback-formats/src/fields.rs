@@ -66,16 +66,6 @@ impl Names {
     }
 }
 
-/// Takes the first field of these names whose value is accepted; a null is none.
-pub(crate) fn take_named(
-    map: &mut JsonMap,
-    names: &Names,
-    accepts: impl Fn(&Json) -> bool,
-) -> Option<(String, Json)> {
-    let names = names.of(map);
-    take_if(map, &names, accepts)
-}
-
 /// Returns a field by its key or path.
 pub(crate) fn get<'a>(map: &'a JsonMap, name: &str) -> Option<&'a Json> {
     if let Some(value) = map.get(name) {

@@ -4,26 +4,27 @@ mod access;
 mod clef;
 pub(crate) mod cloud;
 mod har;
+pub(crate) mod names;
 pub(crate) mod otlp;
 
-use std::sync::LazyLock;
-
-use lookback::value::JsonMap;
+use lookback::value::{JsonMap, JsonRef};
 use lookback::{Json, Level};
 
 use crate::draft::{Draft, trace_of_headers};
-use crate::fields::{Names, get, take, take_if, take_named, take_text, text, text_of};
+use crate::fields::{get, take, take_text, text};
+use crate::record::{Record, is_text, text_of};
 use crate::text::{self, Piece};
-use crate::time::Clock;
-use crate::{Format, Problem};
+use crate::time::Rules;
+use crate::{Format, Problem, level};
+use names::Role;
 
 /// Reads a line of Docker's json-file: `{"log":"text\n","stream":"stdout","time":"…"}`.
-pub(crate) fn docker(map: &JsonMap, clock: Clock) -> Option<Piece> {
+pub(crate) fn docker(map: &JsonMap, rules: Rules<'_>) -> Option<Piece> {
     let log = map.get("log")?.as_str()?;
     let stream = map.get("stream").and_then(Json::as_str);
     let time = map.get("time")?;
     let mut wrapper = Draft::new(Format::Docker);
-    if !wrapper.set_time(time, clock) {
+    if !wrapper.set_time(time, rules) {
         return None;
     }
     for (key, value) in map {
@@ -40,18 +41,18 @@ pub(crate) fn docker(map: &JsonMap, clock: Clock) -> Option<Piece> {
 }
 
 /// Decodes an object: one record, or a batch of them.
-pub(crate) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
+pub(crate) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
     if otlp::is_batch(&map) {
         return otlp::decode(map);
     }
     if har::is_archive(&map) {
-        return har::decode(map, clock);
+        return har::decode(map, rules);
     }
     if let Some(Json::Array(_)) = map.get("streams") {
-        return cloud::loki(map, clock);
+        return cloud::loki(map, rules);
     }
     if cloud::is_batch(&map) {
-        return cloud::batch(map, clock);
+        return cloud::batch(map, rules);
     }
     // What an exporter of BigQuery, or a page of an API, puts around records.
     if let (1, Some(Json::Array(_))) = (map.len(), map.get("entries"))
@@ -61,269 +62,185 @@ pub(crate) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Probl
             Json::Object(map) => Some(map),
             _ => None,
         });
-        let drafts: Result<Vec<_>, _> = objects.map(|map| decode(map, clock)).collect();
+        let drafts: Result<Vec<_>, _> = objects.map(|map| decode(map, rules)).collect();
         return Ok(drafts?.into_iter().flatten().collect());
     }
-    Ok(vec![single(map, clock)])
+    Ok(vec![single(map, rules)])
 }
 
 /// Decodes an object that is one record; `None` for a batch.
-pub(crate) fn one(map: JsonMap, clock: Clock) -> Option<Draft> {
-    match decode(map, clock) {
+pub(crate) fn one(map: JsonMap, rules: Rules<'_>) -> Option<Draft> {
+    match decode(map, rules) {
         Ok(mut drafts) if drafts.len() == 1 => drafts.pop(),
         _ => None,
     }
 }
 
-fn single(map: JsonMap, clock: Clock) -> Draft {
+fn single(map: JsonMap, rules: Rules<'_>) -> Draft {
     if map.contains_key("@t") {
-        clef::decode(map, clock)
+        clef::decode(map, rules)
     } else if map.contains_key("__REALTIME_TIMESTAMP") || map.contains_key("_SYSTEMD_UNIT") {
-        cloud::journald(map, clock)
+        cloud::journald(map, rules)
     } else if cloud::is_log_entry(&map) {
-        cloud::log_entry(map, clock)
+        cloud::log_entry(map, rules)
     } else {
-        of_fields(map, Format::Json, clock)
+        of_fields(map, Format::Json, rules)
     }
 }
 
-/// The names of a record's message, the commonest first.
-static MESSAGE: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "message",
-        "msg",
-        "@message",
-        "@m",
-        "event",
-        "M",
-        "MESSAGE",
-        "Message",
-        "short_message",
-        "log.message",
-        "fields.message",
-        "text",
-        "log",
-        "body",
-        "Body",
-        "renderedMessage",
-        "RenderedMessage",
-        "MessageTemplate",
-    ])
-});
-static TIME: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "time",
-        "timestamp",
-        "ts",
-        "@timestamp",
-        "asctime",
-        "t",
-        "T",
-        "datetime",
-        "date",
-        "Timestamp",
-        "TimeStamp",
-        "Time",
-        "instant",
-        "timeMillis",
-        "time_iso8601",
-        "msec",
-        "time_local",
-        "start_time",
-        "StartUTC",
-        "StartLocal",
-        "EdgeStartTimestamp",
-        "eventTime",
-        "event_time",
-        "created_at",
-        "created",
-        "logged_at",
-        "timestamp_ms",
-        "unix_time",
-        "_time",
-        "syslog_timestamp",
-    ])
-});
-static LEVEL: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "level",
-        "log.level",
-        "severity",
-        "levelname",
-        "level_name",
-        "lvl",
-        "LogLevel",
-        "loglevel",
-        "log_level",
-        "Level",
-        "L",
-        "severity_text",
-        "severityText",
-        "SeverityText",
-        "SEVERITY",
-        "Severity",
-        "levelno",
-        "level_value",
-        "at",
-        "priority",
-        "PRIORITY",
-        "s",
-    ])
-});
-static SOURCE: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "service",
-        "service.name",
-        "service_name",
-        "serviceName",
-        "application",
-        "app",
-        "app_name",
-        "appname",
-        "logger",
-        "logger_name",
-        "loggerName",
-        "log.logger",
-        "SourceContext",
-        "Category",
-        "channel",
-        "target",
-        "name",
-        "component",
-        "N",
-        "program",
-        "SYSLOG_IDENTIFIER",
-        "container_name",
-    ])
-});
-static TRACE: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "trace_id",
-        "traceId",
-        "trace.id",
-        "TraceId",
-        "traceid",
-        "traceID",
-        "otelTraceID",
-        "@tr",
-        "xray_trace_id",
-        "mdc.traceId",
-        "mdc.trace_id",
-        "contextMap.traceId",
-        "context.trace_id",
-        "dd.trace_id",
-    ])
-});
-
-/// Reads the fields of a record by their names.
-pub(crate) fn of_fields(mut map: JsonMap, format: Format, clock: Clock) -> Draft {
-    let mut draft = Draft::new(format);
+/// Reads the fields of an object by their names.
+pub(crate) fn of_fields(mut map: JsonMap, format: Format, rules: Rules<'_>) -> Draft {
     if let Some(Json::Object(record)) = map.get_mut("record")
         && record.contains_key("message")
         && record.contains_key("level")
     {
         // loguru: all is in `record`, and `text` is the line it wrote.
         let record = std::mem::take(record);
-        return loguru(map, record, clock);
+        return loguru(map, record, rules);
     }
-    take_trace(&mut map, &mut draft);
-    take_time(&mut map, &mut draft, clock);
-    let level = take_level(&mut map, &mut draft);
-    // The position in the code, under some loggers.
-    let is_name = |value: &Json| value.as_str().is_some_and(|text| !text.trim().is_empty());
-    let source =
-        take_named(&mut map, &SOURCE, is_name).or_else(|| take_if(&mut map, &["source"], is_name));
+    of_record(Record::of_map(&map), format, rules)
+}
+
+/// Reads the fields of a record by their names.
+pub(crate) fn of_record(mut record: Record<'_>, format: Format, rules: Rules<'_>) -> Draft {
+    let mut draft = Draft::new(format);
+    take_trace(&mut record, &mut draft, rules);
+    take_time(&mut record, &mut draft, rules);
+    let level = take_level(&mut record, &mut draft, rules);
+    let source = take_source(&mut record, rules);
     draft.source = source.as_ref().and_then(|(_, value)| text_of(value));
-    let is_message = |value: &Json| !matches!(value, Json::Array(_) | Json::Null);
-    // An object named `log` or `body` is no message; one named `message` is.
-    let message = take_if(&mut map, &["message", "msg"], is_message)
-        .or_else(|| take_named(&mut map, &MESSAGE, |value| text_of(value).is_some()));
-    let mut taken: Vec<(String, Json)> = level.into_iter().chain(source).collect();
-    match message {
-        Some((name, value @ Json::Object(_))) => {
-            draft.message = Some(value.to_string());
-            map.insert(name, value);
-        }
-        Some((name, value)) => {
-            draft.message = text_of(&value);
-            taken.push((name, value));
-        }
-        None => {}
-    }
-    access::take_request(&mut map, &mut draft, taken);
-    draft.meta.append(&mut map);
-    if let Some(message) = &draft.message
-        && message.contains('\u{1b}')
-    {
-        draft.message = Some(text::without_colours(message).into_owned());
+    let message = take_message(&mut record, &mut draft, rules);
+    if record.may_be_request() {
+        // What a log line has in columns, and a request has not.
+        let taken = [level, source, message].into_iter().flatten();
+        let taken = taken.map(|(name, value)| (name.to_owned(), value.into_json()));
+        let taken = taken.collect();
+        let mut map = record.into_map();
+        access::take_request(&mut map, &mut draft, taken);
+        draft.meta.append(&mut map);
+    } else {
+        draft.meta.append(&mut record.into_masked());
+        draft.is_masked = true;
     }
     draft
 }
 
-fn take_trace(map: &mut JsonMap, draft: &mut Draft) {
-    let Some((name, value)) = take_named(map, &TRACE, |value| text_of(value).is_some()) else {
-        if let Some(headers) = ["req.headers", "request.headers", "headers"]
+/// A field that was taken out of a record.
+type Taken<'n, 'a> = Option<(&'n str, JsonRef<'a>)>;
+
+fn take_trace(record: &mut Record<'_>, draft: &mut Draft, rules: Rules<'_>) {
+    let Some(name) = record.find(Role::Trace, rules, is_text) else {
+        let is_there = record.may_be_request() || record.contains("headers");
+        let names = ["req.headers", "request.headers", "headers"];
+        if let Some(headers) = { names }
             .iter()
-            .find_map(|name| get(map, name)?.as_object())
-            && let Some(id) = trace_of_headers(headers)
+            .find_map(|name| record.get(name).filter(|_| is_there))
+            && let Json::Object(headers) = headers.clone().into_json()
+            && let Some(id) = trace_of_headers(&headers)
         {
             draft.set_trace_id(&id);
         }
         return;
     };
-    let id = text_of(&value).unwrap_or_default();
+    let value = record.take(name);
+    let id = value.as_ref().and_then(text_of).unwrap_or_default();
     draft.set_trace_id(&id);
     if draft.trace_id.is_none() && !id.is_empty() {
-        draft.meta.insert(name, value);
+        let value = value.map_or(Json::Null, JsonRef::into_json);
+        draft.meta.insert(name.to_owned(), value);
     }
 }
 
-fn take_time(map: &mut JsonMap, draft: &mut Draft, clock: Clock) {
-    for name in TIME.of(map) {
-        let Some(value) = get(map, name) else {
-            continue;
-        };
-        if !draft.set_time(value, clock) {
-            continue;
-        }
-        // What the column does not hold is kept: digits below a microsecond.
-        if draft.is_exact_time {
-            take(map, &[name]);
-        }
-        return;
+fn take_time(record: &mut Record<'_>, draft: &mut Draft, rules: Rules<'_>) {
+    let mut read = None;
+    let name = record.find(Role::Time, rules, |value| {
+        read = rules.time_of(value);
+        read.is_some()
+    });
+    draft.read_time(read);
+    // What the column does not hold is kept: digits below a microsecond.
+    if let Some(name) = name
+        && draft.is_exact_time
+    {
+        record.take(name);
     }
 }
 
 /// Takes the level, and returns its field if the column says all of it.
-fn take_level(map: &mut JsonMap, draft: &mut Draft) -> Option<(String, Json)> {
-    // MongoDB's `s`, and the `at` of logfmt, are a level only if they look like one; a level of
-    // one's own stays with the fields.
-    let is_level = |value: &Json| crate::level::of_json(value).is_some();
-    if let Some(Json::Object(level)) = map.get("level")
-        && let Some(name) = level.get("name").cloned()
+fn take_level<'n, 'a>(
+    record: &mut Record<'a>,
+    draft: &mut Draft,
+    rules: Rules<'n>,
+) -> Taken<'n, 'a> {
+    if rules.names.of(Role::Level).is_empty()
+        && let Some(JsonRef::Object(_)) = record.get("level")
+        && let Some(name) = record.get("level.name")
     {
         draft.set_level("level.name", name);
         return None;
     }
-    let is_python = map.contains_key("levelname") || map.contains_key("levelno");
-    let (name, value) = take_named(map, &LEVEL, is_level)?;
-    if let (Json::Number(number), true) = (&value, is_python) {
-        // 10 to 50: as of pino, but one step lower.
-        draft.level = Some(match number.as_f64().unwrap_or_default() {
+    // MongoDB's `s`, and the `at` of logfmt, are a level only if they look like one; a level of
+    // one's own stays with the fields.
+    let name = record.find(Role::Level, rules, |value| level::of(value).is_some())?;
+    let value = record.take(name)?;
+    if let JsonRef::Number(number) = value
+        && (name == "levelno" || record.contains("levelname") || record.contains("levelno"))
+    {
+        // Python's, 10 to 50: as of pino, but one step lower.
+        draft.level = Some(match number.parse().unwrap_or_default() {
             ..20.0 => Level::Debug,
             20.0..30.0 => Level::Info,
             30.0..40.0 => Level::Warn,
             _ => Level::Error,
         });
-        draft.meta.insert(name, value);
+        draft.meta.insert(name.to_owned(), value.into_json());
         return None;
     }
-    draft.set_level(&name, value.clone());
-    (!draft.meta.contains_key(&name)).then_some((name, value))
+    let is_exact = draft.set_level(name, &value);
+    is_exact.then_some((name, value))
+}
+
+fn take_source<'n, 'a>(record: &mut Record<'a>, rules: Rules<'n>) -> Taken<'n, 'a> {
+    let is_name = |value: &JsonRef<'_>| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    let name = record.find(Role::Source, rules, is_name).or_else(|| {
+        // Under some loggers, the position in the code.
+        record
+            .get("source")
+            .is_some_and(is_name)
+            .then_some("source")
+    })?;
+    Some((name, record.take(name)?))
+}
+
+fn take_message<'n, 'a>(
+    record: &mut Record<'a>,
+    draft: &mut Draft,
+    rules: Rules<'n>,
+) -> Taken<'n, 'a> {
+    // An object named `log` or `body` is no message; one named `message` is.
+    let is_message = |value: &JsonRef<'_>| !matches!(value, JsonRef::Array(_) | JsonRef::Null);
+    let names = ["message", "msg"];
+    let own = rules.names.of(Role::Message).iter().map(String::as_str);
+    let name = own
+        .chain(names)
+        .find(|name| record.get(name).is_some_and(is_message))
+        .or_else(|| record.find(Role::Message, rules, is_text))?;
+    if let Some(value @ JsonRef::Object(_)) = record.get(name) {
+        draft.message = Some(value.clone().into_json().to_string());
+        return None;
+    }
+    let value = record.take(name)?;
+    let text = text_of(&value)?;
+    draft.message = Some(if text.contains('\u{1b}') {
+        text::without_colours(&text).into_owned()
+    } else {
+        text
+    });
+    Some((name, value))
 }
 
 /// Reads a record of loguru, which is in `record` beside the line it wrote.
-fn loguru(mut map: JsonMap, mut record: JsonMap, clock: Clock) -> Draft {
+fn loguru(mut map: JsonMap, mut record: JsonMap, rules: Rules<'_>) -> Draft {
     map.remove("record");
     let mut draft = Draft::new(Format::Json);
     draft.message = take_text(&mut record, &["message"]);
@@ -331,17 +248,20 @@ fn loguru(mut map: JsonMap, mut record: JsonMap, clock: Clock) -> Draft {
     let level = get(&record, "level.name").and_then(crate::level::of_json);
     draft.level = level.map(|read| read.level);
     let time = text(&record, "time.timestamp");
-    if let Some(read) = time.and_then(|time| crate::time::of_epoch(&time))
+    if let Some(read) = time.and_then(|time| crate::time::of_epoch(&time, None))
         && draft.read_time(Some(read))
     {
         take(&mut record, &["time"]);
     } else {
-        take_time(&mut record, &mut draft, clock);
+        let mut fields = Record::of_map(&record);
+        take_time(&mut fields, &mut draft, rules);
+        record = fields.into_map();
     }
     draft.source = take_text(&mut record, &["name"]);
-    if let Some(Json::Object(mut extra)) = record.remove("extra") {
-        take_trace(&mut extra, &mut draft);
-        record.insert("extra".to_owned(), Json::Object(extra));
+    if let Some(Json::Object(extra)) = record.get_mut("extra") {
+        let mut fields = Record::of_map(extra);
+        take_trace(&mut fields, &mut draft, rules);
+        *extra = fields.into_map();
     }
     // The line repeats the message; with a traceback it says more.
     if let Some(text) = map.get("text").and_then(Json::as_str)

@@ -1,5 +1,6 @@
 //! Levels of other loggers.
 
+use lookback::value::JsonRef;
 use lookback::{Json, Level};
 
 /// A level, and whether the four levels of Lookback say all of it.
@@ -12,18 +13,40 @@ pub(crate) struct Read {
 }
 
 /// Reads a level: a name in any case, or a number of a known scale.
-pub(crate) fn of_json(value: &Json) -> Option<Read> {
+pub(crate) fn of(value: &JsonRef<'_>) -> Option<Read> {
     match value {
-        Json::String(text) => of_text(text),
-        Json::Number(_) => value.as_f64().and_then(of_number),
+        JsonRef::String(text) => of_text(text),
+        JsonRef::Number(number) => number.parse().ok().and_then(of_number),
         _ => None,
     }
 }
 
+/// As [`of`].
+pub(crate) fn of_json(value: &Json) -> Option<Read> {
+    of(&value.into())
+}
+
 /// Reads the name of a level, such as `WARN`, `Information`, `DEBUG-4` or `[error]`.
 pub(crate) fn of_text(text: &str) -> Option<Read> {
+    // The commonest ones.
+    let level = match text {
+        "info" | "INFO" => Some(Level::Info),
+        "debug" | "DEBUG" => Some(Level::Debug),
+        "error" | "ERROR" => Some(Level::Error),
+        "warn" | "WARN" | "warning" | "WARNING" => Some(Level::Warn),
+        _ => None,
+    };
+    if let Some(level) = level {
+        return Some(Read {
+            level,
+            is_exact: true,
+        });
+    }
     let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
-    if let Ok(number) = trimmed.parse::<f64>() {
+    // `INF` is a name.
+    if trimmed.starts_with(|c: char| c.is_ascii_digit())
+        && let Ok(number) = trimmed.parse::<f64>()
+    {
         return of_number(number);
     }
     // slog writes a level between two as `INFO+2`.
@@ -192,6 +215,7 @@ mod tests {
             ("DEBUG-4", Level::Debug, false),
             ("INFO+2", Level::Info, false),
             ("[error]", Level::Error, false),
+            ("INF", Level::Info, false),
             ("30", Level::Info, true),
         ] {
             let read = of_text(name).unwrap();

@@ -28,6 +28,7 @@ mod fields;
 mod json;
 mod level;
 pub mod push;
+mod record;
 pub mod secrets;
 mod text;
 mod time;
@@ -38,6 +39,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use lookback::{NewLog, NewRequestSnapshot};
 
 pub use decoder::Decoder;
+use json::names::Role;
 
 /// How records are decoded.
 #[derive(Clone, Debug)]
@@ -48,6 +50,64 @@ pub struct Options {
     pub offset: FixedOffset,
     /// The time near which times without a year are; also that of requests without one.
     pub now: DateTime<Utc>,
+    /// The format of all records; by default each is detected.
+    pub format: Option<Format>,
+    /// Names of fields that come before the known ones; by default none.
+    pub names: FieldNames,
+    /// The unit of times that are numbers; by default their size tells.
+    pub time_unit: Option<TimeUnit>,
+}
+
+/// The names of the fields that become columns of a log line: keys, or paths such as `http.when`.
+/// The first of a list that a record has counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldNames {
+    /// The text of the line.
+    pub message: Vec<String>,
+    /// When it was written.
+    pub time: Vec<String>,
+    /// Its level.
+    pub level: Vec<String>,
+    /// What wrote it.
+    pub source: Vec<String>,
+    /// The id of its trace.
+    pub trace_id: Vec<String>,
+}
+
+impl FieldNames {
+    pub(crate) fn of(&self, role: Role) -> &[String] {
+        match role {
+            Role::Message => &self.message,
+            Role::Time => &self.time,
+            Role::Level => &self.level,
+            Role::Source => &self.source,
+            Role::Trace => &self.trace_id,
+        }
+    }
+}
+
+/// The unit of a number since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// s
+    Seconds,
+    /// ms
+    Milliseconds,
+    /// µs
+    Microseconds,
+    /// ns
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    pub(crate) const fn per_second(self) -> i64 {
+        match self {
+            Self::Seconds => 1,
+            Self::Milliseconds => 1_000,
+            Self::Microseconds => 1_000_000,
+            Self::Nanoseconds => 1_000_000_000,
+        }
+    }
 }
 
 impl Default for Options {
@@ -57,6 +117,9 @@ impl Default for Options {
             source: "app".to_owned(),
             offset: chrono::Offset::fix(&Utc),
             now: DateTime::UNIX_EPOCH,
+            format: None,
+            names: FieldNames::default(),
+            time_unit: None,
         }
     }
 }

@@ -31,7 +31,7 @@ pub use self::files::{Frames, ProtobufFile, detect, frames};
 use self::protobuf::Signal;
 use crate::draft::Draft;
 use crate::json::{cloud, otlp};
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Entry, Options, Problem};
 
 /// The most bytes of a body, decompressed, that a server accepts by default: 64 MiB.
@@ -71,16 +71,13 @@ pub enum Push {
 pub fn records<'a>(
     push: Push,
     body: &'a [u8],
-    options: &Options,
+    options: &'a Options,
     max_bytes: usize,
 ) -> Result<Records<'a>, Problem> {
     if body.len() > max_bytes {
         return Err(too_large(body.len(), max_bytes));
     }
-    let clock = Clock {
-        offset: options.offset,
-        now: options.now,
-    };
+    let rules = Rules::new(options);
     let drafts: Drafts<'a> = match push {
         Push::OtlpLogs => Box::new(protobuf::records(body, Signal::Logs)?),
         Push::OtlpTraces => Box::new(protobuf::records(body, Signal::Traces)?),
@@ -95,16 +92,16 @@ pub fn records<'a>(
         }
         Push::Loki => {
             let body = loki::decompress(body, max_bytes)?;
-            Box::new(loki::Lines::new(body, clock)?.map(|draft| draft.map(Some)))
+            Box::new(loki::Lines::new(body, rules)?.map(|draft| draft.map(Some)))
         }
         Push::LokiJson => {
-            let lines = cloud::loki_lines(object(body)?, clock)?;
+            let lines = cloud::loki_lines(object(body)?, rules)?;
             Box::new(lines.map(|draft| draft.map(Some)))
         }
     };
     Ok(Records {
         drafts,
-        options: options.clone(),
+        options,
         number: 0,
         skipped: 0,
     })
@@ -129,7 +126,7 @@ fn object(body: &[u8]) -> Result<JsonMap, Problem> {
 /// The records of a body: see [`records`].
 pub struct Records<'a> {
     drafts: Drafts<'a>,
-    options: Options,
+    options: &'a Options,
     number: u64,
     skipped: u64,
 }
@@ -160,7 +157,7 @@ impl Iterator for Records<'_> {
             self.number += 1;
             let lines = self.number..=self.number;
             match draft {
-                Ok(Some(draft)) => return Some(Ok(draft.finish(&self.options, &lines))),
+                Ok(Some(draft)) => return Some(Ok(draft.finish(self.options, &lines))),
                 Ok(None) => self.skipped += 1,
                 Err(problem) => return Some(Err(problem.at(&lines))),
             }

@@ -107,11 +107,16 @@ pub fn mask_object(map: &mut JsonMap) {
         }
     }
     for (key, value) in map.iter_mut() {
-        if is_secret_name(key) && !is_harmless(value) {
-            mask_all(value);
-        } else {
-            mask(value);
-        }
+        mask_field(is_secret_name(key), value);
+    }
+}
+
+/// Masks a field, whose name may be that of a secret.
+pub(crate) fn mask_field(is_secret: bool, value: &mut Json) {
+    if is_secret && !is_harmless(value) {
+        mask_all(value);
+    } else {
+        mask(value);
     }
 }
 
@@ -158,22 +163,54 @@ fn mask_all(value: &mut Json) {
 /// Masks credentials and secret parameters in a text, and replaces NUL.
 #[must_use]
 pub fn mask_text(text: &str) -> Cow<'_, str> {
+    let found = Suspicious::in_text(text);
     let mut masked = Cow::Borrowed(text);
-    if text.contains('\0') {
+    if found.nul {
         masked = Cow::Owned(without_nul(text.to_owned()));
     }
-    for scheme in ["Bearer ", "bearer ", "Basic ", "basic "] {
-        if masked.contains(scheme) {
-            masked = Cow::Owned(mask_after(&masked, scheme));
+    if found.scheme {
+        for scheme in ["Bearer ", "bearer ", "Basic ", "basic "] {
+            if masked.contains(scheme) {
+                masked = Cow::Owned(mask_after(&masked, scheme));
+            }
         }
     }
-    if masked.contains('=') {
+    if found.parameter {
         let with_parameters = mask_parameters(&masked);
         if let Cow::Owned(text) = with_parameters {
             masked = Cow::Owned(text);
         }
     }
     masked
+}
+
+/// What a look at each byte of a text finds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Suspicious {
+    nul: bool,
+    /// The end of the name of a scheme, such as `Bearer `.
+    scheme: bool,
+    /// The `=` of a parameter.
+    parameter: bool,
+}
+
+impl Suspicious {
+    fn in_text(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut found = Self::default();
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                0 => found.nul = true,
+                b'=' => found.parameter = true,
+                b' ' => {
+                    let before = &bytes[..at];
+                    found.scheme |= before.ends_with(b"earer") || before.ends_with(b"asic");
+                }
+                _ => {}
+            }
+        }
+        found
+    }
 }
 
 /// PostgreSQL stores no NUL: its picture stands for it.

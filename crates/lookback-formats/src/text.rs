@@ -9,7 +9,7 @@ pub(crate) use access::of_request_line as access_request_line;
 use lookback::{Json, Level};
 
 use crate::draft::Draft;
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Format, json, level};
 
 /// A decoded line.
@@ -29,7 +29,7 @@ pub(crate) struct Piece {
 }
 
 /// Reads a line of a container runtime: `2024-07-17T12:12:05.120394823Z stdout F text`.
-pub(crate) fn container(line: &str, clock: Clock) -> Option<Piece> {
+pub(crate) fn container(line: &str, rules: Rules<'_>) -> Option<Piece> {
     let (time, rest) = line.split_once(' ')?;
     let (stream, rest) = rest.split_once(' ')?;
     let (tag, text) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -42,7 +42,7 @@ pub(crate) fn container(line: &str, clock: Clock) -> Option<Piece> {
         return None;
     }
     let mut wrapper = Draft::new(Format::Cri);
-    if !wrapper.read_time(clock.of_text(time)) {
+    if !wrapper.read_time(rules.time_of_text(time)) {
         return None;
     }
     wrapper.meta.insert("stream".to_owned(), stream.into());
@@ -55,14 +55,14 @@ pub(crate) fn container(line: &str, clock: Clock) -> Option<Piece> {
 }
 
 /// Decodes a line of text.
-pub(crate) fn decode(line: &str, clock: Clock) -> Decoded {
-    decode_at_depth(line, clock, 0)
+pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
+    decode_at_depth(line, rules, 0)
 }
 
 /// A line within a line, at most this many times.
 const MAX_DEPTH: u8 = 4;
 
-pub(crate) fn decode_at_depth(line: &str, clock: Clock, depth: u8) -> Decoded {
+pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decoded {
     let plain = without_colours(line.trim_end_matches(['\r', '\n']));
     let line: &str = &plain;
     let whole = |draft| Decoded {
@@ -74,26 +74,26 @@ pub(crate) fn decode_at_depth(line: &str, clock: Clock, depth: u8) -> Decoded {
         let start = start.strip_prefix("@cee:").map_or(start, str::trim_start);
         if start.starts_with('{')
             && let Ok(Json::Object(map)) = start.parse::<Json>()
-            && let Some(draft) = json::one(map, clock)
+            && let Some(draft) = json::one(map, rules)
         {
             return whole(draft);
         }
-        if let Some(draft) = heroku::decode(line, clock, depth) {
+        if let Some(draft) = heroku::decode(line, rules, depth) {
             return whole(draft);
         }
-        if let Some(draft) = syslog::decode(line, clock, depth) {
+        if let Some(draft) = syslog::decode(line, rules, depth) {
             return whole(draft);
         }
     }
-    if let Some(draft) = access::load_balancer(line, clock).or_else(|| access::decode(line, clock))
+    if let Some(draft) = access::load_balancer(line, rules).or_else(|| access::decode(line, rules))
     {
         return whole(draft);
     }
     if let Some(map) = logfmt::decode(line) {
-        return whole(json::of_fields(map, Format::Logfmt, clock));
+        return whole(json::of_fields(map, Format::Logfmt, rules));
     }
     let mut draft = Draft::new(Format::Text);
-    draft.read_time(time_at_start(line, clock));
+    draft.read_time(time_at_start(line, rules));
     draft.level = level::in_text(line);
     draft.message = Some(line.to_owned());
     Decoded {
@@ -103,7 +103,7 @@ pub(crate) fn decode_at_depth(line: &str, clock: Clock, depth: u8) -> Decoded {
 }
 
 /// Reads the time with which a line begins, if it does.
-fn time_at_start(line: &str, clock: Clock) -> Option<crate::time::Read> {
+fn time_at_start(line: &str, rules: Rules<'_>) -> Option<crate::time::Read> {
     let start = line.trim_start_matches(['[', '(']);
     // The longest first: with a zone behind a blank, the time behind a blank, one word.
     let ends: Vec<usize> = start
@@ -121,7 +121,7 @@ fn time_at_start(line: &str, clock: Clock) -> Option<crate::time::Read> {
                 && text.contains(':')
                 && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         })
-        .find_map(|text| clock.of_text(text.trim_end_matches([':', ',', '|'])))
+        .find_map(|text| rules.time_of_text(text.trim_end_matches([':', ',', '|'])))
 }
 
 /// Whether a line of text goes on with the one before it: a stack trace, or an indented line.

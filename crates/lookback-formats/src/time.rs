@@ -5,6 +5,9 @@ use chrono::{
     TimeZone as _, Utc,
 };
 use lookback::Json;
+use lookback::value::JsonRef;
+
+use crate::{FieldNames, Options, TimeUnit};
 
 /// A time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +30,28 @@ impl Read {
     }
 }
 
-/// How times without a zone or a year are read.
+/// How fields are found, and times read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct Rules<'a> {
     /// The offset of times without a zone.
     pub(crate) offset: FixedOffset,
     /// The time near which times without a year are.
     pub(crate) now: DateTime<Utc>,
+    /// The unit of times that are numbers, if it is known.
+    pub(crate) unit: Option<TimeUnit>,
+    pub(crate) names: &'a FieldNames,
 }
 
-impl Clock {
+impl<'a> Rules<'a> {
+    pub(crate) fn new(options: &'a Options) -> Self {
+        Self {
+            offset: options.offset,
+            now: options.now,
+            unit: options.time_unit,
+            names: &options.names,
+        }
+    }
+
     fn local(self, time: NaiveDateTime) -> Option<Read> {
         Some(Read::new(
             self.offset.from_local_datetime(&time).single()?.to_utc(),
@@ -45,31 +60,39 @@ impl Clock {
     }
 
     /// Reads a time: a number or its text since 1970, or a date in a common form.
-    pub(crate) fn of_json(self, value: &Json) -> Option<Read> {
+    pub(crate) fn time_of(self, value: &JsonRef<'_>) -> Option<Read> {
         match value {
-            Json::String(text) => self.of_text(text),
-            Json::Number(number) => of_epoch(number.as_str()),
+            JsonRef::String(text) => self.time_of_text(text),
+            JsonRef::Number(number) => of_epoch(number, self.unit),
             // MongoDB, and the instant of Log4j 2.
-            Json::Object(map) => {
-                if let Some(date) = map.get("$date") {
-                    return self.of_json(date);
+            JsonRef::Object(_) => {
+                if let Some(date) = value.get("$date") {
+                    return self.time_of(date);
                 }
-                let seconds = map.get("epochSecond")?.as_i64()?;
-                let nanos = map.get("nanoOfSecond").and_then(Json::as_u64).unwrap_or(0);
-                at(seconds, u32::try_from(nanos).ok()?)
+                let number = |name: &str| match value.get(name) {
+                    Some(JsonRef::Number(number)) => number.parse().ok(),
+                    _ => None,
+                };
+                let nanos = number("nanoOfSecond").unwrap_or(0);
+                at(number("epochSecond")?, u32::try_from(nanos).ok()?)
             }
             _ => None,
         }
     }
 
+    /// As [`time_of`](Self::time_of).
+    pub(crate) fn time_of_json(self, value: &Json) -> Option<Read> {
+        self.time_of(&value.into())
+    }
+
     /// Reads the text of a time.
-    pub(crate) fn of_text(self, text: &str) -> Option<Read> {
+    pub(crate) fn time_of_text(self, text: &str) -> Option<Read> {
         let text = text.trim().trim_start_matches('[').trim_end_matches(']');
         if !text.is_ascii() || text.len() > 64 {
             return None;
         }
         if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-            return of_epoch(text);
+            return of_epoch(text, self.unit);
         }
         // Their first letters tell the forms apart, and most texts are no time.
         let bytes = text.as_bytes();
@@ -152,25 +175,27 @@ impl Clock {
     }
 }
 
-/// Reads a number since 1970 in seconds, milliseconds, microseconds or nanoseconds, by its size.
-pub(crate) fn of_epoch(number: &str) -> Option<Read> {
+/// Reads a number since 1970, in a unit or by its size in seconds, milliseconds, microseconds or
+/// nanoseconds.
+pub(crate) fn of_epoch(number: &str, unit: Option<TimeUnit>) -> Option<Read> {
     if let Some((mantissa, exponent)) = number.split_once(['e', 'E']) {
         // A float such as 1.761e9 has no more digits than f64.
         let value: f64 = format!("{mantissa}e{exponent}").parse().ok()?;
         return value
             .is_finite()
-            .then(|| of_epoch(&format!("{value:.9}")))
+            .then(|| of_epoch(&format!("{value:.9}"), unit))
             .flatten();
     }
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole: i64 = whole.parse().ok()?;
-    let per_second = match whole.unsigned_abs() {
+    let per_second = match (unit, whole.unsigned_abs()) {
+        (Some(unit), _) => unit.per_second(),
         // Smaller numbers are durations, counters, and the like.
-        0..100_000_000 => return None,
-        100_000_000..100_000_000_000 => 1,
-        100_000_000_000..100_000_000_000_000 => 1_000,
-        100_000_000_000_000..100_000_000_000_000_000 => 1_000_000,
-        _ => 1_000_000_000,
+        (None, 0..100_000_000) => return None,
+        (None, 100_000_000..100_000_000_000) => 1,
+        (None, 100_000_000_000..100_000_000_000_000) => 1_000,
+        (None, 100_000_000_000_000..100_000_000_000_000_000) => 1_000_000,
+        (None, _) => 1_000_000_000,
     };
     let seconds = whole.div_euclid(per_second);
     let rest = whole.rem_euclid(per_second) * (1_000_000_000 / per_second);
@@ -198,7 +223,13 @@ fn nanoseconds(digits: &str) -> Option<u32> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    format!("{digits:0<9}").parse().ok()
+    let number: u32 = if digits.is_empty() {
+        0
+    } else {
+        digits.parse().ok()?
+    };
+    let missing = u32::try_from(9 - digits.len()).ok()?;
+    Some(number * 10_u32.pow(missing))
 }
 
 /// Reads `30/Sep/2025:00:10:38 +0800`.
@@ -245,14 +276,20 @@ fn offset_of(zone: &str) -> Offset {
 
 #[cfg(test)]
 mod tests {
-    use super::Clock;
+    use super::Rules;
+    use crate::Options;
     use chrono::{DateTime, FixedOffset, Utc};
 
-    fn clock() -> Clock {
-        Clock {
+    fn options() -> Options {
+        Options {
             offset: FixedOffset::east_opt(0).unwrap(),
             now: "2026-11-28T12:00:00Z".parse::<DateTime<Utc>>().unwrap(),
+            ..Options::default()
         }
+    }
+
+    fn read(text: &str) -> Option<super::Read> {
+        Rules::new(&options()).time_of_text(text)
     }
 
     #[test]
@@ -273,7 +310,7 @@ mod tests {
             ("1761234567890123456", "2025-10-23T15:49:27.890123Z"),
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999Z"),
         ] {
-            let read = clock().of_text(text);
+            let read = read(text);
             let time: DateTime<Utc> = time.parse().unwrap();
             assert_eq!(read.map(|read| read.time), Some(time), "{text}");
         }
@@ -285,18 +322,13 @@ mod tests {
             "2026-01-01T00:00:00 Mars",
             "web.1",
         ] {
-            assert_eq!(clock().of_text(text), None, "{text}");
+            assert_eq!(read(text), None, "{text}");
         }
     }
 
     #[test]
     fn time_without_zone_is_said() {
-        assert!(clock().of_text("2026-11-28 03:07:43,703").unwrap().is_local);
-        assert!(
-            !clock()
-                .of_text("2026-11-28 03:07:43,703Z")
-                .unwrap()
-                .is_local
-        );
+        assert!(read("2026-11-28 03:07:43,703").unwrap().is_local);
+        assert!(!read("2026-11-28 03:07:43,703Z").unwrap().is_local);
     }
 }

@@ -12,22 +12,21 @@ use crate::fields::{
 };
 use crate::text::access_request_line;
 
-static METHOD: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "method",
-        "request_method",
-        "requestMethod",
-        "RequestMethod",
-        "http_method",
-        "httpMethod",
-        "http.method",
-        "http.request.method",
-        "ClientRequestMethod",
-        "verb",
-        "req.method",
-        "request.method",
-    ])
-});
+pub(super) const METHOD_NAMES: &[&str] = &[
+    "method",
+    "request_method",
+    "requestMethod",
+    "RequestMethod",
+    "http_method",
+    "httpMethod",
+    "http.method",
+    "http.request.method",
+    "ClientRequestMethod",
+    "verb",
+    "req.method",
+    "request.method",
+];
+static METHOD: LazyLock<Names> = LazyLock::new(|| Names::new(METHOD_NAMES));
 static TARGET: LazyLock<Names> = LazyLock::new(|| {
     Names::new(&[
         "request_uri",

@@ -7,18 +7,18 @@ use super::access;
 use crate::Format;
 use crate::draft::{Draft, insert_beside};
 use crate::fields::{take, take_text};
-use crate::time::Clock;
+use crate::time::Rules;
 
-pub(super) fn decode(mut map: JsonMap, clock: Clock) -> Draft {
+pub(super) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Clef);
     if let Some(time) = map.get("@t")
-        && draft.set_time(time, clock)
+        && draft.set_time(time, rules)
     {
         map.remove("@t");
     }
     // Information is left out.
     if let Some((_, level)) = take(&mut map, &["@l"]) {
-        draft.set_level("@l", level);
+        draft.set_level("@l", &(&level).into());
     }
     if let Some(id) = take_text(&mut map, &["@tr"]) {
         draft.set_trace_id(&id);

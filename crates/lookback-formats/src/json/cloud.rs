@@ -8,14 +8,14 @@ use crate::draft::{Draft, Request, insert_beside, push};
 use crate::fields::{
     get, number, take, take_duration, take_if, take_status, take_text, text, text_of,
 };
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Format, Problem, level, text as lines};
 
 /// Reads a record of `journalctl -o json`.
-pub(super) fn journald(mut map: JsonMap, clock: Clock) -> Draft {
+pub(super) fn journald(mut map: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Journald);
     if let Some(time) = map.get("__REALTIME_TIMESTAMP")
-        && draft.set_time(time, clock)
+        && draft.set_time(time, rules)
     {
         map.remove("__REALTIME_TIMESTAMP");
     }
@@ -40,7 +40,7 @@ pub(super) fn journald(mut map: JsonMap, clock: Clock) -> Draft {
     };
     draft.meta = map;
     match message {
-        Some(text) => lines::decode(&text, clock).draft.wrapped(draft),
+        Some(text) => lines::decode(&text, rules).draft.wrapped(draft),
         None => draft,
     }
 }
@@ -54,19 +54,19 @@ pub(super) fn is_log_entry(map: &JsonMap) -> bool {
 }
 
 /// Reads a LogEntry.
-pub(super) fn log_entry(mut map: JsonMap, clock: Clock) -> Draft {
+pub(super) fn log_entry(mut map: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Gcp);
     for name in ["timestamp", "time", "receiveTimestamp"] {
         if draft.time.is_none()
             && let Some(time) = map.get(name)
-            && draft.set_time(time, clock)
+            && draft.set_time(time, rules)
             && name != "receiveTimestamp"
         {
             map.remove(name);
         }
     }
     if let Some((_, severity)) = take(&mut map, &["severity"]) {
-        draft.set_level("severity", severity);
+        draft.set_level("severity", &(&severity).into());
     }
     for name in ["trace", "logging.googleapis.com/trace"] {
         if let Some(trace) = take_text(&mut map, &[name]) {
@@ -86,11 +86,11 @@ pub(super) fn log_entry(mut map: JsonMap, clock: Clock) -> Draft {
     let mut draft = match (payload, text) {
         (Some((_, Json::Object(payload))), _) => {
             draft.meta = map;
-            super::of_fields(payload, Format::Gcp, clock).wrapped(draft)
+            super::of_fields(payload, Format::Gcp, rules).wrapped(draft)
         }
         (_, Some(text)) => {
             draft.meta = map;
-            lines::decode(&text, clock).draft.wrapped(draft)
+            lines::decode(&text, rules).draft.wrapped(draft)
         }
         _ => {
             draft.meta = map;
@@ -135,7 +135,7 @@ pub(super) fn is_batch(map: &JsonMap) -> bool {
         || is_list_of("records", "time")
 }
 
-pub(super) fn batch(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
+pub(super) fn batch(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
     let (name, format) = if map.contains_key("records") {
         ("records", Format::Azure)
     } else if map.contains_key("logEvents") {
@@ -147,8 +147,8 @@ pub(super) fn batch(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Proble
         return Err(Problem::new(format!("{name}: must be an array")));
     };
     let drafts = items.into_iter().map(|item| match item {
-        Json::Object(item) if format == Format::Azure => azure(item, clock),
-        Json::Object(item) => cloudwatch(item, &map, clock),
+        Json::Object(item) if format == Format::Azure => azure(item, rules),
+        Json::Object(item) => cloudwatch(item, &map, rules),
         other => {
             let mut draft = Draft::new(format);
             draft.message = Some(other.to_string());
@@ -158,10 +158,10 @@ pub(super) fn batch(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Proble
     Ok(drafts.collect())
 }
 
-fn cloudwatch(mut item: JsonMap, batch: &JsonMap, clock: Clock) -> Draft {
+fn cloudwatch(mut item: JsonMap, batch: &JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::CloudWatch);
     if let Some(time) = item.get("timestamp")
-        && draft.set_time(time, clock)
+        && draft.set_time(time, rules)
     {
         item.remove("timestamp");
     }
@@ -172,20 +172,20 @@ fn cloudwatch(mut item: JsonMap, batch: &JsonMap, clock: Clock) -> Draft {
         insert_beside(&mut item, "batch", name.clone(), value.clone());
     }
     draft.meta = item;
-    lines::decode(message.trim_end(), clock)
+    lines::decode(message.trim_end(), rules)
         .draft
         .wrapped(draft)
 }
 
-fn azure(mut item: JsonMap, clock: Clock) -> Draft {
+fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Azure);
     if let Some(time) = item.get("time")
-        && draft.set_time(time, clock)
+        && draft.set_time(time, rules)
     {
         item.remove("time");
     }
     if let Some((name, level)) = take(&mut item, &["level", "Level", "severityLevel"]) {
-        draft.set_level(&name, level);
+        draft.set_level(&name, &(&level).into());
     }
     draft.message = [
         "resultDescription",
@@ -224,14 +224,14 @@ fn azure(mut item: JsonMap, clock: Clock) -> Draft {
 }
 
 /// Reads a push to Loki: streams of labels and lines.
-pub(super) fn loki(map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
-    loki_lines(map, clock)?.collect()
+pub(super) fn loki(map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
+    loki_lines(map, rules)?.collect()
 }
 
 /// Returns the lines of a push to Loki.
 pub(crate) fn loki_lines(
     mut map: JsonMap,
-    clock: Clock,
+    rules: Rules<'_>,
 ) -> Result<impl Iterator<Item = Result<Draft, Problem>> + Send, Problem> {
     let Some(Json::Array(streams)) = map.remove("streams") else {
         return Err(Problem::new("streams: must be an array"));
@@ -243,7 +243,7 @@ pub(crate) fn loki_lines(
         };
         let lines = values
             .into_iter()
-            .map(move |value| loki_value(value, labels.clone(), clock));
+            .map(move |value| loki_value(value, labels.clone(), rules));
         failed.into_iter().chain(lines)
     }))
 }
@@ -264,7 +264,7 @@ fn stream_of(stream: Json) -> Result<(JsonMap, Vec<Json>), Problem> {
     }
 }
 
-fn loki_value(value: Json, mut labels: JsonMap, clock: Clock) -> Result<Draft, Problem> {
+fn loki_value(value: Json, mut labels: JsonMap, rules: Rules<'_>) -> Result<Draft, Problem> {
     let mut parts = match value {
         Json::Array(parts) if parts.len() >= 2 => parts.into_iter(),
         _ => {
@@ -284,7 +284,7 @@ fn loki_value(value: Json, mut labels: JsonMap, clock: Clock) -> Result<Draft, P
             other => insert_beside(&mut labels, "loki", "metadata".to_owned(), other),
         }
     }
-    Ok(loki_line(time, &line, metadata, labels, clock))
+    Ok(loki_line(time, &line, metadata, labels, rules))
 }
 
 /// Reads a line of a stream.
@@ -293,14 +293,14 @@ pub(crate) fn loki_line(
     line: &str,
     metadata: impl IntoIterator<Item = (String, Json)>,
     mut labels: JsonMap,
-    clock: Clock,
+    rules: Rules<'_>,
 ) -> Draft {
     let mut draft = Draft::new(Format::Loki);
     for (name, value) in metadata {
         push(&mut labels, name, value);
     }
     if let Some(time) = time
-        && !(draft.set_time(&time, clock) && draft.is_exact_time)
+        && !(draft.set_time(&time, rules) && draft.is_exact_time)
     {
         insert_beside(&mut labels, "loki", "time".to_owned(), time);
     }
@@ -322,5 +322,5 @@ pub(crate) fn loki_line(
     draft.level = label.and_then(level::of_json).map(|read| read.level);
     draft.source = SOURCE.iter().find_map(|name| text(&labels, name));
     draft.meta = labels;
-    lines::decode(line, clock).draft.wrapped(draft)
+    lines::decode(line, rules).draft.wrapped(draft)
 }

@@ -8,7 +8,7 @@ use lookback::value::JsonMap;
 use super::access::parsed;
 use crate::draft::{Draft, Request, push};
 use crate::fields::{get, take, take_duration, take_status, take_text, text};
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Format, Problem};
 
 pub(super) fn is_archive(map: &JsonMap) -> bool {
@@ -16,7 +16,7 @@ pub(super) fn is_archive(map: &JsonMap) -> bool {
         .is_some_and(|log| log.get("entries").is_some_and(Json::is_array))
 }
 
-pub(super) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
+pub(super) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
     let Some((_, Json::Array(entries))) = take(&mut map, &["log.entries"]) else {
         return Err(Problem::new("log.entries: must be an array"));
     };
@@ -34,7 +34,7 @@ pub(super) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Probl
             return Err(Problem::new("log.entries: must have objects"));
         };
         let page = page_of(&entry);
-        let mut draft = of_entry(entry, clock);
+        let mut draft = of_entry(entry, rules);
         if let Some(page) = page {
             draft.meta.insert("page".to_owned(), page);
         }
@@ -43,10 +43,10 @@ pub(super) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Probl
     Ok(drafts)
 }
 
-fn of_entry(mut entry: JsonMap, clock: Clock) -> Draft {
+fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Har);
     if let Some(time) = entry.get("startedDateTime")
-        && draft.set_time(time, clock)
+        && draft.set_time(time, rules)
     {
         entry.remove("startedDateTime");
     }

@@ -8,7 +8,7 @@ use super::wire::{Fields, Wire};
 use crate::Problem;
 use crate::draft::Draft;
 use crate::json::cloud::loki_line;
-use crate::time::Clock;
+use crate::time::Rules;
 
 /// Decompresses a body.
 pub(super) fn decompress(body: &[u8], max_bytes: usize) -> Result<Vec<u8>, Problem> {
@@ -32,9 +32,9 @@ pub(super) fn decompress(body: &[u8], max_bytes: usize) -> Result<Vec<u8>, Probl
 
 /// The lines of a push.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct Lines<'a> {
     body: Vec<u8>,
-    clock: Clock,
+    rules: Rules<'a>,
     /// Where the next stream is.
     at: usize,
     stream: Option<Stream>,
@@ -50,11 +50,11 @@ struct Stream {
     end: usize,
 }
 
-impl Lines {
+impl<'a> Lines<'a> {
     /// # Errors
     ///
     /// The body is no push.
-    pub(super) fn new(body: Vec<u8>, clock: Clock) -> Result<Self, Problem> {
+    pub(super) fn new(body: Vec<u8>, rules: Rules<'a>) -> Result<Self, Problem> {
         for field in Fields::new(&body) {
             match field {
                 Ok((1, Wire::Bytes(_))) => {}
@@ -65,7 +65,7 @@ impl Lines {
         }
         Ok(Self {
             body,
-            clock,
+            rules,
             at: 0,
             stream: None,
         })
@@ -89,7 +89,7 @@ impl Lines {
     }
 }
 
-impl Iterator for Lines {
+impl Iterator for Lines<'_> {
     type Item = Result<Draft, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -105,7 +105,7 @@ impl Iterator for Lines {
             stream.at = stream.end - fields.rest().len();
             match field {
                 Some(Ok((2, Wire::Bytes(entry)))) => {
-                    return Some(of_entry(entry, &stream.labels, self.clock));
+                    return Some(of_entry(entry, &stream.labels, self.rules));
                 }
                 Some(Ok((2, _))) => return Some(Err(Problem::new("entries: is of another type"))),
                 Some(Ok(_)) => {}
@@ -132,7 +132,7 @@ fn labels_of(stream: &[u8]) -> JsonMap {
     })
 }
 
-fn of_entry(entry: &[u8], labels: &JsonMap, clock: Clock) -> Result<Draft, Problem> {
+fn of_entry(entry: &[u8], labels: &JsonMap, rules: Rules<'_>) -> Result<Draft, Problem> {
     if entry.len() > MAX_RECORD {
         let bytes = entry.len();
         return Err(Problem::new(format!(
@@ -158,7 +158,7 @@ fn of_entry(entry: &[u8], labels: &JsonMap, clock: Clock) -> Result<Draft, Probl
             Err(reason) => return Err(Problem::new(format!("entries: {reason}"))),
         }
     }
-    Ok(loki_line(time, &line, metadata, labels.clone(), clock))
+    Ok(loki_line(time, &line, metadata, labels.clone(), rules))
 }
 
 /// Reads a timestamp, as the nanoseconds that Loki's JSON has.

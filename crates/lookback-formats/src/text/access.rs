@@ -4,11 +4,11 @@ use lookback::Json;
 
 use crate::Format;
 use crate::draft::{Draft, Request, amazon_trace};
-use crate::time::Clock;
+use crate::time::Rules;
 
 /// Reads the common and the combined format: `host ident user [time] "request" status bytes
 /// "referer" "agent" …`.
-pub(super) fn decode(line: &str, clock: Clock) -> Option<Draft> {
+pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (before, rest) = line.split_once(" [")?;
     let (time, rest) = rest.split_once("] \"")?;
     let mut names: Vec<&str> = before.split(' ').collect();
@@ -18,7 +18,7 @@ pub(super) fn decode(line: &str, clock: Clock) -> Option<Draft> {
         return None;
     };
     let mut draft = Draft::new(Format::AccessLog);
-    if !draft.read_time(clock.of_text(time)) {
+    if !draft.read_time(rules.time_of_text(time)) {
         return None;
     }
     let (line, rest) = quoted(rest)?;
@@ -167,7 +167,7 @@ const ALB_FIELDS: [&str; 29] = [
 ];
 
 /// Reads a line of an Amazon application load balancer.
-pub(super) fn load_balancer(line: &str, clock: Clock) -> Option<Draft> {
+pub(super) fn load_balancer(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (kind, rest) = line.split_once(' ')?;
     if !matches!(kind, "http" | "https" | "h2" | "grpcs" | "ws" | "wss") {
         return None;
@@ -199,7 +199,7 @@ pub(super) fn load_balancer(line: &str, clock: Clock) -> Option<Draft> {
         }
         match name.as_str() {
             "time" => {
-                if !draft.read_time(clock.of_text(&value)) {
+                if !draft.read_time(rules.time_of_text(&value)) {
                     return None;
                 }
                 continue;

@@ -5,13 +5,13 @@ use lookback::value::JsonMap;
 use super::{decode_at_depth, logfmt};
 use crate::draft::{Draft, Request};
 use crate::fields::{take, take_duration, take_status, take_text};
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Format, level};
 
-pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
+pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
     let (time, source, process, text) = parts(line)?;
     let mut wrapper = Draft::new(Format::Heroku);
-    if !wrapper.read_time(clock.of_text(time)) {
+    if !wrapper.read_time(rules.time_of_text(time)) {
         return None;
     }
     if process == "router"
@@ -22,7 +22,7 @@ pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
     }
     wrapper.source = Some(process.to_owned());
     wrapper.meta.insert("heroku".to_owned(), source.into());
-    let inner = decode_at_depth(text, clock, depth + 1).draft;
+    let inner = decode_at_depth(text, rules, depth + 1).draft;
     Some(inner.wrapped(wrapper))
 }
 

@@ -5,13 +5,13 @@ use lookback::value::JsonMap;
 
 use super::decode_at_depth;
 use crate::draft::Draft;
-use crate::time::Clock;
+use crate::time::Rules;
 use crate::{Format, level};
 
 /// Reads `<11>Nov  3 09:23:39 host app[12]: text`, with or without the priority, and
 /// `<165>1 2026-01-14T12:00:04.353Z host app 12 id [data] text`, both with or without the number
 /// of bytes before it.
-pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
+pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
     let line = match line.split_once(' ') {
         Some((count, rest))
             if rest.starts_with('<') && count.bytes().all(|b| b.is_ascii_digit()) =>
@@ -38,19 +38,19 @@ pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
             .insert("severity".to_owned(), i64::from(priority % 8).into());
     }
     let text = match rest.strip_prefix("1 ").filter(|_| priority.is_some()) {
-        Some(rest) => of_5424(rest, &mut draft, clock)?,
-        None => of_3164(rest, &mut draft, clock)?,
+        Some(rest) => of_5424(rest, &mut draft, rules)?,
+        None => of_3164(rest, &mut draft, rules)?,
     };
-    let inner = decode_at_depth(text, clock, depth + 1).draft;
+    let inner = decode_at_depth(text, rules, depth + 1).draft;
     Some(inner.wrapped(draft))
 }
 
-fn of_5424<'a>(rest: &'a str, draft: &mut Draft, clock: Clock) -> Option<&'a str> {
+fn of_5424<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a str> {
     let mut parts = rest.splitn(6, ' ');
     let mut next = || parts.next();
     let (time, host, app, process, id) = (next()?, next()?, next()?, next()?, next()?);
     let mut rest = parts.next().unwrap_or("-");
-    if time != "-" && !draft.read_time(clock.of_text(time)) {
+    if time != "-" && !draft.read_time(rules.time_of_text(time)) {
         return None;
     }
     for (name, value) in [("host", host), ("procid", process), ("msgid", id)] {
@@ -98,7 +98,7 @@ fn element(text: &str) -> Option<((String, JsonMap), &str)> {
     }
 }
 
-fn of_3164<'a>(rest: &'a str, draft: &mut Draft, clock: Clock) -> Option<&'a str> {
+fn of_3164<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a str> {
     // `Nov  3 09:23:38`, or a time of RFC 3339 as rsyslog may write it.
     let is_month = rest.get(..3).is_some_and(|month| {
         "JanFebMarAprMayJunJulAugSepOctNovDec".contains(month)
@@ -106,7 +106,7 @@ fn of_3164<'a>(rest: &'a str, draft: &mut Draft, clock: Clock) -> Option<&'a str
     });
     let end = if is_month { 15 } else { rest.find(' ')? };
     let (time, rest) = (rest.get(..end)?, rest.get(end..)?.strip_prefix(' ')?);
-    if !draft.read_time(clock.of_text(time)) {
+    if !draft.read_time(rules.time_of_text(time)) {
         return None;
     }
     let (host, rest) = rest.split_once(' ')?;
