@@ -6,9 +6,9 @@
 //! Lines of other programs are decoded to log lines and requests by `lookback-formats`
 //! ([`entries`]); [`content`] detects them.
 //!
-//! One thread reads and checks lines and groups them into batches ([`reader`]). This task stores
-//! each batch ([`mod@store`]) together with the progress of the import ([`checkpoint`]) in one
-//! transaction. So the database always contains whole batches and knows which ones, no matter how
+//! One thread reads and checks lines and groups them into batches ([`reader`]), another encodes them
+//! for the database ([`encoder`]). This task stores each batch ([`mod@store`]) together with the
+//! progress of the import ([`checkpoint`]) in one transaction. So the database always contains whole batches and knows which ones, no matter how
 //! the process ends.
 
 use std::pin::pin;
@@ -33,6 +33,7 @@ mod checkpoint;
 mod content;
 mod convert;
 mod dry_run;
+mod encoder;
 mod encoding;
 mod entries;
 mod files;
@@ -43,11 +44,13 @@ mod progress;
 mod reader;
 mod rejects;
 mod report;
+mod sealing;
 mod store;
 mod stream;
 
 use checkpoint::{Checkpoint, Import};
 use content::Content;
+use encoder::{Encoded, EncodedBatch};
 use input::Input;
 use lines::Lines;
 use progress::ImportProgress;
@@ -191,14 +194,16 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     };
 
     let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
-    let worker = maintenance_worker(checkpoint.content, &pool)?;
+    let is_sealed_later = input.is_file() && !sealing::is_beside_storing();
+    let worker = maintenance_worker(checkpoint.content, &pool, !is_sealed_later)?;
+    let earlier = checkpoint.stored();
     let source = ImportSource {
         config,
         args: &args,
         input: &input,
         rejects,
         lines,
-        pool,
+        pool: pool.clone(),
     };
     let (checkpoint, conn) = (&mut checkpoint, &mut conn);
     let ended = match checkpoint.content {
@@ -228,6 +233,10 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         && ended.is_ok()
     {
         let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
+        if input.is_file() {
+            let stored = checkpoint.stored() - earlier;
+            sealing::seal(&pool, &checkpoint.content.tables(), stored).await?;
+        }
     }
     ended
 }
@@ -238,14 +247,15 @@ fn counted_are(number: u64, what: &str) -> String {
     format!("{} {verb}", counted(number, what))
 }
 
-/// Starts a worker that pre-creates partitions and seals stored records; `None` for a table
-/// without partitions.
+/// Starts a worker that pre-creates partitions, and seals stored records if it is to; `None` for a
+/// table without partitions.
 ///
 /// A failure of the worker does not fail the import: the records are complete without the worker,
 /// and a role that can only insert lacks the privileges for it.
 fn maintenance_worker(
     content: Content,
     pool: &PgPool,
+    seals: bool,
 ) -> Result<Option<MaintenanceWorker>, Failure> {
     let tables = content.tables();
     if !tables.iter().all(|table| table.is_sealed()) {
@@ -253,6 +263,7 @@ fn maintenance_worker(
     }
     let mut options = MaintenanceOptions::default();
     options.tables = tables;
+    options.seals = seals;
     Ok(Some(MaintenanceWorker::spawn(pool.clone(), options)?))
 }
 
@@ -439,7 +450,7 @@ async fn import<M: Model>(
             is_stream: !input.is_file(),
         },
     );
-    let ended = run.run::<M>(batches).await;
+    let ended = run.run::<M>(encoder::spawn::<M>(batches)).await;
     run.progress.finish();
     Report {
         args,
@@ -471,6 +482,7 @@ fn decoding(args: &ImportArgs, input: &Input) -> lookback_formats::Options {
         source: args.source.clone().unwrap_or_else(|| input.stem()),
         offset: args.timezone.unwrap_or_else(|| Utc.fix()),
         now: Utc::now(),
+        ..lookback_formats::Options::default()
     }
 }
 
@@ -506,7 +518,10 @@ struct ImportRun<'a> {
 }
 
 impl ImportRun<'_> {
-    async fn run<M: Model>(&mut self, mut batches: Batches<M>) -> Result<ImportEnd, Failure> {
+    async fn run<M: Model>(
+        &mut self,
+        mut batches: mpsc::Receiver<Result<EncodedBatch<M>, Failure>>,
+    ) -> Result<ImportEnd, Failure> {
         let mut interrupt = Interrupt::new()?;
         let mut is_interrupted = false;
         loop {
@@ -528,7 +543,7 @@ impl ImportRun<'_> {
                     "reading the input failed: this is a bug in lookback",
                 ));
             };
-            let batch = batch?;
+            let EncodedBatch { batch, encoded } = batch?;
             self.partitions.create::<M>(&batch.records).await;
             let stored = {
                 let is_file = self.input.is_file();
@@ -538,7 +553,7 @@ impl ImportRun<'_> {
                     STREAM_TIMEOUT
                 };
                 let input = self.input;
-                let mut storing = pin!(self.store::<M>(batch));
+                let mut storing = pin!(self.store::<M>(batch, &encoded));
                 tokio::select! {
                     stored = &mut storing => Some(stored?),
                     () = interrupt.next() => {
@@ -577,7 +592,11 @@ impl ImportRun<'_> {
 
     /// Stores a batch. If the connection of a stream is lost, it connects again and stores what was
     /// not stored: its lines are nowhere else.
-    async fn store<M: Model>(&mut self, batch: Batch<M::New>) -> Result<StoredBatch, Failure> {
+    async fn store<M: Model>(
+        &mut self,
+        batch: Batch<M::New>,
+        encoded: &Encoded<M>,
+    ) -> Result<StoredBatch, Failure> {
         let kept = (!self.input.is_file()).then(|| batch.clone());
         let mut next = Some(batch);
         loop {
@@ -588,6 +607,7 @@ impl ImportRun<'_> {
             };
             let stored = store::<M>(
                 batch,
+                encoded,
                 self.args.on_error,
                 self.checkpoint,
                 &mut self.rejects,

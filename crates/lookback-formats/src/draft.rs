@@ -33,7 +33,7 @@ pub(crate) struct Draft {
     pub(crate) meta: JsonMap,
     /// Whether `meta` has no secrets.
     pub(crate) is_masked: bool,
-    pub(crate) request: Option<Request>,
+    pub(crate) request: Option<Box<Request>>,
     /// Whether it is the record of a request alone, and no line of a log.
     pub(crate) is_access: bool,
 }
@@ -92,7 +92,16 @@ impl Draft {
     /// Sets the level, and keeps one that Lookback does not have under its name. Returns whether
     /// the level says all of it.
     pub(crate) fn set_level(&mut self, name: &str, value: &JsonRef<'_>) -> bool {
-        let read = level::of(value);
+        self.read_level(name, value, level::of(value))
+    }
+
+    /// As [`set_level`](Self::set_level), of a value that was read.
+    pub(crate) fn read_level(
+        &mut self,
+        name: &str,
+        value: &JsonRef<'_>,
+        read: Option<level::Read>,
+    ) -> bool {
         if let Some(read) = read {
             self.level = Some(read.level);
         }
@@ -148,10 +157,7 @@ impl Draft {
         if !self.is_masked {
             mask_object(&mut self.meta);
         }
-        let source = self
-            .source
-            .take()
-            .filter(|source| !source.trim().is_empty());
+        let source = self.source.take().filter(|source| !is_blank(source));
         let source = source.unwrap_or_else(|| options.source.clone());
         let source = cleaned(source, MAX_SOURCE);
         if let Some(id) = self.trace_id.take() {
@@ -191,7 +197,7 @@ impl Draft {
             Cow::Owned(masked) => masked,
             Cow::Borrowed(_) => message,
         };
-        if message.trim().is_empty() {
+        if is_blank(&message) {
             message = summary(&self.meta);
         }
         if message.len() > MAX_MESSAGE {
@@ -222,6 +228,11 @@ fn summary(fields: &JsonMap) -> String {
     } else {
         text
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    // Most texts begin with a letter.
+    !text.starts_with(|c: char| c.is_ascii_graphic()) && text.trim().is_empty()
 }
 
 /// As [`clean`], without a copy of a text that is clean.

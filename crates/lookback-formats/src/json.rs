@@ -130,11 +130,10 @@ type Taken<'n, 'a> = Option<(&'n str, JsonRef<'a>)>;
 
 fn take_trace(record: &mut Record<'_>, draft: &mut Draft, rules: Rules<'_>) {
     let Some(name) = record.find(Role::Trace, rules, is_text) else {
-        let is_there = record.may_be_request() || record.contains("headers");
+        let is_there = record.may_be_request();
         let names = ["req.headers", "request.headers", "headers"];
-        if let Some(headers) = { names }
-            .iter()
-            .find_map(|name| record.get(name).filter(|_| is_there))
+        if is_there
+            && let Some(headers) = { names }.iter().find_map(|name| record.get(name))
             && let Json::Object(headers) = headers.clone().into_json()
             && let Some(id) = trace_of_headers(&headers)
         {
@@ -181,10 +180,14 @@ fn take_level<'n, 'a>(
     }
     // MongoDB's `s`, and the `at` of logfmt, are a level only if they look like one; a level of
     // one's own stays with the fields.
-    let name = record.find(Role::Level, rules, |value| level::of(value).is_some())?;
+    let mut read = None;
+    let name = record.find(Role::Level, rules, |value| {
+        read = level::of(value);
+        read.is_some()
+    })?;
     let value = record.take(name)?;
     if let JsonRef::Number(number) = value
-        && (name == "levelno" || record.contains("levelname") || record.contains("levelno"))
+        && record.is_of_python()
     {
         // Python's, 10 to 50: as of pino, but one step lower.
         draft.level = Some(match number.parse().unwrap_or_default() {
@@ -196,7 +199,7 @@ fn take_level<'n, 'a>(
         draft.meta.insert(name.to_owned(), value.into_json());
         return None;
     }
-    let is_exact = draft.set_level(name, &value);
+    let is_exact = draft.read_level(name, &value, read);
     is_exact.then_some((name, value))
 }
 
@@ -217,14 +220,17 @@ fn take_message<'n, 'a>(
     draft: &mut Draft,
     rules: Rules<'n>,
 ) -> Taken<'n, 'a> {
+    let name = record.find(Role::Message, rules, |value| {
+        is_text(value) || matches!(value, JsonRef::Object(_))
+    })?;
     // An object named `log` or `body` is no message; one named `message` is.
-    let is_message = |value: &JsonRef<'_>| !matches!(value, JsonRef::Array(_) | JsonRef::Null);
-    let names = ["message", "msg"];
-    let own = rules.names.of(Role::Message).iter().map(String::as_str);
-    let name = own
-        .chain(names)
-        .find(|name| record.get(name).is_some_and(is_message))
-        .or_else(|| record.find(Role::Message, rules, is_text))?;
+    let own = rules.names.of(Role::Message);
+    let may_be_object = matches!(name, "message" | "msg") || own.iter().any(|own| own == name);
+    let name = if may_be_object {
+        name
+    } else {
+        record.find(Role::Message, rules, is_text)?
+    };
     if let Some(value @ JsonRef::Object(_)) = record.get(name) {
         draft.message = Some(value.clone().into_json().to_string());
         return None;

@@ -16,7 +16,14 @@ pub(crate) struct Read {
 pub(crate) fn of(value: &JsonRef<'_>) -> Option<Read> {
     match value {
         JsonRef::String(text) => of_text(text),
-        JsonRef::Number(number) => number.parse().ok().and_then(of_number),
+        JsonRef::Number(number) => match *number {
+            // Those of pino and bunyan.
+            "30" => Some(exact(Level::Info)),
+            "20" => Some(exact(Level::Debug)),
+            "40" => Some(exact(Level::Warn)),
+            "50" => Some(exact(Level::Error)),
+            number => number.parse().ok().and_then(of_number),
+        },
         _ => None,
     }
 }
@@ -26,21 +33,22 @@ pub(crate) fn of_json(value: &Json) -> Option<Read> {
     of(&value.into())
 }
 
+const fn exact(level: Level) -> Read {
+    Read {
+        level,
+        is_exact: true,
+    }
+}
+
 /// Reads the name of a level, such as `WARN`, `Information`, `DEBUG-4` or `[error]`.
 pub(crate) fn of_text(text: &str) -> Option<Read> {
     // The commonest ones.
-    let level = match text {
-        "info" | "INFO" => Some(Level::Info),
-        "debug" | "DEBUG" => Some(Level::Debug),
-        "error" | "ERROR" => Some(Level::Error),
-        "warn" | "WARN" | "warning" | "WARNING" => Some(Level::Warn),
-        _ => None,
-    };
-    if let Some(level) = level {
-        return Some(Read {
-            level,
-            is_exact: true,
-        });
+    match text {
+        "info" | "INFO" => return Some(exact(Level::Info)),
+        "debug" | "DEBUG" => return Some(exact(Level::Debug)),
+        "error" | "ERROR" => return Some(exact(Level::Error)),
+        "warn" | "WARN" | "warning" | "WARNING" => return Some(exact(Level::Warn)),
+        _ => {}
     }
     let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
     // `INF` is a name.

@@ -17,22 +17,31 @@ pub(crate) struct Record<'a> {
     members: Vec<(Cow<'a, str>, JsonRef<'a>)>,
     /// What is known of each name.
     known: Vec<Known>,
+    /// The bits of the first fields that may have each role.
+    candidates: [u64; Role::COUNT],
     /// Whether one of them may be the first part of a path.
     has_paths: bool,
 }
+
+/// The number of fields whose roles are bits.
+const FIRST: usize = 64;
 
 /// What is known of a name.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     /// The place of the name in the list of each role, from 1; 0 if it is in none.
     places: [u8; Role::COUNT],
+    has_role: bool,
     /// Whether a format of its own may have it.
     is_of_format: bool,
     /// Whether the record may be that of a request.
     is_of_request: bool,
+    /// Whether numbers of levels are those of Python.
+    is_of_python: bool,
     is_first_of_path: bool,
     is_secret: bool,
-    has_nul: bool,
+    /// Whether what is masked does not depend on this name alone.
+    is_odd: bool,
     is_taken: bool,
 }
 
@@ -41,7 +50,8 @@ impl Known {
         static NAMES: LazyLock<HashMap<&str, Known>> = LazyLock::new(Known::all);
         Self {
             is_secret: is_secret_name(name),
-            has_nul: name.contains('\0'),
+            // The value may be that of the name beside it.
+            is_odd: name == "value" || name.contains('\0'),
             ..NAMES.get(name).copied().unwrap_or_default()
         }
     }
@@ -50,7 +60,9 @@ impl Known {
         let mut all: HashMap<&str, Self> = HashMap::new();
         for role in Role::ALL {
             for (place, name) in (1..).zip(role.names()) {
-                all.entry(name).or_default().places[role as usize] = place;
+                let known = all.entry(name).or_default();
+                known.places[role as usize] = place;
+                known.has_role = true;
                 if let Some((first, _)) = name.split_once('.') {
                     all.entry(first).or_default().is_first_of_path = true;
                 }
@@ -58,6 +70,9 @@ impl Known {
         }
         for name in names::of_formats() {
             all.entry(name).or_default().is_of_format = true;
+        }
+        for name in names::OF_PYTHON {
+            all.entry(name).or_default().is_of_python = true;
         }
         for name in names::of_requests() {
             let first = name.split_once('.').map_or(name, |(first, _)| first);
@@ -96,15 +111,22 @@ impl Seen {
 impl<'a> Record<'a> {
     pub(crate) fn new(members: Vec<(Cow<'a, str>, JsonRef<'a>)>, seen: &mut Seen) -> Self {
         let mut has_paths = false;
+        let mut candidates = [0; Role::COUNT];
         let mut known = Vec::with_capacity(members.len());
         for (index, (name, value)) in members.iter().enumerate() {
             let of_name = seen.known(index, name);
             has_paths |= of_name.is_first_of_path && matches!(value, JsonRef::Object(_));
+            if of_name.has_role && index < FIRST {
+                for (fields, place) in candidates.iter_mut().zip(of_name.places) {
+                    *fields |= u64::from(place > 0) << index;
+                }
+            }
             known.push(of_name);
         }
         Self {
             members,
             known,
+            candidates,
             has_paths,
         }
     }
@@ -128,6 +150,11 @@ impl<'a> Record<'a> {
         known.any(|known| known.is_of_request && !known.is_taken)
     }
 
+    /// Whether numbers of levels are those of Python.
+    pub(crate) fn is_of_python(&self) -> bool {
+        self.known.iter().any(|known| known.is_of_python)
+    }
+
     /// Returns the name of the first field of a role that is accepted: names that the rules give
     /// come first. A null is none.
     pub(crate) fn find<'n>(
@@ -136,45 +163,60 @@ impl<'a> Record<'a> {
         rules: Rules<'n>,
         mut accepts: impl FnMut(&JsonRef<'_>) -> bool,
     ) -> Option<&'n str> {
-        let mut is_one = |name: &str| {
-            let value = self.get(name);
-            value.is_some_and(|value| *value != JsonRef::Null && accepts(value))
-        };
-        let own = rules.names.of(role).iter().map(String::as_str);
-        if let Some(name) = { own }.find(|name| is_one(name)) {
-            return Some(name);
-        }
-        // The bit of each place in the list of names.
-        let mut places = 0_u64;
-        let left = self.known.iter().filter(|known| !known.is_taken);
-        for known in left {
-            places |= (1 << known.places[role as usize]) & !1;
-        }
-        let names = role.names();
-        if self.has_paths {
-            for (place, name) in (1..).zip(names) {
-                if name.contains('.') && self.get(name).is_some() {
-                    places |= 1 << place;
-                }
-            }
-        }
-        while places != 0 {
-            let name = names[places.trailing_zeros() as usize - 1];
-            if is_one(name) {
+        let mut is_one = |value: &JsonRef<'_>| *value != JsonRef::Null && accepts(value);
+        for name in rules.names.of(role) {
+            if self.get(name).is_some_and(&mut is_one) {
                 return Some(name);
             }
-            places &= places - 1;
+        }
+        let names = role.names();
+        let mut from = 1;
+        while let Some((place, index)) = self.next_of(role, from) {
+            let name = names[usize::from(place) - 1];
+            let value = match index {
+                Some(index) => Some(&self.members[index].1),
+                None => self.get(name),
+            };
+            if value.is_some_and(&mut is_one) {
+                return Some(name);
+            }
+            from = place + 1;
         }
         None
     }
 
-    fn index(&self, name: &str) -> Option<usize> {
-        let mut fields = self.members.iter().zip(&self.known);
-        fields.position(|((other, _), known)| other == name && !known.is_taken)
+    /// Returns the first place of a role, from one on, that a field has, and the index of that
+    /// field; of a path there is none.
+    fn next_of(&self, role: Role, from: u8) -> Option<(u8, Option<usize>)> {
+        let mut key: Option<(u8, Option<usize>)> = None;
+        let mut add = |index: usize| {
+            let known = &self.known[index];
+            let place = known.places[role as usize];
+            let is_next = place >= from && key.is_none_or(|(first, _)| place < first);
+            if is_next && !known.is_taken {
+                key = Some((place, Some(index)));
+            }
+        };
+        let mut fields = self.candidates[role as usize];
+        while fields != 0 {
+            add(fields.trailing_zeros() as usize);
+            fields &= fields - 1;
+        }
+        (FIRST..self.known.len()).for_each(add);
+        if !self.has_paths {
+            return key;
+        }
+        let paths = (1..).zip(role.names());
+        let path = paths
+            .skip(usize::from(from) - 1)
+            .find(|(_, name)| name.contains('.') && self.get(name).is_some());
+        let path = path.map(|(place, _)| (place, None));
+        key.into_iter().chain(path).min_by_key(|(place, _)| *place)
     }
 
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.index(name).is_some()
+    fn index(&self, name: &str) -> Option<usize> {
+        let index = self.members.iter().position(|(other, _)| other == name)?;
+        (!self.known[index].is_taken).then_some(index)
     }
 
     /// Returns a field by its name or path.
@@ -221,9 +263,7 @@ impl<'a> Record<'a> {
 
     /// Returns the fields that are left, without secrets.
     pub(crate) fn into_masked(self) -> JsonMap {
-        let has_nul = self.known.iter().any(|known| known.has_nul);
-        if has_nul || self.contains("value") {
-            // The value may be that of the name beside it.
+        if self.known.iter().any(|known| known.is_odd) {
             let mut map = self.into_map();
             mask_object(&mut map);
             return map;

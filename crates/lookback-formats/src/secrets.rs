@@ -188,7 +188,7 @@ pub fn mask_text(text: &str) -> Cow<'_, str> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Suspicious {
     nul: bool,
-    /// The end of the name of a scheme, such as `Bearer `.
+    /// The last letter of the name of a scheme, such as `Bearer `, and a blank.
     scheme: bool,
     /// The `=` of a parameter.
     parameter: bool,
@@ -197,19 +197,20 @@ struct Suspicious {
 impl Suspicious {
     fn in_text(text: &str) -> Self {
         let bytes = text.as_bytes();
-        let mut found = Self::default();
-        for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                0 => found.nul = true,
-                b'=' => found.parameter = true,
-                b' ' => {
-                    let before = &bytes[..at];
-                    found.scheme |= before.ends_with(b"earer") || before.ends_with(b"asic");
-                }
-                _ => {}
-            }
+        // Without a way out, so that many bytes are looked at together.
+        let has = |wanted: u8| {
+            bytes
+                .iter()
+                .fold(false, |found, byte| found | (*byte == wanted))
+        };
+        let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+        Self {
+            nul: has(0),
+            parameter: has(b'='),
+            scheme: pairs.fold(false, |found, (byte, next)| {
+                found | ((*byte == b'r') | (*byte == b'c')) & (*next == b' ')
+            }),
         }
-        found
     }
 }
 

@@ -178,7 +178,9 @@ impl<'a> Rules<'a> {
 /// Reads a number since 1970, in a unit or by its size in seconds, milliseconds, microseconds or
 /// nanoseconds.
 pub(crate) fn of_epoch(number: &str, unit: Option<TimeUnit>) -> Option<Read> {
-    if let Some((mantissa, exponent)) = number.split_once(['e', 'E']) {
+    if number.bytes().any(|byte| matches!(byte, b'e' | b'E'))
+        && let Some((mantissa, exponent)) = number.split_once(['e', 'E'])
+    {
         // A float such as 1.761e9 has no more digits than f64.
         let value: f64 = format!("{mantissa}e{exponent}").parse().ok()?;
         return value

@@ -46,7 +46,7 @@ pub use assignment::{Assignment, Steps};
 pub use bucket::{Bucket, Bucketed};
 pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
-pub use import_many::Imported;
+pub use import_many::{EncodedRecords, Imported};
 pub use nearest::{Distance, DistanceTo};
 pub use order::Order;
 pub use page::{Hits, Page, Total};

@@ -8,7 +8,7 @@ mod insert;
 mod insert_many;
 mod row;
 
-pub(crate) use copy::{copy_all, omits_same_columns};
+pub(crate) use copy::{EncodedCopy, copy_all, omits_same_columns};
 pub(crate) use insert::{MAX_INSERT_VALUES, insert};
 pub(crate) use insert_many::insert_many;
 pub use row::check_new;

@@ -106,7 +106,7 @@ impl Rejected {
 }
 
 /// The maximum bytes of lines in a batch, for any number of records.
-pub(super) const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Options of reading.
 #[derive(Clone, Copy, Debug)]

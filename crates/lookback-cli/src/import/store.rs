@@ -1,10 +1,11 @@
 //! Stores a batch of imported records.
 
-use lookback::query::Imported;
+use lookback::query::{EncodedRecords, Imported};
 use lookback::{Model, QueryBuilder, RequestSnapshot};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::checkpoint::{Checkpoint, busy, is_lock_timeout};
+use super::encoder::Encoded;
 use super::entries::keep_before;
 use super::input::Input;
 use super::reader::{Batch, Outcome, Rejected, SourceLine};
@@ -50,6 +51,7 @@ pub(crate) struct StoredBatch {
 /// them.
 pub(crate) async fn store<M: Model>(
     batch: Batch<M::New>,
+    encoded: &Encoded<M>,
     on_error: OnError,
     checkpoint: &mut Checkpoint,
     rejects: &mut Rejects,
@@ -91,13 +93,19 @@ pub(crate) async fn store<M: Model>(
     }
     let (inserted, inserted_requests) = loop {
         let mut attempt = transaction.begin().await?;
-        let inserted = insert_records::<M>(&mut attempt, &records, on_error).await?;
+        let inserted =
+            insert_records::<M>(&mut attempt, &records, encoded.records.as_ref(), on_error).await?;
         if let (OnError::Stop, Some((row, _))) = (on_error, inserted.rejected.first()) {
             let stop = lines[*row].before.position;
             keep_before(&mut requests.records, &mut requests.lines, stop);
         }
-        let of_requests =
-            insert_records::<RequestSnapshot>(&mut attempt, &requests.records, on_error).await?;
+        let of_requests = insert_records::<RequestSnapshot>(
+            &mut attempt,
+            &requests.records,
+            encoded.requests.as_ref(),
+            on_error,
+        )
+        .await?;
         if let (OnError::Stop, Some((row, error))) = (on_error, of_requests.rejected.first()) {
             // Records behind it are stored already: again, without them.
             attempt.rollback().await?;
@@ -259,9 +267,12 @@ const MAX_SINGLE_INSERTS: usize = 64;
 /// rolls back all records that were sent together. So the number of records sent together is halved
 /// after each rejection and doubled after each success. On average a record is sent only a few
 /// times, for any number of rejections.
+///
+/// `encoded` are all of them, unless some were taken out since.
 async fn insert_records<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     records: &[Imported<M::New>],
+    encoded: Option<&EncodedRecords<M>>,
     on_error: OnError,
 ) -> Result<InsertResult, lookback::Error> {
     let mut inserted = InsertResult::default();
@@ -292,7 +303,8 @@ async fn insert_records<M: Model>(
             from = to;
             continue;
         }
-        match send::<M>(transaction, part).await? {
+        let encoded = encoded.filter(|encoded| encoded.len() == part.len());
+        match send::<M>(transaction, part, encoded).await? {
             SendOutcome::All(stored) => {
                 inserted.stored += stored;
                 from = to;
@@ -346,11 +358,14 @@ enum SendOutcome {
 async fn send<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     records: &[Imported<M::New>],
+    encoded: Option<&EncodedRecords<M>>,
 ) -> Result<SendOutcome, lookback::Error> {
     let mut savepoint = transaction.begin().await?;
-    let sent = QueryBuilder::<M>::new()
-        .import_many(&mut savepoint, records)
-        .await;
+    let table = QueryBuilder::<M>::new();
+    let sent = match encoded {
+        Some(encoded) => table.import_encoded(&mut savepoint, encoded).await,
+        None => table.import_many(&mut savepoint, records).await,
+    };
     let error = match sent {
         Ok(stored) => {
             savepoint.commit().await?;

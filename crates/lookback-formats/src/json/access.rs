@@ -117,7 +117,7 @@ pub(super) fn take_request(map: &mut JsonMap, draft: &mut Draft, taken: Vec<(Str
     let is_caddy = draft.source.as_ref().is_some_and(is_of_caddy);
     draft.is_access = is_caddy || draft.message.is_none();
     if !draft.is_access {
-        draft.request = Some(read(&mut map.clone(), found, draft));
+        draft.request = Some(Box::new(read(&mut map.clone(), found, draft)));
         return;
     }
     for (name, value) in taken {
@@ -126,7 +126,7 @@ pub(super) fn take_request(map: &mut JsonMap, draft: &mut Draft, taken: Vec<(Str
     if draft.format == Format::Json {
         draft.format = Format::JsonAccess;
     }
-    draft.request = Some(read(map, found, draft));
+    draft.request = Some(Box::new(read(map, found, draft)));
 }
 
 /// The names of the fields that make a record a request.

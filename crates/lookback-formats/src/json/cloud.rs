@@ -116,7 +116,7 @@ pub(super) fn log_entry(mut map: JsonMap, rules: Rules<'_>) -> Draft {
                 .meta
                 .insert("httpRequest".to_owned(), Json::Object(fields));
         }
-        draft.request = Some(request);
+        draft.request = Some(Box::new(request));
     }
     draft
 }
@@ -214,7 +214,7 @@ fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
             request.headers.insert("user-agent".to_owned(), agent.1);
         }
         item.insert("properties".to_owned(), Json::Object(properties));
-        draft.request = Some(request);
+        draft.request = Some(Box::new(request));
         draft.is_access = true;
     } else {
         access::take_request(&mut item, &mut draft, Vec::new());

@@ -92,7 +92,7 @@ fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {
             draft.meta.insert(name.to_owned(), Json::Object(rest));
         }
     }
-    draft.request = Some(request);
+    draft.request = Some(Box::new(request));
     draft.is_access = true;
     draft
 }

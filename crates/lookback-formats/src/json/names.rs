@@ -191,7 +191,11 @@ pub(crate) fn of_formats() -> impl Iterator<Item = &'static str> {
     OF_FORMATS.iter().copied()
 }
 
-/// The names without which a record is that of no request.
+/// The names that loggers of Python use.
+pub(crate) const OF_PYTHON: [&str; 2] = ["levelname", "levelno"];
+
+/// The names without which a record is that of no request, and has no headers.
 pub(crate) fn of_requests() -> impl Iterator<Item = &'static str> {
-    access::METHOD_NAMES.iter().copied().chain(["request"])
+    let others = ["request", "headers"];
+    access::METHOD_NAMES.iter().copied().chain(others)
 }

@@ -418,7 +418,7 @@ pub(crate) fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> 
         .find_map(|name| context.resource.get(*name).and_then(text_of));
     take_trace(&mut record, &mut draft);
     add_rest(&mut draft, record, attributes);
-    draft.request = Some(request);
+    draft.request = Some(Box::new(request));
     draft.is_access = true;
     Some(draft)
 }

@@ -76,7 +76,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
             .meta
             .insert("other_fields".to_owned(), Json::Array(others));
     }
-    draft.request = Some(request);
+    draft.request = Some(Box::new(request));
     draft.is_access = true;
     Some(draft)
 }
@@ -233,7 +233,7 @@ pub(super) fn load_balancer(line: &str, rules: Rules<'_>) -> Option<Draft> {
         .map(|time| time.filter(|time| *time >= 0.0))
         .sum();
     request.duration = total.map(|seconds| seconds * 1000.0);
-    draft.request = Some(request);
+    draft.request = Some(Box::new(request));
     draft.is_access = true;
     Some(draft)
 }

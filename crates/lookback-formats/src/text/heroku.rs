@@ -62,7 +62,7 @@ fn router(mut map: JsonMap, mut draft: Draft) -> Draft {
         draft.level = Some(level.level);
     }
     draft.meta.append(&mut map);
-    draft.request = Some(request);
+    draft.request = Some(Box::new(request));
     draft.is_access = true;
     draft
 }

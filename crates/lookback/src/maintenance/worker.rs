@@ -45,6 +45,8 @@ pub struct MaintenanceOptions {
     pub tables: Vec<&'static Table>,
     /// The partitions to pre-create.
     pub precreate: PrecreateOptions,
+    /// Whether records are sealed, and full partitions frozen; true by default.
+    pub seals: bool,
     /// The number of ids per segment that is sealed; [`DEFAULT_SEGMENT`] by default.
     pub segment_ids: i64,
     /// The pause when there is nothing to do; 1 s by default.
@@ -65,6 +67,7 @@ impl Default for MaintenanceOptions {
         Self {
             tables: vec![Log::TABLE, RequestSnapshot::TABLE],
             precreate: PrecreateOptions::default(),
+            seals: true,
             segment_ids: DEFAULT_SEGMENT,
             idle_pause: Duration::from_secs(1),
             rest_ratio: 1.0,
@@ -239,6 +242,9 @@ impl WorkerTask {
         let started = Instant::now();
         // First of all, because it keeps rows out of the default partition.
         let mut did = self.precreate(table).await?;
+        if !self.options.seals {
+            return Ok(did);
+        }
         // Searches read unsealed records one by one, so sealing comes before freezing, which takes
         // seconds per partition.
         did |= self.seal(index, sealer, started).await?;

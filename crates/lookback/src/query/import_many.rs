@@ -1,5 +1,7 @@
 //! Importing records with the columns that Lookback and the database usually fill in.
 
+use std::marker::PhantomData;
+
 use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 
@@ -9,7 +11,7 @@ use crate::error::{Error, FieldError};
 use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model};
 use crate::search::index::Changes;
 use crate::value::{ColumnValue, JsonMap, Value};
-use crate::write::{check_records, copy_all, insert, insert_many};
+use crate::write::{EncodedCopy, check_records, copy_all, insert, insert_many};
 
 /// A record of an export, to be stored by [`QueryBuilder::import_many`].
 ///
@@ -102,7 +104,76 @@ fn take<T: ColumnValue>(
     }
 }
 
+/// Records that are encoded for [`QueryBuilder::import_encoded`], with their embeddings.
+///
+/// Encoding takes about as long as the database takes to store the records. This is for a program
+/// that encodes in another thread than the one that stores.
+#[derive(Debug)]
+pub struct EncodedRecords<M: Model> {
+    copy: EncodedCopy,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> EncodedRecords<M> {
+    /// Encodes records that [`check_new`](super::check_new) accepts; others are rejected when they
+    /// are stored.
+    ///
+    /// Returns `None` for what only [`QueryBuilder::import_many`] stores: no records, records with
+    /// ids, and records that leave different columns to the database.
+    ///
+    /// # Errors
+    ///
+    /// A value has no form for the database.
+    pub fn new(records: &[Imported<M::New>]) -> Result<Option<Self>, Error> {
+        if records.iter().any(|record| record.id.is_some()) {
+            return Ok(None);
+        }
+        let copy = EncodedCopy::new(records)
+            .map_err(|error| Error::from_driver(M::TABLE, sqlx::Error::Encode(error)))?;
+        Ok(copy.map(|copy| Self {
+            copy,
+            model: PhantomData,
+        }))
+    }
+
+    /// The number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.copy.records
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.copy.records == 0
+    }
+}
+
 impl<M: Model> QueryBuilder<M> {
+    /// Inserts encoded records, all or none, and returns their number.
+    ///
+    /// # Errors
+    ///
+    /// As for [`import_many`](Self::import_many).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`create_many`](Self::create_many).
+    pub async fn import_encoded<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        records: &EncodedRecords<M>,
+    ) -> Result<u64, Error> {
+        self.check_no_conditions("records to import")?;
+        self.check_not_only_deleted("records to import")?;
+        let mut session = CloseOnDrop::new(db.into().session().await?);
+        let copied = records.copy.send(session.conn()).await;
+        if matches!(copied, Ok(_) | Err(sqlx::Error::Database(_))) {
+            session.release();
+        }
+        copied.map_err(|error| Error::from_driver(M::TABLE, error).after_rows(0))
+    }
+
     /// Returns which of these ids a record has, deleted ones included, in ascending order.
     ///
     /// # Errors

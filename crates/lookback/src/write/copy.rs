@@ -55,6 +55,50 @@ pub(crate) fn omits_same_columns<N: ColumnValues>(a: &N, b: &N) -> bool {
         .all(|(index, _)| a.value(index).is_some() == b.value(index).is_some())
 }
 
+/// Records in the form of a COPY.
+#[derive(Debug)]
+pub(crate) struct EncodedCopy {
+    statement: String,
+    bytes: Vec<u8>,
+    pub(crate) records: usize,
+}
+
+impl EncodedCopy {
+    /// Encodes records; `None` if there are none, or if they leave different columns to the
+    /// database.
+    pub(crate) fn new<N: ColumnValues>(
+        records: &[N],
+    ) -> Result<Option<Self>, sqlx::error::BoxDynError> {
+        let Some(first) = records.first() else {
+            return Ok(None);
+        };
+        if !records.iter().all(|one| omits_same_columns(one, first)) {
+            return Ok(None);
+        }
+        let now = now();
+        let mut bytes = PgArgumentBuffer::default();
+        bytes.extend_from_slice(HEADER);
+        for record in records {
+            encode(record, now, &mut bytes)?;
+        }
+        bytes.extend_from_slice(&TRAILER);
+        Ok(Some(Self {
+            statement: statement(N::Model::TABLE, &given_columns(first)),
+            bytes: std::mem::take(&mut *bytes),
+            records: records.len(),
+        }))
+    }
+
+    /// Copies the records, all or none.
+    pub(crate) async fn send(&self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        let mut copy = conn.copy_in_raw(&self.statement).await?;
+        for chunk in self.bytes.chunks(CHUNK) {
+            copy.send(chunk).await?;
+        }
+        copy.finish().await
+    }
+}
+
 async fn copy_in<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],

@@ -174,7 +174,7 @@ impl<'a> Tree<'a> for JsonRef<'a> {
 
     fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self) {
         if members.capacity() == 0 {
-            members.reserve(8);
+            members.reserve(12);
         }
         members.push((key, value));
     }

@@ -1,0 +1,88 @@
+//! Seals the records of an import, so that searches in many of them are fast.
+
+use std::time::Duration;
+
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
+use lookback::table::Table;
+use sqlx::PgPool;
+
+use super::Interrupt;
+use crate::failure::Failure;
+use crate::output::{self, counted};
+
+/// The number of processors from which on sealing takes nothing from storing.
+const MANY_PROCESSORS: usize = 4;
+
+/// The longest wait for transactions that may still write records of a segment.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether records are sealed while others are stored: sealing takes more of a processor than
+/// storing does.
+pub(super) fn is_beside_storing() -> bool {
+    std::thread::available_parallelism().is_ok_and(|number| number.get() >= MANY_PROCESSORS)
+}
+
+/// Seals the records of tables until a signal comes.
+///
+/// Nothing depends on it, so a failure is none of the import: a role that can only insert lacks the
+/// privileges.
+pub(super) async fn seal(
+    pool: &PgPool,
+    tables: &[&'static Table],
+    stored: u64,
+) -> Result<(), Failure> {
+    if stored < DEFAULT_SEGMENT.unsigned_abs() {
+        return Ok(());
+    }
+    let mut interrupt = Interrupt::new()?;
+    for table in tables {
+        let bar = output::bar(0);
+        bar.set_message(format!("sealing {} for fast search", table.name()));
+        let sealed = tokio::select! {
+            sealed = seal_table(pool, table, &bar) => sealed,
+            () = interrupt.next() => {
+                bar.finish_and_clear();
+                output::note("all records are stored; lookback storage seal makes searches in them fast");
+                return Ok(());
+            }
+        };
+        bar.finish_and_clear();
+        if let Err(error) = sealed {
+            output::detail(&format!("{}: not sealed: {error}", table.name()));
+        }
+    }
+    Ok(())
+}
+
+async fn seal_table(
+    pool: &PgPool,
+    table: &'static Table,
+    bar: &indicatif::ProgressBar,
+) -> Result<(), lookback::Error> {
+    let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
+    let (mut sealed_ids, mut sealed_rows) = (0, 0);
+    loop {
+        let mut conn = pool.acquire().await?;
+        match sealer.step(&mut conn, TRANSACTION_TIMEOUT).await? {
+            SealStep::Sealed {
+                first_id,
+                last_id,
+                rows,
+                behind,
+                ..
+            } => {
+                sealed_ids += last_id.abs_diff(first_id);
+                sealed_rows += rows;
+                bar.set_length(sealed_ids + behind);
+                bar.set_position(sealed_ids);
+                bar.set_message(format!(
+                    "sealing {} for fast search: {}",
+                    table.name(),
+                    counted(sealed_rows, "record")
+                ));
+            }
+            // Done, or another process does it.
+            _ => return Ok(()),
+        }
+    }
+}
