@@ -101,16 +101,20 @@ pub fn mask_object(map: &mut JsonMap) {
     {
         map.insert("value".to_owned(), MASK.into());
     }
-    if map.keys().any(|key| key.contains('\0')) {
-        for (key, value) in std::mem::take(map) {
-            map.insert(without_nul(key), value);
-        }
-    }
+    replace_nul_in_names(map);
     for (key, value) in map.iter_mut() {
         if is_secret_name(key) && !is_harmless(value) {
             mask_all(value);
         } else {
             mask(value);
+        }
+    }
+}
+
+fn replace_nul_in_names(map: &mut JsonMap) {
+    if map.keys().any(|key| key.contains('\0')) {
+        for (key, value) in std::mem::take(map) {
+            map.insert(without_nul(key), value);
         }
     }
 }
@@ -142,6 +146,7 @@ fn is_harmless(value: &Json) -> bool {
 fn mask_all(value: &mut Json) {
     match value {
         Json::Object(map) => {
+            replace_nul_in_names(map);
             let is_pair = map.contains_key("name") && map.contains_key("value");
             for (key, value) in map.iter_mut() {
                 if !(is_pair && key != "value") {
