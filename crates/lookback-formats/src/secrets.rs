@@ -203,10 +203,11 @@ fn mask_after(text: &str, scheme: &str) -> String {
         let end = after.find(|c: char| !is_of_token(c)).unwrap_or(after.len());
         if end >= MIN_CREDENTIALS {
             masked.push_str(MASK);
+            rest = &after[end..];
         } else {
-            masked.push_str(&after[..end]);
+            // The word may be a scheme itself: `bearer bearer abc…`.
+            rest = after;
         }
-        rest = &after[end..];
     }
     masked.push_str(rest);
     masked
@@ -299,6 +300,7 @@ mod tests {
             ),
             ("ä=1 api_key=k&x=2", "ä=1 api_key=[masked]&x=2"),
             ("the bearer of news", "the bearer of news"),
+            ("bearer bearer abc.def-ghi", "bearer bearer [masked]"),
             ("retries=3 secret=", "retries=3 secret="),
             ("a\0b", "a\u{2400}b"),
         ] {
