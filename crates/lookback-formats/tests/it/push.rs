@@ -321,6 +321,20 @@ fn bad_resource_is_rejected_and_its_records_are_stored() {
 }
 
 #[test]
+fn huge_resource_is_not_copied_to_its_records() {
+    let mut body = logs(vec![log_record("good")]);
+    let huge = pair("huge", text(&"x".repeat(2 * 1024 * 1024)));
+    let group = &mut body.resource_logs[0];
+    group.resource.as_mut().unwrap().attributes.push(huge);
+    let pushed = decode(Push::OtlpLogs, &body.encode_to_vec());
+    assert_eq!(pushed.entries.len(), 1);
+    assert_eq!(
+        pushed.rejected.to_string(),
+        "record 1: resource: has more than 1048576 bytes"
+    );
+}
+
+#[test]
 fn body_that_is_nothing_else_is_refused() {
     let full = logs(vec![full_log()]).encode_to_vec();
     for (push, body, reason) in [
