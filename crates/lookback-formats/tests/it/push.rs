@@ -729,11 +729,15 @@ prop_compose! {
 
 prop_compose! {
     fn any_span()(
-        times in (time(), time(), time()), kind in 1..4, texts in (word(), word(), word()),
+        times in (time(), time(), time()), kind in 2..4, texts in (word(), word(), word()),
         attributes in pairs_of(any_value()), of_event in pairs_of(any_value()), of_link in pairs_of(any_value()),
         numbers in (0..2_u32, 0..2_u32, 0..2_u32), ids in (id(16), id(8), id(8)),
         code in 0..3, has in any::<(bool, bool, bool)>(),
     ) -> Span {
+        let mut attributes = attributes;
+        if has.2 {
+            attributes.push(pair("http.request.method", text("GET")));
+        }
         let event = Event {
             time_unix_nano: times.2, name: texts.1.clone(), attributes: of_event,
             dropped_attributes_count: numbers.1,
