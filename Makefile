@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long test-anywhere test-older lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode bench-decode train-encoder
+.PHONY: help up down test test-long test-anywhere test-older lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode bench-decode fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ bench-list: ## Measure pages of a growing table (ROWS=1000000)
 
 bench-encode: ## Measure the encoder, messages per second and instructions (LOGS=a folder of *.jsonl)
 	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench encode
+
+fuzz: ## Fuzz the decoders in turn (SECONDS=300 TARGET=decoder)
+	CARGO="$(CARGO)" sh scripts/fuzz.sh $(or $(SECONDS),300) $(TARGET)
 
 train-encoder: ## Train the table of the encoder again, from pinned packages
 	sh tools/train-encoder/run.sh

@@ -177,6 +177,7 @@ impl Decoder {
             return;
         };
         for (number, line) in (open.first..).zip(open.bytes.split(|byte| *byte == b'\n')) {
+            self.keeps_last = false;
             if line.trim_ascii().is_empty() {
                 continue;
             }

@@ -101,11 +101,7 @@ pub fn mask_object(map: &mut JsonMap) {
     {
         map.insert("value".to_owned(), MASK.into());
     }
-    if map.keys().any(|key| key.contains('\0')) {
-        for (key, value) in std::mem::take(map) {
-            map.insert(without_nul(key), value);
-        }
-    }
+    replace_nul_in_names(map);
     for (key, value) in map.iter_mut() {
         mask_field(is_secret_name(key), value);
     }
@@ -117,6 +113,14 @@ pub(crate) fn mask_field(is_secret: bool, value: &mut Json) {
         mask_all(value);
     } else {
         mask(value);
+    }
+}
+
+fn replace_nul_in_names(map: &mut JsonMap) {
+    if map.keys().any(|key| key.contains('\0')) {
+        for (key, value) in std::mem::take(map) {
+            map.insert(without_nul(key), value);
+        }
     }
 }
 
@@ -147,6 +151,7 @@ fn is_harmless(value: &Json) -> bool {
 fn mask_all(value: &mut Json) {
     match value {
         Json::Object(map) => {
+            replace_nul_in_names(map);
             let is_pair = map.contains_key("name") && map.contains_key("value");
             for (key, value) in map.iter_mut() {
                 if !(is_pair && key != "value") {
@@ -236,10 +241,11 @@ fn mask_after(text: &str, scheme: &str) -> String {
         let end = after.find(|c: char| !is_of_token(c)).unwrap_or(after.len());
         if end >= MIN_CREDENTIALS {
             masked.push_str(MASK);
+            rest = &after[end..];
         } else {
-            masked.push_str(&after[..end]);
+            // The word may be a scheme itself: `bearer bearer abc…`.
+            rest = after;
         }
-        rest = &after[end..];
     }
     masked.push_str(rest);
     masked
@@ -332,6 +338,7 @@ mod tests {
             ),
             ("ä=1 api_key=k&x=2", "ä=1 api_key=[masked]&x=2"),
             ("the bearer of news", "the bearer of news"),
+            ("bearer bearer abc.def-ghi", "bearer bearer [masked]"),
             ("retries=3 secret=", "retries=3 secret="),
             ("a\0b", "a\u{2400}b"),
         ] {

@@ -216,6 +216,9 @@ fn messages<'a>(
     })
 }
 
+/// The most bytes of a resource or scope, which each of its records has a copy of.
+const MAX_AROUND: usize = 1024 * 1024;
+
 /// Reads what is around the records of a group: its field 1. One that cannot be read is missing.
 fn around(group: &[u8], name: &str, schema: Schema) -> (JsonMap, Option<Problem>) {
     let mut map = JsonMap::new();
@@ -224,7 +227,9 @@ fn around(group: &[u8], name: &str, schema: Schema) -> (JsonMap, Option<Problem>
             continue;
         }
         let read = match value {
-            Wire::Bytes(bytes) if bytes.len() > MAX_RECORD => Err(Fault::new("has too many bytes")),
+            Wire::Bytes(bytes) if bytes.len() > MAX_AROUND => {
+                Err(Fault::new(format!("has more than {MAX_AROUND} bytes")))
+            }
             Wire::Bytes(bytes) => message(bytes, schema),
             _ => Err(Fault::new(OTHER_TYPE)),
         };

@@ -85,6 +85,27 @@ fn is_plain(name: &str) -> bool {
     .contains(&name)
 }
 
+#[test]
+fn line_that_ends_broken_json_is_not_kept() {
+    let mut decoder = Decoder::new(Options::default());
+    let mut entries = Vec::new();
+    decoder.line(b"[", &mut entries).unwrap();
+    assert!(decoder.keeps_last_line());
+    decoder.line(b"level=info msg=m", &mut entries).unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(decoder.open_since(), None);
+    assert!(!decoder.keeps_last_line());
+}
+
+#[test]
+fn nul_in_a_name_of_a_masked_object_is_replaced() {
+    let entries = decode(r#"{"msg":"m","token":{"a\u0000b":["s1"]}}"#);
+    let log = entries[0].log.as_ref().unwrap();
+    let meta = log.meta.as_ref().unwrap();
+    assert_eq!(meta["token"]["a\u{2400}b"][0], *"[masked]");
+    lookback::query::check_new(log).unwrap();
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_decoded(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20)) {

@@ -321,6 +321,20 @@ fn bad_resource_is_rejected_and_its_records_are_stored() {
 }
 
 #[test]
+fn huge_resource_is_not_copied_to_its_records() {
+    let mut body = logs(vec![log_record("good")]);
+    let huge = pair("huge", text(&"x".repeat(2 * 1024 * 1024)));
+    let group = &mut body.resource_logs[0];
+    group.resource.as_mut().unwrap().attributes.push(huge);
+    let pushed = decode(Push::OtlpLogs, &body.encode_to_vec());
+    assert_eq!(pushed.entries.len(), 1);
+    assert_eq!(
+        pushed.rejected.to_string(),
+        "record 1: resource: has more than 1048576 bytes"
+    );
+}
+
+#[test]
 fn body_that_is_nothing_else_is_refused() {
     let full = logs(vec![full_log()]).encode_to_vec();
     for (push, body, reason) in [
@@ -715,11 +729,15 @@ prop_compose! {
 
 prop_compose! {
     fn any_span()(
-        times in (time(), time(), time()), kind in 1..4, texts in (word(), word(), word()),
+        times in (time(), time(), time()), kind in 2..4, texts in (word(), word(), word()),
         attributes in pairs_of(any_value()), of_event in pairs_of(any_value()), of_link in pairs_of(any_value()),
         numbers in (0..2_u32, 0..2_u32, 0..2_u32), ids in (id(16), id(8), id(8)),
         code in 0..3, has in any::<(bool, bool, bool)>(),
     ) -> Span {
+        let mut attributes = attributes;
+        if has.2 {
+            attributes.push(pair("http.request.method", text("GET")));
+        }
         let event = Event {
             time_unix_nano: times.2, name: texts.1.clone(), attributes: of_event,
             dropped_attributes_count: numbers.1,
