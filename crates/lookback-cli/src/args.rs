@@ -20,7 +20,7 @@ mod users;
 pub(crate) use db::{DbCli, DbCommand, DecisionArgs, FilesArgs, RebaseArgs, WaitArgs};
 pub(crate) use import::{ImportArgs, ImportKind, OnError};
 pub(crate) use pg::PgCommand;
-pub(crate) use records::{Count, Deleted, ExportArgs, Format, PageArgs, RecordCommand};
+pub(crate) use records::{Count, Deleted, ExportArgs, Format, PageArgs, RecordCommand, TailArgs};
 pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};
 pub(crate) use users::{RoleArg, UserCommand};
 

@@ -19,9 +19,11 @@ use lookback::value::ColumnValue as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 mod bar;
+mod columns;
 mod table;
 
 pub(crate) use bar::{bar, bar_at, spinner};
+pub(crate) use columns::GrowingColumns;
 pub(crate) use table::{Cell, Heading, noted_table, table, terminal_width};
 
 pub(crate) const DIM: Style = Style::new().dimmed();

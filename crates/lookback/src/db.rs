@@ -62,6 +62,14 @@ impl<'c> From<&'c mut Transaction<'_, Postgres>> for Db<'c> {
 }
 
 impl<'c> Db<'c> {
+    /// Returns the same connection, for one of several operations.
+    pub(crate) fn reborrow(&mut self) -> Db<'_> {
+        Db(match &mut self.0 {
+            Inner::Pool(pool) => Inner::Pool(pool),
+            Inner::Connection(connection) => Inner::Connection(connection),
+        })
+    }
+
     pub(crate) async fn session(self) -> Result<Session<'c>, Error> {
         Ok(match self.0 {
             Inner::Pool(pool) => Session::Pooled(pool.acquire().await?),

@@ -36,6 +36,7 @@ mod search_page;
 mod select;
 mod similar;
 mod stream;
+mod tail;
 mod update;
 mod upsert;
 mod upsert_many;
@@ -55,6 +56,7 @@ pub use patterns::{Pattern, PatternPage, Patterns};
 pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
 pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
+pub use tail::{Position, Tail};
 pub use upsert::{UniqueKey, Upserted};
 pub use upsert_many::UpsertedMany;
 
@@ -398,11 +400,16 @@ impl<M: Model> QueryBuilder<M> {
         self
     }
 
-    /// Appends ` WHERE …`: soft delete and the filters. The only place where soft
-    /// delete is applied.
+    /// Appends ` WHERE …`: soft delete and the filters.
     fn push_where(&self, sql: &mut Sql) -> Result<(), Error> {
-        let deleted_at = M::TABLE.column_of(ColumnRole::DeletedAt).quoted();
         sql.push(" WHERE ");
+        self.push_condition(sql)
+    }
+
+    /// Appends the condition of [`push_where`](Self::push_where). The only place where soft
+    /// delete is applied.
+    fn push_condition(&self, sql: &mut Sql) -> Result<(), Error> {
+        let deleted_at = M::TABLE.column_of(ColumnRole::DeletedAt).quoted();
         match self.deleted {
             Deleted::Without => sql.push(&format!("{deleted_at} IS NULL")),
             Deleted::With => sql.push("TRUE"),

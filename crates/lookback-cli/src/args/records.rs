@@ -5,8 +5,10 @@ use std::str::FromStr;
 use clap::{Args, Subcommand, ValueEnum};
 
 mod export;
+mod tail;
 
 pub(crate) use export::{ExportArgs, Format};
+pub(crate) use tail::TailArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RecordCommand {
@@ -28,6 +30,9 @@ pub(crate) enum RecordCommand {
         #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
         fields: Vec<String>,
     },
+
+    /// Print records as they arrive, until it is interrupted
+    Tail(TailArgs),
 
     /// Write all records to a file or to standard output, the oldest first
     Export(ExportArgs),

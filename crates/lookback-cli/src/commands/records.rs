@@ -1,4 +1,4 @@
-//! `list`, `export`, `search`, `patterns`, `similar`, `stats`, `get`, `delete`, `purge` and `restore`, for any
+//! `list`, `tail`, `export`, `search`, `patterns`, `similar`, `stats`, `get`, `delete`, `purge` and `restore`, for any
 //! model.
 
 use lookback::query::{Cursor, Total};
@@ -20,6 +20,7 @@ mod patterns;
 mod purge;
 mod stats;
 mod table_row;
+mod tail;
 
 pub(crate) use table_row::TableRow;
 
@@ -84,6 +85,7 @@ async fn execute<M: Model + Serialize + TableRow>(
                 list_fields(config, query, &fields, &page).await
             }
         }
+        RecordCommand::Tail(args) => tail::run::<M>(config, args).await,
         RecordCommand::Export(args) => export::run::<M>(config, args).await,
         RecordCommand::Stats {
             what,

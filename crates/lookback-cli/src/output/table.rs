@@ -89,7 +89,7 @@ impl Cell {
     }
 
     /// Applies [`printable`] and moves the marks accordingly.
-    fn printable(&self) -> Self {
+    pub(super) fn printable(&self) -> Self {
         let mut text = String::with_capacity(self.text.len());
         let mut marks: Vec<Range<usize>> = Vec::with_capacity(self.marks.len());
         let mut read = 0;

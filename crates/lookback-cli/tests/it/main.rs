@@ -28,5 +28,6 @@ mod storage;
 mod support;
 mod surroundings;
 mod tables;
+mod tail;
 mod users;
 mod verbosity;

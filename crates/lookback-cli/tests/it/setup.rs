@@ -3,7 +3,7 @@
 use crate::support::{Lookback, Ran, transcript};
 
 /// All commands that read or maintain tables.
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &["storage", "status"],
     &["storage", "seal"],
     &["storage", "compact"],
@@ -14,6 +14,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["logs", "search", "x"],
     &["logs", "stats"],
     &["logs", "export"],
+    &["logs", "tail"],
 ];
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The writer.
 
-mod fixtures;
+pub(crate) mod fixtures;
 mod killed_server;
 mod lost_connections;
 mod rejected_rows;

@@ -36,6 +36,7 @@ mod sealing;
 mod search;
 mod select;
 mod soft_delete;
+mod tail;
 mod timeout;
 mod verbs;
 mod writes;

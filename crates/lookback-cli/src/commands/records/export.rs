@@ -23,6 +23,8 @@ mod parquet;
 mod target;
 mod temp_files;
 
+pub(super) use target::interrupted;
+
 use target::Target;
 
 /// The number of bytes after which output is sent to the thread.

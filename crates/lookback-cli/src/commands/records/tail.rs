@@ -1,0 +1,247 @@
+//! `tail`: records as they arrive.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::pin::pin;
+use std::time::Duration;
+
+use lookback::query::{Position, Tail};
+use lookback::{Error, Json, Model};
+use serde::Serialize;
+use sqlx::PgConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::export::interrupted;
+use super::{
+    TableRow, apply_deleted, filter_query, insert_deleted_column, query_failure, usage,
+    with_deleted_at,
+};
+use crate::args::{Deleted, TailArgs};
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, GrowingColumns};
+
+/// The number of bytes that are printed at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+pub(super) async fn run<M: Model + Serialize + TableRow>(
+    config: &Config,
+    args: TailArgs,
+) -> Result<(), Failure> {
+    let query = filter_query::<M>(&args.filters)?.timeout(config.timeout());
+    let mut tail = apply_deleted(query, args.deleted).tail().last(args.last);
+    if let Some(position) = &args.after {
+        let position: Position = position
+            .parse()
+            .map_err(|error: Error| Failure::usage(format!("--after: {error}")))?;
+        tail = tail.after(position);
+    }
+    let mut follower = Follower {
+        config,
+        conn: database::connect(config).await?,
+        tail,
+        lines: Lines {
+            is_json: args.json,
+            is_terminal: io::stdout().is_terminal(),
+            deleted: args.deleted,
+            columns: GrowingColumns::default(),
+        },
+        printer: Printer::spawn(args.json),
+        printed: None,
+    };
+    let ended = tokio::select! {
+        ended = follower.follow() => ended,
+        () = closed_output() => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+        () = pin!(interrupted()) => Err(Failure::interrupted("interrupted")),
+    };
+    match (ended, &follower.printed) {
+        (Err(failure), Some(position)) if failure.is_interrupted() => Err(failure.hint(format!(
+            "to continue with the next record: lookback {} tail --after {position}",
+            M::COMMAND
+        ))),
+        (ended, _) => ended,
+    }
+}
+
+/// Prints what a tail returns.
+struct Follower<'c, M> {
+    config: &'c Config,
+    conn: PgConnection,
+    tail: Tail<M>,
+    lines: Lines,
+    printer: Printer,
+    /// The position after the last record that was printed.
+    printed: Option<Position>,
+}
+
+impl<M: Model + Serialize + TableRow> Follower<'_, M> {
+    async fn follow(&mut self) -> Result<(), Failure> {
+        // Wrong usage and missing privileges are found here; later, only the connection may fail.
+        self.tail
+            .start(&mut self.conn)
+            .await
+            .map_err(start_failure)?;
+        self.printed = self.tail.position();
+        loop {
+            match self.tail.next(&mut self.conn).await {
+                Ok(record) => self.print(record).await?,
+                Err(error) if error.is_retryable() => self.reconnect(error).await,
+                Err(error) => return Err(query_failure(error)),
+            }
+        }
+    }
+
+    /// Prints a record, and those that were read with it.
+    async fn print(&mut self, record: M) -> Result<(), Failure> {
+        let mut text = String::new();
+        self.lines.push(&record, &mut text)?;
+        let mut failed = Ok(());
+        while text.len() < CHUNK_BYTES {
+            match self.tail.next_ready() {
+                None => break,
+                Some(Ok(record)) => self.lines.push(&record, &mut text)?,
+                Some(Err(error)) => {
+                    failed = Err(error.into());
+                    break;
+                }
+            }
+        }
+        let position = self.tail.position();
+        self.printer.print(text).await?;
+        self.printed = position;
+        failed
+    }
+
+    /// Connects until it succeeds, with growing pauses; an interrupt ends the attempts.
+    async fn reconnect(&mut self, error: Error) {
+        const FIRST: Duration = Duration::from_millis(100);
+        const LONGEST: Duration = Duration::from_secs(2);
+        let failure = Failure::from(error);
+        output::warning(&format!(
+            "{}; tail continues when it can be reached again",
+            failure.message()
+        ));
+        let mut pause = FIRST;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST);
+            match database::connect(self.config).await {
+                Ok(conn) => {
+                    self.conn = conn;
+                    output::note("connected again");
+                    return;
+                }
+                Err(failure) => output::detail(failure.message()),
+            }
+        }
+    }
+}
+
+/// Converts the error of the start. It reads the last records, which takes long if few match.
+fn start_failure(error: Error) -> Failure {
+    if error.is_too_slow() {
+        Failure::from(error).hint(
+            "few of the last records match: leave them out (-n 0), or give it more time: --timeout 5m",
+        )
+    } else if error.is_invalid() {
+        usage(error)
+    } else {
+        error.into()
+    }
+}
+
+/// Formats records as lines.
+struct Lines {
+    is_json: bool,
+    is_terminal: bool,
+    deleted: Deleted,
+    columns: GrowingColumns,
+}
+
+impl Lines {
+    fn push<M: Serialize + TableRow>(
+        &mut self,
+        record: &M,
+        text: &mut String,
+    ) -> Result<(), Failure> {
+        if self.is_json {
+            let json = with_deleted_at(record, Json::from_serialize(record)?);
+            let json = serde_json::to_string(&json)?;
+            if self.is_terminal {
+                text.push_str(&output::escaped_json(&json));
+            } else {
+                text.push_str(&json);
+            }
+            text.push('\n');
+            return Ok(());
+        }
+        let mut headings = M::headings();
+        let mut row = [record.cells()];
+        insert_deleted_column(self.deleted, [record].into_iter(), &mut headings, &mut row);
+        let [cells] = row;
+        // Lines of a log begin with the time; `--json` has the id.
+        let cells = if headings.first().is_some_and(|first| first.name() == "ID") {
+            &cells[1..]
+        } else {
+            &cells[..]
+        };
+        self.columns.push_line(cells, text);
+        Ok(())
+    }
+}
+
+/// A thread that prints: a reader that does not read delays the records, but not Ctrl-C.
+struct Printer(mpsc::Sender<(String, oneshot::Sender<io::Result<()>>)>);
+
+impl Printer {
+    fn spawn(is_json: bool) -> Self {
+        let (sender, mut texts) = mpsc::channel::<(String, oneshot::Sender<_>)>(1);
+        std::thread::spawn(move || {
+            while let Some((text, printed)) = texts.blocking_recv() {
+                let done = if is_json {
+                    let mut out = io::stdout();
+                    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+                } else {
+                    output::text(&text)
+                };
+                // Nobody waits for it after an interrupt.
+                let _ = printed.send(done);
+            }
+        });
+        Self(sender)
+    }
+
+    /// Prints a text, and waits until it is printed.
+    async fn print(&self, text: String) -> Result<(), Failure> {
+        let (sender, printed) = oneshot::channel();
+        let ended =
+            || Failure::failed("the thread that prints has ended: this is a bug in lookback");
+        self.0.send((text, sender)).await.map_err(|_| ended())?;
+        let printed = printed.await.map_err(|_| ended())?;
+        Ok(printed.map_err(output::stdout_error)?)
+    }
+}
+
+/// Waits until the reader of standard output has closed it, also while nothing is printed.
+#[cfg(target_os = "linux")]
+async fn closed_output() {
+    use std::os::fd::AsFd as _;
+    use tokio::io::Interest;
+    use tokio::net::unix::pipe::Sender;
+
+    // It is only waited for, and stays as it is: the printer writes to it without tokio. A file has
+    // no reader, and cannot be waited for.
+    let output = io::stdout().as_fd().try_clone_to_owned();
+    if let Ok(output) = output.and_then(Sender::from_owned_fd_unchecked)
+        && output.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Elsewhere, the next record notices it.
+#[cfg(not(target_os = "linux"))]
+async fn closed_output() {
+    std::future::pending::<()>().await;
+}
