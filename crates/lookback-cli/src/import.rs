@@ -133,6 +133,9 @@ fn needs(args: &ImportArgs) -> Vec<Required> {
 }
 
 async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
+    if let Some((option, problem)) = args.misplaced() {
+        return Err(Failure::usage(format!("{option}: {problem}")));
+    }
     let input = Input::open(&args)?;
     if args.dry_run {
         return dry_run::print(&args, &input);
@@ -185,10 +188,7 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
                 // Only reading the content showed that it differs.
                 lines = Lines::new(input.reader()?);
             }
-            let content = match args.kind {
-                Some(kind) => Content::Records(kind),
-                None => content::detect(&mut lines, &input)?,
-            };
+            let content = content::of(&args, &mut lines, &input)?;
             Checkpoint::fresh(&input, content, earlier_id)
         }
     };
@@ -222,7 +222,7 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         }
         Content::Entries => {
             let decoding = decoding(&args, &input);
-            let is_strict = args.strict;
+            let is_strict = args.is_strict();
             let spawn =
                 move |lines, options| spawn_entry_reader(lines, options, decoding, is_strict);
             import::<Log>(source, checkpoint, conn, spawn).await
@@ -482,7 +482,9 @@ fn decoding(args: &ImportArgs, input: &Input) -> lookback_formats::Options {
         source: args.source.clone().unwrap_or_else(|| input.stem()),
         offset: args.timezone.unwrap_or_else(|| Utc.fix()),
         now: Utc::now(),
-        ..lookback_formats::Options::default()
+        format: args.other_format(),
+        names: args.map.clone().unwrap_or_default(),
+        time_unit: args.time_unit,
     }
 }
 

@@ -9,7 +9,7 @@ use lookback::value::JsonRef;
 use crate::draft::Draft;
 use crate::json;
 use crate::record::{Record, Seen};
-use crate::text::{self, Piece};
+use crate::text::{self, Decoded, Piece};
 use crate::time::Rules;
 use crate::{Entry, Format, Options, Problem};
 
@@ -126,15 +126,14 @@ impl Decoder {
                     ScanState::Broken => {}
                 }
             }
-            self.give_up_json(entries);
-            return Ok(());
+            return self.give_up_json(entries);
         }
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
         let number = self.lines..=self.lines;
-        let starts_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
-        if starts_json {
+        let may_be_json = self.options.format.is_none_or(Format::is_json);
+        if may_be_json && matches!(line.trim_ascii_start().first(), Some(b'{' | b'[')) {
             match JsonRef::from_slice(line) {
                 Ok(JsonRef::Object(members)) => {
                     let record = Record::new(members, &mut self.seen);
@@ -156,13 +155,14 @@ impl Decoder {
                 _ => {}
             }
         }
-        self.text_line(line, &number, entries);
-        Ok(())
+        self.text_line(line, &number, entries)
     }
 
     /// Ends the input: what was kept becomes records.
     pub fn finish(&mut self, entries: &mut Vec<Entry>) {
-        self.give_up_json(entries);
+        if let Some(open) = self.open_json.take() {
+            self.lines_of(&open, entries);
+        }
         for (_, part) in std::mem::take(&mut self.parts) {
             self.push_text(&part.text, Some(part.draft), &part.lines, entries);
         }
@@ -170,12 +170,22 @@ impl Decoder {
         self.keeps_last = false;
     }
 
-    /// Decodes the lines of what turned out to be no JSON, each by itself: as text, if it is
-    /// nothing else.
-    fn give_up_json(&mut self, entries: &mut Vec<Entry>) {
+    /// Ends what turned out to be no JSON.
+    fn give_up_json(&mut self, entries: &mut Vec<Entry>) -> Result<(), Problem> {
         let Some(open) = self.open_json.take() else {
-            return;
+            return Ok(());
         };
+        if self.options.format.is_some() {
+            self.keeps_last = false;
+            let lines = open.first..=self.lines;
+            return Err(Problem::new("is not JSON").at(&lines));
+        }
+        self.lines_of(&open, entries);
+        Ok(())
+    }
+
+    /// Decodes the lines of what is no JSON, each by itself: as text, if it is nothing else.
+    fn lines_of(&mut self, open: &OpenJson, entries: &mut Vec<Entry>) {
         for (number, line) in (open.first..).zip(open.bytes.split(|byte| *byte == b'\n')) {
             self.keeps_last = false;
             if line.trim_ascii().is_empty() {
@@ -187,7 +197,8 @@ impl Decoder {
                 _ => false,
             };
             if !decoded {
-                self.text_line(line, &number, entries);
+                let line = String::from_utf8_lossy(line);
+                self.push_text(&line, None, &number, entries);
             }
         }
     }
@@ -198,7 +209,7 @@ impl Decoder {
         lines: &RangeInclusive<u64>,
         entries: &mut Vec<Entry>,
     ) -> Result<(), Problem> {
-        if record.may_be_of_format() {
+        if record.may_be_of_format() || self.options.format.is_some() {
             return self.value(Json::Object(record.into_map()), lines, entries);
         }
         self.close_text(entries);
@@ -222,32 +233,53 @@ impl Decoder {
                 first
             }
             Json::Object(map) => {
-                if let Some(piece) = json::docker(&map, self.rules()) {
-                    self.piece(piece, lines, entries);
-                    return Ok(());
+                let format = self.options.format;
+                if matches!(format, None | Some(Format::Docker)) {
+                    if let Some(piece) = json::docker(&map, self.rules()) {
+                        self.piece(piece, lines, entries);
+                        return Ok(());
+                    }
+                    if format.is_some() {
+                        return Err(Problem::new("must have a log and a time").at(lines));
+                    }
                 }
                 self.close_text(entries);
-                let drafts =
-                    json::decode(map, self.rules()).map_err(|problem| problem.at(lines))?;
-                for draft in drafts {
-                    entries.push(draft.finish(&self.options, lines));
-                }
-                Ok(())
+                let mut drafts = Vec::new();
+                let decoded = match format {
+                    None => json::decode(map, self.rules(), &mut drafts),
+                    Some(format) => json::decode_as(format, map, self.rules(), &mut drafts),
+                };
+                let drafts = drafts.into_iter();
+                entries.extend(drafts.map(|draft| draft.finish(&self.options, lines)));
+                decoded.map_err(|problem| problem.at(lines))
             }
-            other => {
-                self.text_line(other.to_string().as_bytes(), lines, entries);
-                Ok(())
-            }
+            other => self.text_line(other.to_string().as_bytes(), lines, entries),
         }
     }
 
-    fn text_line(&mut self, line: &[u8], lines: &RangeInclusive<u64>, entries: &mut Vec<Entry>) {
+    fn text_line(
+        &mut self,
+        line: &[u8],
+        lines: &RangeInclusive<u64>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Problem> {
         let line = String::from_utf8_lossy(line);
-        if let Some(piece) = text::container(&line, self.rules()) {
-            self.piece(piece, lines, entries);
-        } else {
-            self.push_text(&line, None, lines, entries);
+        let piece = match self.options.format {
+            None | Some(Format::Cri) => text::container(&line, self.rules()),
+            Some(_) => None,
+        };
+        match (piece, self.options.format) {
+            (Some(piece), _) => self.piece(piece, lines, entries),
+            (None, None) => self.push_text(&line, None, lines, entries),
+            (None, Some(format)) => {
+                let Some(decoded) = text::decode_as(format, &line, self.rules()) else {
+                    let what = format.name();
+                    return Err(Problem::new(format!("is not of the format {what}")).at(lines));
+                };
+                self.push_decoded(decoded, None, lines, entries);
+            }
         }
+        Ok(())
     }
 
     /// Takes a line of a container: joined with its parts.
@@ -287,6 +319,16 @@ impl Decoder {
         entries: &mut Vec<Entry>,
     ) {
         let decoded = text::decode(text, self.rules());
+        self.push_decoded(decoded, wrapper, lines, entries);
+    }
+
+    fn push_decoded(
+        &mut self,
+        decoded: Decoded,
+        wrapper: Option<Draft>,
+        lines: &RangeInclusive<u64>,
+        entries: &mut Vec<Entry>,
+    ) {
         let mut draft = decoded.draft;
         let stream = wrapper.as_ref().and_then(stream_of);
         if decoded.is_text {

@@ -40,38 +40,100 @@ pub(crate) fn docker(map: &JsonMap, rules: Rules<'_>) -> Option<Piece> {
     })
 }
 
-/// Decodes an object: one record, or a batch of them.
-pub(crate) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
+/// Decodes an object, one record or a batch of them, and adds the records that can be read.
+///
+/// # Errors
+///
+/// Some records cannot be read.
+pub(crate) fn decode(
+    mut map: JsonMap,
+    rules: Rules<'_>,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), Problem> {
     if otlp::is_batch(&map) {
-        return otlp::decode(map);
+        return decode_as(Format::Otlp, map, rules, drafts);
     }
     if har::is_archive(&map) {
-        return har::decode(map, rules);
+        return decode_as(Format::Har, map, rules, drafts);
     }
     if let Some(Json::Array(_)) = map.get("streams") {
-        return cloud::loki(map, rules);
+        return decode_as(Format::Loki, map, rules, drafts);
     }
     if cloud::is_batch(&map) {
-        return cloud::batch(map, rules);
+        drafts.extend(cloud::batch(map, rules)?);
+        return Ok(());
     }
     // What an exporter of BigQuery, or a page of an API, puts around records.
     if let (1, Some(Json::Array(_))) = (map.len(), map.get("entries"))
         && let Some(Json::Array(items)) = map.remove("entries")
     {
-        let objects = items.into_iter().filter_map(|item| match item {
-            Json::Object(map) => Some(map),
-            _ => None,
-        });
-        let drafts: Result<Vec<_>, _> = objects.map(|map| decode(map, rules)).collect();
-        return Ok(drafts?.into_iter().flatten().collect());
+        let mut decoded = Ok(());
+        for item in items {
+            if let Json::Object(map) = item {
+                decoded = decoded.and(decode(map, rules, drafts));
+            }
+        }
+        return decoded;
     }
-    Ok(vec![single(map, rules)])
+    drafts.push(single(map, rules));
+    Ok(())
+}
+
+/// Decodes an object of a format, as [`decode`].
+pub(crate) fn decode_as(
+    format: Format,
+    map: JsonMap,
+    rules: Rules<'_>,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), Problem> {
+    match format {
+        Format::Otlp if !otlp::is_batch(&map) => {
+            return Err(Problem::new("must have resourceLogs or resourceSpans"));
+        }
+        Format::Otlp => return add(otlp::records(map)?, drafts),
+        Format::Loki => {
+            let lines = cloud::loki_lines(map, rules)?;
+            return add(lines.map(|line| line.map(Some)), drafts);
+        }
+        Format::Har => drafts.extend(har::decode(map, rules)?),
+        Format::CloudWatch | Format::Azure if cloud::is_batch(&map) => {
+            drafts.extend(cloud::batch(map, rules)?);
+        }
+        Format::CloudWatch => drafts.push(cloud::cloudwatch(map, &JsonMap::new(), rules)),
+        Format::Azure => drafts.push(cloud::azure(map, rules)),
+        Format::Clef => drafts.push(clef::decode(map, rules)),
+        Format::Journald => drafts.push(cloud::journald(map, rules)),
+        Format::Gcp => drafts.push(cloud::log_entry(map, rules)),
+        _ => drafts.push(of_fields(map, Format::Json, rules)),
+    }
+    Ok(())
+}
+
+/// Adds the records of a batch that can be read: one that cannot takes no other with it.
+fn add(
+    records: impl Iterator<Item = Result<Option<Draft>, Problem>>,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), Problem> {
+    let mut problems = Vec::new();
+    for record in records {
+        match record {
+            Ok(draft) => drafts.extend(draft),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let more = problems.len().saturating_sub(1);
+    match problems.into_iter().next() {
+        None => Ok(()),
+        Some(first) if more == 0 => Err(first),
+        Some(first) => Err(Problem::new(format!("{first}; {more} more of the batch"))),
+    }
 }
 
 /// Decodes an object that is one record; `None` for a batch.
 pub(crate) fn one(map: JsonMap, rules: Rules<'_>) -> Option<Draft> {
-    match decode(map, rules) {
-        Ok(mut drafts) if drafts.len() == 1 => drafts.pop(),
+    let mut drafts = Vec::new();
+    match decode(map, rules, &mut drafts) {
+        Ok(()) if drafts.len() == 1 => drafts.pop(),
         _ => None,
     }
 }

@@ -197,6 +197,30 @@ macro_rules! formats {
     };
 }
 
+impl Format {
+    /// Returns the format with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|format| format.name() == name)
+    }
+
+    /// Whether its records are JSON.
+    #[must_use]
+    pub const fn is_json(self) -> bool {
+        !matches!(
+            self,
+            Self::Cri
+                | Self::Syslog
+                | Self::Heroku
+                | Self::Logfmt
+                | Self::AccessLog
+                | Self::Alb
+                | Self::Text
+        )
+    }
+}
+
 formats! {
     /// JSON of an application's logger: pino, bunyan, winston, zap, zerolog, logrus, slog,
     /// tracing-subscriber, Logback, Log4j 2, ECS, .NET, structlog, loguru, python-json-logger,

@@ -59,6 +59,26 @@ pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
     decode_at_depth(line, rules, 0)
 }
 
+/// Decodes a line of a format; `None` if it is none.
+pub(crate) fn decode_as(format: Format, line: &str, rules: Rules<'_>) -> Option<Decoded> {
+    let plain = without_colours(line.trim_end_matches(['\r', '\n']));
+    let draft = match format {
+        Format::Syslog => syslog::decode(&plain, rules, 0),
+        Format::Heroku => heroku::decode(&plain, rules, 0),
+        Format::AccessLog => access::decode(&plain, rules),
+        Format::Alb => access::load_balancer(&plain, rules),
+        Format::Logfmt => {
+            logfmt::decode(&plain).map(|map| json::of_fields(map, Format::Logfmt, rules))
+        }
+        Format::Text => return Some(of_text(&plain, rules)),
+        _ => None,
+    };
+    draft.map(|draft| Decoded {
+        draft,
+        is_text: false,
+    })
+}
+
 /// A line within a line, at most this many times.
 const MAX_DEPTH: u8 = 4;
 
@@ -92,6 +112,10 @@ pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decode
     if let Some(map) = logfmt::decode(line) {
         return whole(json::of_fields(map, Format::Logfmt, rules));
     }
+    of_text(line, rules)
+}
+
+fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
     let mut draft = Draft::new(Format::Text);
     draft.read_time(time_at_start(line, rules));
     draft.level = level::in_text(line);

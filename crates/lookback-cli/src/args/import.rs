@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use chrono::{FixedOffset, Offset as _, Utc};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use lookback::table::Table;
 use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
+use lookback_formats::{FieldNames, TimeUnit};
 
 use super::Format;
 
@@ -23,16 +25,25 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum)]
     pub(crate) kind: Option<ImportKind>,
 
-    /// Format of Lookback's own records [default: detected]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    /// Format of all records: jsonl, csv or parquet of Lookback's own ones, or that of another
+    /// program [default: detected for each]
+    #[arg(long, value_parser = format_parser(), hide_possible_values = true)]
+    pub(crate) format: Option<ImportFormat>,
+
+    /// Fields of log lines, before the known ones: message=text,time=at.when,level=sev
+    #[arg(long, value_name = "COLUMN=FIELD,…", conflicts_with = "kind", value_parser = field_names)]
+    pub(crate) map: Option<FieldNames>,
+
+    /// Unit of times that are numbers [default: by their size]
+    #[arg(long, value_name = "UNIT", conflicts_with = "kind", value_parser = time_unit_parser())]
+    pub(crate) time_unit: Option<TimeUnit>,
 
     /// Source of log lines that name none [default: the name of the file]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "format"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "kind")]
     pub(crate) source: Option<String>,
 
     /// Offset of times without a zone, such as +02:00 [default: UTC]
-    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset, conflicts_with_all = ["kind", "format"])]
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset, conflicts_with = "kind")]
     pub(crate) timezone: Option<FixedOffset>,
 
     /// Print the first records as they would be stored, and store none
@@ -40,7 +51,7 @@ pub(crate) struct ImportArgs {
     pub(crate) dry_run: bool,
 
     /// Treat text of no known format as invalid
-    #[arg(long, conflicts_with_all = ["kind", "format"])]
+    #[arg(long, conflicts_with = "kind")]
     pub(crate) strict: bool,
 
     /// Store each record under the id that it has in the input, which must be free
@@ -74,6 +85,121 @@ pub(crate) struct ImportArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl ImportArgs {
+    /// The format of Lookback's own records, if it is given.
+    pub(crate) fn own_format(&self) -> Option<Format> {
+        match self.format {
+            Some(ImportFormat::Own(format)) => Some(format),
+            _ => None,
+        }
+    }
+
+    /// The format of another program's records, if it is given.
+    pub(crate) fn other_format(&self) -> Option<lookback_formats::Format> {
+        match self.format {
+            Some(ImportFormat::Other(format)) => Some(format),
+            _ => None,
+        }
+    }
+
+    /// Whether text of no known format is rejected.
+    pub(crate) fn is_strict(&self) -> bool {
+        let is_other = |format| format != lookback_formats::Format::Text;
+        self.strict || self.other_format().is_some_and(is_other)
+    }
+
+    /// Returns the option that is given although it is not for these records, and why not.
+    pub(crate) fn misplaced(&self) -> Option<(&'static str, &'static str)> {
+        let is_own = self.own_format().is_some();
+        let of_others = [
+            ("--source", self.source.is_some()),
+            ("--timezone", self.timezone.is_some()),
+            ("--map", self.map.is_some()),
+            ("--time-unit", self.time_unit.is_some()),
+            ("--strict", self.strict),
+        ];
+        let given = of_others
+            .into_iter()
+            .find(|(_, is_given)| is_own && *is_given);
+        if let Some((option, _)) = given {
+            return Some((
+                option,
+                "is for lines of other programs, not for Lookback's own records",
+            ));
+        }
+        if self.kind.is_some() && self.other_format().is_some() {
+            return Some((
+                "--kind",
+                "is for Lookback's own records, not for a format of other programs",
+            ));
+        }
+        None
+    }
+}
+
+/// The format of what is imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImportFormat {
+    /// Of Lookback's own records.
+    Own(Format),
+    /// Of another program.
+    Other(lookback_formats::Format),
+}
+
+impl ImportFormat {
+    /// All formats, with their names.
+    fn all() -> impl Iterator<Item = (PossibleValue, Self)> {
+        let own = Format::value_variants().iter();
+        let own = own.filter_map(|format| Some((format.to_possible_value()?, Self::Own(*format))));
+        let others = lookback_formats::Format::ALL.iter();
+        own.chain(others.map(|format| (PossibleValue::new(format.name()), Self::Other(*format))))
+    }
+}
+
+fn format_parser() -> impl TypedValueParser<Value = ImportFormat> {
+    let names: Vec<PossibleValue> = ImportFormat::all().map(|(name, _)| name).collect();
+    PossibleValuesParser::new(names).try_map(|given| {
+        let mut all = ImportFormat::all();
+        let found = all.find(|(name, _)| name.matches(&given, false));
+        found.map(|(_, format)| format).ok_or("is no format")
+    })
+}
+
+fn time_unit_parser() -> impl TypedValueParser<Value = TimeUnit> {
+    PossibleValuesParser::new(["s", "ms", "us", "ns"]).map(|given| match given.as_str() {
+        "s" => TimeUnit::Seconds,
+        "ms" => TimeUnit::Milliseconds,
+        "us" => TimeUnit::Microseconds,
+        _ => TimeUnit::Nanoseconds,
+    })
+}
+
+/// Parses `message=text,time=at.when`.
+fn field_names(text: &str) -> Result<FieldNames, String> {
+    let mut names = FieldNames::default();
+    for pair in text.split(',') {
+        let (column, field) = pair
+            .split_once('=')
+            .map(|(column, field)| (column.trim(), field.trim()))
+            .filter(|(_, field)| !field.is_empty())
+            .ok_or_else(|| format!("`{pair}` is not COLUMN=FIELD, such as message=text"))?;
+        let list = match column {
+            "message" => &mut names.message,
+            "time" | "created_at" => &mut names.time,
+            "level" => &mut names.level,
+            "source" => &mut names.source,
+            "trace_id" => &mut names.trace_id,
+            _ => {
+                return Err(format!(
+                    "`{column}` is not one of message, time, level, source, trace_id"
+                ));
+            }
+        };
+        list.push(field.to_owned());
+    }
+    Ok(names)
 }
 
 /// Parses `+02:00`, `-0530`, `+2`, `Z` or `UTC`.

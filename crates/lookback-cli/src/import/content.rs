@@ -6,7 +6,7 @@ use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
 use super::Input;
 use super::lines::{Line, Lines};
 use super::reader;
-use crate::args::{Format, ImportKind};
+use crate::args::{Format, ImportArgs, ImportKind};
 use crate::failure::Failure;
 
 /// What an input contains.
@@ -53,11 +53,20 @@ impl Content {
     }
 }
 
+/// Returns what an input contains: as the arguments say, or as its first line does.
+pub(crate) fn of(args: &ImportArgs, lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
+    match (args.kind, args.other_format()) {
+        (Some(kind), _) => Ok(Content::Records(kind)),
+        (None, Some(_)) => Ok(Content::Entries),
+        (None, None) => detect(lines, input),
+    }
+}
+
 /// Detects what an input contains by its first line that is not blank.
 ///
 /// It is in Lookback's own form if its fields are those of a table, and the required ones are
 /// there. Everything else is an entry.
-pub(crate) fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
+fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
     if input.is_own_format() {
         return reader::detect(lines, input).map(Content::Records);
     }

@@ -19,10 +19,7 @@ const SHOWN: usize = 10;
 /// Prints the first records as JSON, with their kind. Needs no database.
 pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
     let mut lines = Lines::new(input.reader()?);
-    let content = match args.kind {
-        Some(kind) => Content::Records(kind),
-        None => content::detect(&mut lines, input)?,
-    };
+    let content = content::of(args, &mut lines, input)?;
     let options = ReadOptions {
         size: SHOWN,
         on_error: args.on_error,
@@ -44,7 +41,7 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
                 lines,
                 options,
                 decoding(args, input),
-                args.strict,
+                args.is_strict(),
                 |batch| {
                     first = Some(batch);
                     false

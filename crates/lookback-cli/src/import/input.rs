@@ -58,8 +58,8 @@ impl Input {
                 shown: "standard input".to_owned(),
                 name,
                 identity: Identity::of_stdin(),
-                expected: args.format,
-                is_format_given: args.format.is_some(),
+                expected: args.own_format(),
+                is_format_given: args.own_format().is_some(),
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
                 is_converted: OnceLock::new(),
@@ -68,8 +68,8 @@ impl Input {
         let shown = args.input.display().to_string();
         let mut input = Self::open_file(&args.input, shown.clone(), name)
             .map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
-        input.is_format_given = args.format.is_some();
-        input.expected = args.format.or_else(|| by_extension(&args.input));
+        input.is_format_given = args.own_format().is_some();
+        input.expected = args.own_format().or_else(|| by_extension(&args.input));
         Ok(input)
     }
 
@@ -131,7 +131,7 @@ impl Input {
     /// Whether the content has to be records of Lookback: their format was given, or it is one
     /// that has no other.
     pub(crate) fn is_own_format(&self) -> bool {
-        self.is_format_given || self.format() != Format::Jsonl
+        self.is_format_given || self.format() == Format::Parquet
     }
 
     /// Returns a reader of JSON lines from the start, or from the current position of a stream.

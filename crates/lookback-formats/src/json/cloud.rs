@@ -158,7 +158,7 @@ pub(super) fn batch(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Pr
     Ok(drafts.collect())
 }
 
-fn cloudwatch(mut item: JsonMap, batch: &JsonMap, rules: Rules<'_>) -> Draft {
+pub(super) fn cloudwatch(mut item: JsonMap, batch: &JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::CloudWatch);
     if let Some(time) = item.get("timestamp")
         && draft.set_time(time, rules)
@@ -177,7 +177,7 @@ fn cloudwatch(mut item: JsonMap, batch: &JsonMap, rules: Rules<'_>) -> Draft {
         .wrapped(draft)
 }
 
-fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
+pub(super) fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Azure);
     if let Some(time) = item.get("time")
         && draft.set_time(time, rules)
@@ -224,10 +224,6 @@ fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
 }
 
 /// Reads a push to Loki: streams of labels and lines.
-pub(super) fn loki(map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
-    loki_lines(map, rules)?.collect()
-}
-
 /// Returns the lines of a push to Loki.
 pub(crate) fn loki_lines(
     mut map: JsonMap,

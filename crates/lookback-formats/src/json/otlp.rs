@@ -28,10 +28,6 @@ pub(crate) fn is_batch(map: &JsonMap) -> bool {
         .any(|name| map.contains_key(*name))
 }
 
-pub(super) fn decode(map: JsonMap) -> Result<Vec<Draft>, Problem> {
-    records(map)?.filter_map(Result::transpose).collect()
-}
-
 /// Returns the records of a batch; a span that is no request of a server is `None`.
 pub(crate) fn records(
     mut map: JsonMap,

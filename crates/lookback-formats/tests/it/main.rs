@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod accounted;
+mod options;
 mod push;
 mod samples;
