@@ -170,7 +170,13 @@ impl Checkpoint {
             .bind(end.sha256())
             .bind(begun),
         };
-        let row = query.fetch_optional(conn).await?;
+        let mut transaction = conn.begin_with(BEGIN).await?;
+        // The server may still be storing the batch for the lost connection.
+        if let Some(name) = self.known_name() {
+            lock(&mut transaction, name).await?;
+        }
+        let row = query.fetch_optional(&mut *transaction).await?;
+        transaction.commit().await?;
         let import = row.as_ref().map(Import::from_row).transpose()?;
         let import = import.filter(|import| import.is_finished || !is_end);
         Ok(import.map(|import| Self {
@@ -203,6 +209,15 @@ impl Checkpoint {
             *continues = Some(Box::new(import));
         }
         fresh
+    }
+
+    /// The name by which a later import can find this one.
+    fn known_name(&self) -> Option<&str> {
+        let name = match &self.state {
+            CheckpointState::Fresh { name, .. } => name,
+            CheckpointState::Saved(import) => &import.name,
+        };
+        Some(&**name).filter(|name| *name != super::input::UNNAMED)
     }
 
     pub(crate) fn target(&self) -> &'static str {
@@ -339,6 +354,24 @@ pub(crate) async fn find_same_content(
     }
     // The length of the lines of another format shows only when they are read.
     let length = input.length().unwrap_or(u64::MAX);
+    // Each part is read once, in the order of its length.
+    let lines = Lines::new(input.reader()?);
+    let Some(import) = find_longest(conn, lines, length, kind).await? else {
+        return Ok(None);
+    };
+    let mut lines = Lines::new(input.reader()?);
+    lines.skip(import.position.unsigned_abs())?;
+    Ok(Some((import, lines)))
+}
+
+/// Finds the import that has stored the longest part at the start of these lines, which are at most
+/// `length` bytes.
+pub(super) async fn find_longest(
+    conn: &mut PgConnection,
+    mut lines: Lines,
+    length: u64,
+    kind: Option<ImportKind>,
+) -> Result<Option<Import>, Failure> {
     let rows = sqlx::query(
         "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
          WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
@@ -349,8 +382,6 @@ pub(crate) async fn find_same_content(
     .fetch_all(conn)
     .await?;
     let mut longest = None;
-    // Each part is read once, in the order of its length.
-    let mut lines = Lines::new(input.reader()?);
     for row in &rows {
         let import = Import::from_row(row)?;
         if !lines.skip(import.position.unsigned_abs())? {
@@ -360,12 +391,7 @@ pub(crate) async fn find_same_content(
             longest = Some(import);
         }
     }
-    let Some(import) = longest else {
-        return Ok(None);
-    };
-    let mut lines = Lines::new(input.reader()?);
-    lines.skip(import.position.unsigned_abs())?;
-    Ok(Some((import, lines)))
+    Ok(longest)
 }
 
 /// The failure of an import that another process is storing.
