@@ -656,8 +656,13 @@ impl ImportRun<'_> {
             let behind = self
                 .checkpoint
                 .stored_behind(conn, &kept.end, is_end, self.begun);
-            match behind.await {
-                Err(failure) if failure.is_of_connection() => output::detail(failure.message()),
+            let behind = behind.await;
+            // The server may need a while to notice that the lost connection is lost.
+            let is_locked = behind.as_ref().is_err_and(checkpoint::is_lock_timeout);
+            match behind.map_err(Failure::from) {
+                Err(failure) if is_locked || failure.is_of_connection() => {
+                    output::detail(failure.message());
+                }
                 behind => {
                     output::note("connected again");
                     return behind;

@@ -1,5 +1,7 @@
 //! The progress of an import, stored in the database.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
@@ -104,12 +106,13 @@ impl Checkpoint {
 
     /// Whether another process has moved the position since this one read it.
     ///
-    /// It takes the lock of the name until the transaction ends, and so works through a
+    /// It takes the lock of the import until the transaction ends, and so works through a
     /// connection pooler.
     pub(crate) async fn is_overtaken(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
     ) -> Result<bool, sqlx::Error> {
+        lock(transaction, self.lock_name()).await?;
         let (name, expected) = match &self.state {
             CheckpointState::Fresh {
                 is_known: false, ..
@@ -124,7 +127,6 @@ impl Checkpoint {
                 (&import.name, Some((import.id, Some(state))))
             }
         };
-        lock(transaction, name).await?;
         let newest = sqlx::query(NEWEST)
             .bind(name)
             .fetch_optional(&mut **transaction)
@@ -151,7 +153,7 @@ impl Checkpoint {
         end: &Mark,
         is_end: bool,
         begun: DateTime<Utc>,
-    ) -> Result<Option<Self>, Failure> {
+    ) -> Result<Option<Self>, sqlx::Error> {
         let position = i64::try_from(end.position).unwrap_or(i64::MAX);
         let query = match &self.state {
             CheckpointState::Saved(import) => sqlx::query(
@@ -172,9 +174,7 @@ impl Checkpoint {
         };
         let mut transaction = conn.begin_with(BEGIN).await?;
         // The server may still be storing the batch for the lost connection.
-        if let Some(name) = self.known_name() {
-            lock(&mut transaction, name).await?;
-        }
+        lock(&mut transaction, self.lock_name()).await?;
         let row = query.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         let import = row.as_ref().map(Import::from_row).transpose()?;
@@ -211,13 +211,18 @@ impl Checkpoint {
         fresh
     }
 
-    /// The name by which a later import can find this one.
-    fn known_name(&self) -> Option<&str> {
+    /// What is locked while a batch is stored: the name, or for an unnamed input this process.
+    fn lock_name(&self) -> &str {
+        static PROCESS: OnceLock<String> = OnceLock::new();
         let name = match &self.state {
             CheckpointState::Fresh { name, .. } => name,
             CheckpointState::Saved(import) => &import.name,
         };
-        Some(&**name).filter(|name| *name != super::input::UNNAMED)
+        if name == super::input::UNNAMED {
+            PROCESS.get_or_init(|| format!("- {} {}", std::process::id(), Utc::now()))
+        } else {
+            name
+        }
     }
 
     pub(crate) fn target(&self) -> &'static str {
