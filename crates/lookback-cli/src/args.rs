@@ -18,7 +18,7 @@ mod storage;
 mod users;
 
 pub(crate) use db::{DbCli, DbCommand, DecisionArgs, FilesArgs, RebaseArgs, WaitArgs};
-pub(crate) use import::{ImportArgs, ImportKind, OnError};
+pub(crate) use import::{ImportArgs, ImportFormat, ImportKind, OnError};
 pub(crate) use pg::PgCommand;
 pub(crate) use records::{Count, Deleted, ExportArgs, Format, PageArgs, RecordCommand, TailArgs};
 pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};

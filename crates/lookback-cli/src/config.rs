@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::retention::{Age, Retention, RetentionSection, Size};
 
 /// The effective configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) database_url: Setting<String>,
     pub(crate) data_dir: Setting<PathBuf>,

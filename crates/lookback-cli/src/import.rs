@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Offset as _, Utc};
 use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
 use lookback::query::Imported;
+use lookback::table::Table;
 use lookback::{Log, Metric, Model, RequestSnapshot, User};
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use crate::args::{ImportArgs, ImportKind};
@@ -30,6 +31,7 @@ use crate::output::{self, counted, grouped};
 use crate::privileges::{self, Required};
 
 mod checkpoint;
+mod connection;
 mod content;
 mod convert;
 mod dry_run;
@@ -37,6 +39,7 @@ mod encoder;
 mod encoding;
 mod entries;
 mod files;
+mod follow;
 mod input;
 mod line_size;
 mod lines;
@@ -49,6 +52,7 @@ mod store;
 mod stream;
 
 use checkpoint::{Checkpoint, Import};
+use connection::Connection;
 use content::Content;
 use encoder::{Encoded, EncodedBatch};
 use input::Input;
@@ -71,6 +75,12 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(25);
 
 pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Failure> {
     let needs = needs(&args);
+    if args.follow {
+        return match follow::run(config, args).await {
+            Err(failure) => Err(privileges::explain(config, failure, &needs).await),
+            done => done,
+        };
+    }
     let paths = files::expand(&std::mem::take(&mut args.inputs))?;
     if let [path] = paths.as_slice() {
         args.input.clone_from(path);
@@ -195,7 +205,8 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
 
     let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
     let is_sealed_later = input.is_file() && !sealing::is_beside_storing();
-    let worker = maintenance_worker(checkpoint.content, &pool, !is_sealed_later)?;
+    let tables = checkpoint.content.tables();
+    let worker = maintenance_worker(&tables, &pool, !is_sealed_later)?;
     let earlier = checkpoint.stored();
     let source = ImportSource {
         config,
@@ -205,8 +216,36 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         lines,
         pool: pool.clone(),
     };
-    let (checkpoint, conn) = (&mut checkpoint, &mut conn);
-    let ended = match checkpoint.content {
+    let mut conn = Connection::own(conn);
+    let clock = Instant::now();
+    let (summary, ended) = import_content(source, &mut checkpoint, &mut conn).await;
+    let ended = Report {
+        args: &args,
+        input: &input,
+        summary,
+        checkpoint: &checkpoint,
+        time: clock.elapsed(),
+    }
+    .print(ended);
+    // The worker may be killed at any time, and the user should not wait for it after a failure.
+    if let Some(worker) = worker
+        && ended.is_ok()
+    {
+        let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
+        if input.is_file() {
+            sealing::seal(&pool, &tables, checkpoint.stored() - earlier).await?;
+        }
+    }
+    ended
+}
+
+/// Imports the rest of an input, of whatever content. Returns what was stored, and how it ended.
+async fn import_content(
+    source: ImportSource<'_>,
+    checkpoint: &mut Checkpoint,
+    conn: &mut Connection,
+) -> (Summary, Result<ImportEnd, Failure>) {
+    match checkpoint.content {
         Content::Records(ImportKind::Logs) => {
             import::<Log>(source, checkpoint, conn, spawn_reader::<Log>).await
         }
@@ -221,24 +260,13 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
             import::<User>(source, checkpoint, conn, spawn_reader::<User>).await
         }
         Content::Entries => {
-            let decoding = decoding(&args, &input);
-            let is_strict = args.is_strict();
+            let decoding = decoding(source.args, source.input);
+            let is_strict = source.args.is_strict();
             let spawn =
                 move |lines, options| spawn_entry_reader(lines, options, decoding, is_strict);
             import::<Log>(source, checkpoint, conn, spawn).await
         }
-    };
-    // The worker may be killed at any time, and the user should not wait for it after a failure.
-    if let Some(worker) = worker
-        && ended.is_ok()
-    {
-        let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
-        if input.is_file() {
-            let stored = checkpoint.stored() - earlier;
-            sealing::seal(&pool, &checkpoint.content.tables(), stored).await?;
-        }
     }
-    ended
 }
 
 /// Formats a count with its noun and verb: `1 record is`, `2 records are`.
@@ -253,16 +281,15 @@ fn counted_are(number: u64, what: &str) -> String {
 /// A failure of the worker does not fail the import: the records are complete without the worker,
 /// and a role that can only insert lacks the privileges for it.
 fn maintenance_worker(
-    content: Content,
+    tables: &[&'static Table],
     pool: &PgPool,
     seals: bool,
 ) -> Result<Option<MaintenanceWorker>, Failure> {
-    let tables = content.tables();
     if !tables.iter().all(|table| table.is_sealed()) {
         return Ok(None);
     }
     let mut options = MaintenanceOptions::default();
-    options.tables = tables;
+    options.tables = tables.to_vec();
     options.seals = seals;
     Ok(Some(MaintenanceWorker::spawn(pool.clone(), options)?))
 }
@@ -415,9 +442,9 @@ struct ImportSource<'a> {
 async fn import<M: Model>(
     source: ImportSource<'_>,
     checkpoint: &mut Checkpoint,
-    conn: &mut PgConnection,
+    conn: &mut Connection,
     spawn_reader: impl FnOnce(Lines, ReadOptions) -> Batches<M>,
-) -> Result<(), Failure> {
+) -> (Summary, Result<ImportEnd, Failure>) {
     let ImportSource {
         config,
         args,
@@ -438,12 +465,11 @@ async fn import<M: Model>(
         conn,
         input,
     };
-    let clock = Instant::now();
     let batches = spawn_reader(
         lines,
         ReadOptions {
             size: args.batch as usize,
-            on_error: args.on_error,
+            on_error: args.on_error(),
             resumable: input.known_name().is_some(),
             format: input.format(),
             keep_ids: args.keep_ids,
@@ -452,14 +478,7 @@ async fn import<M: Model>(
     );
     let ended = run.run::<M>(encoder::spawn::<M>(batches)).await;
     run.progress.finish();
-    Report {
-        args,
-        input,
-        summary: run.summary,
-        checkpoint: run.checkpoint,
-        time: clock.elapsed(),
-    }
-    .print(ended)
+    (run.summary, ended)
 }
 
 type Batches<M> = mpsc::Receiver<Result<Batch<<M as Model>::New>, Failure>>;
@@ -515,7 +534,7 @@ struct ImportRun<'a> {
     summary: Summary,
     partitions: PartitionsAhead,
     checkpoint: &'a mut Checkpoint,
-    conn: &'a mut PgConnection,
+    conn: &'a mut Connection,
     input: &'a Input,
 }
 
@@ -526,6 +545,13 @@ impl ImportRun<'_> {
     ) -> Result<ImportEnd, Failure> {
         let mut interrupt = Interrupt::new()?;
         let mut is_interrupted = false;
+        let limit = if self.input.is_file() {
+            INTERRUPT_TIMEOUT
+        } else {
+            STREAM_TIMEOUT
+        };
+        // Of what a stream has sent before the first signal, for all of its batches.
+        let mut deadline = None;
         loop {
             let batch = tokio::select! {
                 biased;
@@ -535,6 +561,7 @@ impl ImportRun<'_> {
                         return Ok(ImportEnd::Interrupted);
                     }
                     is_interrupted = true;
+                    deadline = Some(tokio::time::Instant::now() + limit);
                     self.input.end_stream();
                     continue;
                 }
@@ -548,24 +575,19 @@ impl ImportRun<'_> {
             let EncodedBatch { batch, encoded } = batch?;
             self.partitions.create::<M>(&batch.records).await;
             let stored = {
-                let is_file = self.input.is_file();
-                let limit = if is_file {
-                    INTERRUPT_TIMEOUT
-                } else {
-                    STREAM_TIMEOUT
-                };
                 let input = self.input;
                 let mut storing = pin!(self.store::<M>(batch, &encoded));
-                tokio::select! {
-                    stored = &mut storing => Some(stored?),
-                    () = interrupt.next() => {
-                        let is_second = std::mem::replace(&mut is_interrupted, true);
-                        input.end_stream();
-                        if is_second {
-                            None
-                        } else {
-                            interrupt.finish(storing, limit).await.transpose()?
+                loop {
+                    tokio::select! {
+                        stored = &mut storing => break Some(stored?),
+                        () = interrupt.next() => {
+                            if std::mem::replace(&mut is_interrupted, true) {
+                                break None;
+                            }
+                            deadline = Some(tokio::time::Instant::now() + limit);
+                            input.end_stream();
                         }
+                        () = until(deadline) => break None,
                     }
                 }
             };
@@ -578,7 +600,7 @@ impl ImportRun<'_> {
                 Outcome::End if self.checkpoint.stored() == 0 && self.checkpoint.rejected() > 0 => {
                     return Ok(ImportEnd::AllRejected);
                 }
-                Outcome::End if is_interrupted && !self.input.is_file() => {
+                Outcome::End if is_interrupted && self.input.is_unrepeatable() => {
                     return Ok(ImportEnd::Interrupted);
                 }
                 Outcome::End => return Ok(ImportEnd::Done),
@@ -610,13 +632,16 @@ impl ImportRun<'_> {
             let stored = store::<M>(
                 batch,
                 encoded,
-                self.args.on_error,
+                self.args.on_error(),
                 self.checkpoint,
                 &mut self.rejects,
-                self.conn,
+                self.conn.get(self.config).await?,
                 self.input,
             )
             .await;
+            if stored.is_ok() {
+                self.conn.release().await;
+            }
             let (Err(failure), Some(kept)) = (&stored, &kept) else {
                 return stored;
             };
@@ -627,13 +652,8 @@ impl ImportRun<'_> {
                 "{}: the database cannot be reached; what was read waits for it",
                 self.input.shown()
             ));
-            self.reconnect().await?;
-            output::note("connected again");
-            let is_end = kept.outcome.is_end();
-            let behind = self
-                .checkpoint
-                .stored_behind(self.conn, &kept.end, is_end, self.begun);
-            if let Some(behind) = behind.await? {
+            if let Some(behind) = self.reconnect(kept).await? {
+                self.conn.release().await;
                 let records = behind.stored() - self.checkpoint.stored();
                 *self.checkpoint = behind;
                 return Ok(StoredBatch {
@@ -649,21 +669,26 @@ impl ImportRun<'_> {
         }
     }
 
-    /// Connects until it succeeds, with growing pauses.
-    async fn reconnect(&mut self) -> Result<(), Failure> {
-        const FIRST: Duration = Duration::from_millis(100);
-        const LONGEST: Duration = Duration::from_secs(5);
-        let mut pause = FIRST;
+    /// Connects until it succeeds. Returns the checkpoint behind a batch if it is stored.
+    async fn reconnect<N>(&mut self, kept: &Batch<N>) -> Result<Option<Checkpoint>, Failure> {
         loop {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST);
-            match database::connect_to(self.config).await {
-                Ok((conn, _)) => {
-                    *self.conn = conn;
-                    return Ok(());
+            self.conn.reconnect(self.config).await;
+            let conn = self.conn.get(self.config).await?;
+            let is_end = kept.outcome.is_end();
+            let behind = self
+                .checkpoint
+                .stored_behind(conn, &kept.end, is_end, self.begun);
+            let behind = behind.await;
+            // The server may need a while to notice that the lost connection is lost.
+            let is_locked = behind.as_ref().is_err_and(checkpoint::is_lock_timeout);
+            match behind.map_err(Failure::from) {
+                Err(failure) if is_locked || failure.is_of_connection() => {
+                    output::detail(failure.message());
                 }
-                // Whatever keeps it away, it may come back; a signal ends the attempts.
-                Err(failure) => output::detail(failure.message()),
+                behind => {
+                    output::note("connected again");
+                    return behind;
+                }
             }
         }
     }
@@ -717,13 +742,13 @@ impl Interrupt {
         #[cfg(windows)]
         self.interrupt.recv().await;
     }
+}
 
-    /// Waits until the current batch is stored, or until a timeout or another signal.
-    async fn finish<T>(&mut self, storing: impl Future<Output = T>, limit: Duration) -> Option<T> {
-        tokio::select! {
-            stored = tokio::time::timeout(limit, storing) => stored.ok(),
-            () = self.next() => None,
-        }
+/// Waits until a time, if there is one.
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

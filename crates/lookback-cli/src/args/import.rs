@@ -13,7 +13,7 @@ use super::Format;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files of logs or requests in any format, folders of them, or - for standard input
+    /// Files of logs or requests in any format, folders or patterns of them, or - for standard input
     #[arg(value_name = "FILE|-", required = true)]
     pub(crate) inputs: Vec<PathBuf>,
 
@@ -46,6 +46,10 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset, conflicts_with = "kind")]
     pub(crate) timezone: Option<FixedOffset>,
 
+    /// Store what the files have, and wait for more, until SIGINT or SIGTERM
+    #[arg(long, short = 'F', conflicts_with_all = ["dry_run", "restart"])]
+    pub(crate) follow: bool,
+
     /// Print the first records as they would be stored, and store none
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -58,9 +62,9 @@ pub(crate) struct ImportArgs {
     #[arg(long)]
     pub(crate) keep_ids: bool,
 
-    /// What to do with an invalid line
-    #[arg(long, value_enum, default_value_t = OnError::Stop)]
-    pub(crate) on_error: OnError,
+    /// What to do with an invalid line [default: stop; with --follow: skip]
+    #[arg(long, value_enum)]
+    pub(crate) on_error: Option<OnError>,
 
     /// Write invalid lines to this file, unchanged
     #[arg(long, value_name = "FILE")]
@@ -88,6 +92,15 @@ pub(crate) struct ImportArgs {
 }
 
 impl ImportArgs {
+    /// What to do with an invalid line. One line does not end a program that runs for months.
+    pub(crate) fn on_error(&self) -> OnError {
+        self.on_error.unwrap_or(if self.follow {
+            OnError::Skip
+        } else {
+            OnError::Stop
+        })
+    }
+
     /// The format of Lookback's own records, if it is given.
     pub(crate) fn own_format(&self) -> Option<Format> {
         match self.format {

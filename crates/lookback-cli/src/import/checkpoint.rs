@@ -1,5 +1,7 @@
 //! The progress of an import, stored in the database.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
@@ -104,12 +106,13 @@ impl Checkpoint {
 
     /// Whether another process has moved the position since this one read it.
     ///
-    /// It takes the lock of the name until the transaction ends, and so works through a
+    /// It takes the lock of the import until the transaction ends, and so works through a
     /// connection pooler.
     pub(crate) async fn is_overtaken(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
     ) -> Result<bool, sqlx::Error> {
+        lock(transaction, self.lock_name()).await?;
         let (name, expected) = match &self.state {
             CheckpointState::Fresh {
                 is_known: false, ..
@@ -124,7 +127,6 @@ impl Checkpoint {
                 (&import.name, Some((import.id, Some(state))))
             }
         };
-        lock(transaction, name).await?;
         let newest = sqlx::query(NEWEST)
             .bind(name)
             .fetch_optional(&mut **transaction)
@@ -151,7 +153,7 @@ impl Checkpoint {
         end: &Mark,
         is_end: bool,
         begun: DateTime<Utc>,
-    ) -> Result<Option<Self>, Failure> {
+    ) -> Result<Option<Self>, sqlx::Error> {
         let position = i64::try_from(end.position).unwrap_or(i64::MAX);
         let query = match &self.state {
             CheckpointState::Saved(import) => sqlx::query(
@@ -170,7 +172,11 @@ impl Checkpoint {
             .bind(end.sha256())
             .bind(begun),
         };
-        let row = query.fetch_optional(conn).await?;
+        let mut transaction = conn.begin_with(BEGIN).await?;
+        // The server may still be storing the batch for the lost connection.
+        lock(&mut transaction, self.lock_name()).await?;
+        let row = query.fetch_optional(&mut *transaction).await?;
+        transaction.commit().await?;
         let import = row.as_ref().map(Import::from_row).transpose()?;
         let import = import.filter(|import| import.is_finished || !is_end);
         Ok(import.map(|import| Self {
@@ -203,6 +209,20 @@ impl Checkpoint {
             *continues = Some(Box::new(import));
         }
         fresh
+    }
+
+    /// What is locked while a batch is stored: the name, or for an unnamed input this process.
+    fn lock_name(&self) -> &str {
+        static PROCESS: OnceLock<String> = OnceLock::new();
+        let name = match &self.state {
+            CheckpointState::Fresh { name, .. } => name,
+            CheckpointState::Saved(import) => &import.name,
+        };
+        if name == super::input::UNNAMED {
+            PROCESS.get_or_init(|| format!("- {} {}", std::process::id(), Utc::now()))
+        } else {
+            name
+        }
     }
 
     pub(crate) fn target(&self) -> &'static str {
@@ -339,6 +359,24 @@ pub(crate) async fn find_same_content(
     }
     // The length of the lines of another format shows only when they are read.
     let length = input.length().unwrap_or(u64::MAX);
+    // Each part is read once, in the order of its length.
+    let lines = Lines::new(input.reader()?);
+    let Some(import) = find_longest(conn, lines, length, kind).await? else {
+        return Ok(None);
+    };
+    let mut lines = Lines::new(input.reader()?);
+    lines.skip(import.position.unsigned_abs())?;
+    Ok(Some((import, lines)))
+}
+
+/// Finds the import that has stored the longest part at the start of these lines, which are at most
+/// `length` bytes.
+pub(super) async fn find_longest(
+    conn: &mut PgConnection,
+    mut lines: Lines,
+    length: u64,
+    kind: Option<ImportKind>,
+) -> Result<Option<Import>, Failure> {
     let rows = sqlx::query(
         "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
          WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
@@ -349,8 +387,6 @@ pub(crate) async fn find_same_content(
     .fetch_all(conn)
     .await?;
     let mut longest = None;
-    // Each part is read once, in the order of its length.
-    let mut lines = Lines::new(input.reader()?);
     for row in &rows {
         let import = Import::from_row(row)?;
         if !lines.skip(import.position.unsigned_abs())? {
@@ -360,12 +396,7 @@ pub(crate) async fn find_same_content(
             longest = Some(import);
         }
     }
-    let Some(import) = longest else {
-        return Ok(None);
-    };
-    let mut lines = Lines::new(input.reader()?);
-    lines.skip(import.position.unsigned_abs())?;
-    Ok(Some((import, lines)))
+    Ok(longest)
 }
 
 /// The failure of an import that another process is storing.

@@ -22,7 +22,7 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
     let content = content::of(args, &mut lines, input)?;
     let options = ReadOptions {
         size: SHOWN,
-        on_error: args.on_error,
+        on_error: args.on_error(),
         resumable: false,
         format: input.format(),
         keep_ids: args.keep_ids,

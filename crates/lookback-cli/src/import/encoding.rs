@@ -46,6 +46,15 @@ impl Layer {
             .map(|(_, layer)| layer)
     }
 
+    /// What a file with it is.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Gzip => "compressed by gzip",
+            Self::Zstd => "compressed by zstd",
+            Self::Utf16 { .. } => "UTF-16",
+        }
+    }
+
     /// Returns a reader of what is inside.
     pub(super) fn reader(self, outer: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
@@ -179,6 +188,11 @@ impl Unsupported {
             .iter()
             .find(|(signature, _)| start.starts_with(signature))
             .map(|(_, problem)| *problem)
+    }
+
+    /// What it is.
+    pub(super) fn what(self) -> &'static str {
+        self.what
     }
 
     /// The failure, with a command that imports the input.

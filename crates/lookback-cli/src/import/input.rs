@@ -31,6 +31,8 @@ pub(crate) struct Input {
     end: EndOfStream,
     /// Set if the content is not the bytes of the input: it is compressed, or in UTF-16.
     is_converted: OnceLock<()>,
+    /// Whether it is a file that is read while it grows.
+    is_followed: bool,
 }
 
 /// The most layers of compression and encoding.
@@ -63,6 +65,7 @@ impl Input {
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
                 is_converted: OnceLock::new(),
+                is_followed: false,
             });
         }
         let shown = args.input.display().to_string();
@@ -71,6 +74,29 @@ impl Input {
         input.is_format_given = args.own_format().is_some();
         input.expected = args.own_format().or_else(|| by_extension(&args.input));
         Ok(input)
+    }
+
+    /// The content of a file that is read while it grows, by a reader that `end` ends.
+    pub(crate) fn followed(
+        args: &ImportArgs,
+        path: &Path,
+        identity: Option<Identity>,
+        end: EndOfStream,
+    ) -> Result<Self, Failure> {
+        let name = args.name.as_deref().map(checked_name).transpose()?;
+        let known = || path.canonicalize().ok().map(|path| path_as_name(&path));
+        Ok(Self {
+            source: InputSource::Stream(None),
+            shown: path.display().to_string(),
+            name: name.or_else(known),
+            identity,
+            expected: args.own_format(),
+            is_format_given: args.own_format().is_some(),
+            format: OnceLock::new(),
+            end,
+            is_converted: OnceLock::new(),
+            is_followed: true,
+        })
     }
 
     fn open_file(path: &Path, shown: String, name: Option<String>) -> Result<Self, String> {
@@ -93,6 +119,7 @@ impl Input {
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
                 is_converted: OnceLock::new(),
+                is_followed: false,
             });
         }
         // A file that was deleted, or was never in a folder, has no path.
@@ -110,12 +137,13 @@ impl Input {
             format: OnceLock::new(),
             end: EndOfStream::default(),
             is_converted: OnceLock::new(),
+            is_followed: false,
         })
     }
 
     /// The name of the file without its extension, as a source of log lines; `app` without one.
     pub(crate) fn stem(&self) -> String {
-        let is_file = matches!(self.source, InputSource::File { .. }) && !self.is_stdin();
+        let is_file = (self.is_file() && !self.is_stdin()) || self.is_followed;
         let stem = Path::new(&self.shown).file_stem().filter(|_| is_file);
         stem.map_or_else(
             || "app".to_owned(),
@@ -250,6 +278,16 @@ impl Input {
         matches!(self.source, InputSource::File { .. })
     }
 
+    /// Whether it is a file that is read while it grows.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.is_followed
+    }
+
+    /// Whether what was read of it is nowhere else.
+    pub(crate) fn is_unrepeatable(&self) -> bool {
+        !self.is_file() && !self.is_followed
+    }
+
     /// The size of its JSON lines in bytes, if known.
     pub(crate) fn length(&self) -> Option<u64> {
         if self.format() != Format::Jsonl || self.is_converted.get().is_some() {
@@ -279,7 +317,7 @@ fn read_start(bytes: &mut impl Read, start: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// The format that the extension of a file stands for.
-fn by_extension(path: &Path) -> Option<Format> {
+pub(super) fn by_extension(path: &Path) -> Option<Format> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match &*extension {
         "gz" | "zst" => by_extension(&path.with_extension("")),
@@ -345,8 +383,8 @@ fn path_as_name(path: &Path) -> String {
 }
 
 /// The identity of a file, independent of its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
 }
@@ -354,7 +392,7 @@ struct Identity {
 #[cfg(unix)]
 impl Identity {
     /// Returns `None` for a device: a terminal's output is not its input.
-    fn of(file: &Metadata) -> Option<Self> {
+    pub(crate) fn of(file: &Metadata) -> Option<Self> {
         use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
         (!file.file_type().is_char_device()).then(|| Self {
@@ -373,7 +411,7 @@ impl Identity {
 
 #[cfg(not(unix))]
 impl Identity {
-    fn of(_file: &Metadata) -> Option<Self> {
+    pub(crate) fn of(_file: &Metadata) -> Option<Self> {
         None
     }
 

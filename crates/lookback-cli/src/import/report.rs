@@ -139,6 +139,7 @@ impl Report<'_> {
     fn resume(&self) -> &'static str {
         // A later import cannot identify an unnamed input.
         match (self.input.known_name(), self.checkpoint.lines()) {
+            _ if self.input.is_followed() => "to continue: the same command",
             (_, 0) => "to continue: the same command",
             (Some(_), _) => "to continue: the same command with --resume",
             (None, _) => "to continue: import the lines after them",

@@ -146,8 +146,9 @@ pub(crate) async fn store<M: Model>(
     // An import that stopped before its first line, or that has stored nothing of what it read,
     // needs no row: another attempt begins at the first line, perhaps with another kind.
     let rejected_in_all = checkpoint.rejected() + rejected.len() as u64;
-    let is_nothing =
-        checkpoint.stored() + stored == 0 && (rejected_in_all > 0 || !outcome.is_end());
+    // The content of a followed file may end before anything of it was read.
+    let is_nothing = checkpoint.stored() + stored == 0
+        && (rejected_in_all > 0 || !outcome.is_end() || input.is_followed());
     if is_nothing {
         transaction.rollback().await?;
         checkpoint.reject_before_first(rejected.len() as u64);

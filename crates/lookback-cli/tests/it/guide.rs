@@ -275,6 +275,35 @@ async fn commands_of_the_guide_run() {
     }
 }
 
+/// systemd accepts the unit of the page, and its command follows.
+#[tokio::test]
+async fn unit_that_follows_is_accepted_by_systemd() {
+    let page = page("docs/guide/import.md");
+    let unit = &blocks(&page, &["ini"])[0];
+    let lookback = Lookback::new().await;
+    let program = env!("CARGO_BIN_EXE_lookback");
+    let unit = unit.replace("/usr/local/bin/lookback", program);
+    let path = lookback.write("lookback-follow.service", &unit);
+    // Not every system has it.
+    let checked = Command::new("systemd-analyze")
+        .arg("verify")
+        .arg(path)
+        .output();
+    if let Ok(checked) = checked {
+        let err = String::from_utf8_lossy(&checked.stderr);
+        assert!(!err.contains("lookback-follow"), "{err}");
+    }
+    let start = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let mut words: Vec<&str> = start.unwrap().split(' ').skip(1).collect();
+    assert_eq!(words.pop(), Some("/var/log/shop"));
+    words.push("-");
+    // All of its options are known, and a follower needs files.
+    let ran = lookback.run(&words).failed(2);
+    assert!(ran.err.contains("--follow: is of files"), "{ran:#?}");
+}
+
 /// The values of a transcript that differ from run to run.
 fn masked(text: &str) -> Vec<String> {
     let is_size = |word: &str| word.chars().any(|c| c.is_ascii_digit()) || word == "-";

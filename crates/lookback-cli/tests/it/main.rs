@@ -9,6 +9,10 @@ mod bad_input;
 mod completions;
 mod config;
 mod export;
+#[cfg(unix)]
+mod follow;
+#[cfg(unix)]
+mod follow_random;
 mod generate;
 mod guide;
 mod import;
