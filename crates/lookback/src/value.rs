@@ -170,7 +170,7 @@ impl Value<'_> {
                 // encoding registers a later change of the version byte, which a COPY does
                 // not apply.
                 buffer.push(1);
-                value.write_to(buffer);
+                value.write_for_jsonb(buffer);
             }
             Self::Bytea(value) => buffer.extend_from_slice(value),
             Self::Vector(numbers) => {

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
@@ -18,15 +19,17 @@ pub(super) const MAX_START: usize = 8;
 pub(super) enum Layer {
     Gzip,
     Zstd,
+    Bzip2,
     Utf16 { is_little_endian: bool },
 }
 
 impl Layer {
     /// Recognises a layer by the first bytes.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
-        let layers: [(&[u8], Self); 4] = [
+        let layers: [(&[u8], Self); 5] = [
             (b"\x1f\x8b", Self::Gzip),
             (b"\x28\xb5\x2f\xfd", Self::Zstd),
+            (b"BZh", Self::Bzip2),
             (
                 b"\xff\xfe",
                 Self::Utf16 {
@@ -44,6 +47,8 @@ impl Layer {
             .into_iter()
             .find(|(signature, _)| start.starts_with(signature))
             .map(|(_, layer)| layer)
+            // `BZh` may be text; a block begins with the digits of pi.
+            .filter(|layer| *layer != Self::Bzip2 || start.get(4..8) == Some(b"1AY&"))
     }
 
     /// What a file with it is.
@@ -51,6 +56,7 @@ impl Layer {
         match self {
             Self::Gzip => "compressed by gzip",
             Self::Zstd => "compressed by zstd",
+            Self::Bzip2 => "compressed by bzip2",
             Self::Utf16 { .. } => "UTF-16",
         }
     }
@@ -60,6 +66,7 @@ impl Layer {
         Ok(match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(outer)),
             Self::Zstd => Box::new(Frames::new(outer)),
+            Self::Bzip2 => Box::new(MultiBzDecoder::new(outer)),
             Self::Utf16 { is_little_endian } => {
                 let mut outer = BufReader::new(outer);
                 // The mark at the start is no text.
@@ -167,9 +174,8 @@ pub(super) struct Unsupported {
 }
 
 /// The first bytes of each.
-const SIGNATURES: [(&[u8], Unsupported); 4] = [
+const SIGNATURES: [(&[u8], Unsupported); 3] = [
     (b"\xfd7zXZ\0", compressed("compressed by xz", "xz -dc")),
-    (b"BZh", compressed("compressed by bzip2", "bzip2 -dc")),
     (
         b"\x04\x22\x4d\x18",
         compressed("compressed by lz4", "lz4 -dc"),

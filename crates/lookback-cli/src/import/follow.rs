@@ -179,7 +179,7 @@ fn check(args: &ImportArgs, targets: &[PathBuf]) -> Result<(), Failure> {
 fn not_lines(path: &Path) -> Option<Failure> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let is_compressed = extension
-        .is_some_and(|extension| ["gz", "zst"].contains(&&*extension.to_ascii_lowercase()));
+        .is_some_and(|extension| ["gz", "zst", "bz2"].contains(&&*extension.to_ascii_lowercase()));
     let what = match input::by_extension(path) {
         _ if is_compressed => "compressed",
         Some(Format::Csv) => "CSV",

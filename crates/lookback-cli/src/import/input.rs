@@ -320,7 +320,7 @@ fn read_start(bytes: &mut impl Read, start: &mut Vec<u8>) -> io::Result<()> {
 pub(super) fn by_extension(path: &Path) -> Option<Format> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match &*extension {
-        "gz" | "zst" => by_extension(&path.with_extension("")),
+        "gz" | "zst" | "bz2" => by_extension(&path.with_extension("")),
         "csv" => Some(Format::Csv),
         "parquet" => Some(Format::Parquet),
         "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),

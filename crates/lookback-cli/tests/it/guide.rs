@@ -12,7 +12,7 @@ use crate::support::Lookback;
 const PAGES: [(&str, usize); 5] = [
     ("README.md", 1),
     ("docs/guide/export.md", 2),
-    ("docs/guide/import.md", 2),
+    ("docs/guide/import.md", 3),
     ("docs/guide/search.md", 4),
     ("docs/guide/storage.md", 1),
 ];
@@ -260,6 +260,10 @@ async fn commands_of_the_guide_run() {
         "{\"log\": {\"entries\": [{\"startedDateTime\": \"2026-01-02T03:04:05Z\", \
          \"request\": {\"method\": \"GET\", \"url\": \"https://shop.example/\"}, \
          \"response\": {\"status\": 200}}]}}",
+    );
+    lookback.write(
+        "own.log",
+        "{\"what\":\"own names\",\"at\":{\"when\":1761234567890},\"sev\":\"warn\",\"svc\":\"shop\"}\n",
     );
     let zipped = shell.output("head -5 app.jsonl | sed s/answered/zipped/ | gzip > app.jsonl.gz");
     assert!(zipped.status.success(), "{zipped:?}");

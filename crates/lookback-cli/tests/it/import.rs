@@ -666,11 +666,25 @@ async fn compressed_text_and_utf16_are_imported() {
     ]
     .concat();
     lookback.write("b.log.zst", frames);
+    let bzip2 = |text: &[u8]| {
+        let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        out.write_all(text).unwrap();
+        out.finish().unwrap()
+    };
+    let streams = [
+        bzip2(lines("bzip").as_bytes()),
+        bzip2(lines("stream").as_bytes()),
+    ]
+    .concat();
+    lookback.write("e.log.bz2", streams);
+    lookback.write("f.log", "BZh9 is text\n");
     lookback.write("c.log", utf16(&lines("wide")));
     lookback.write("d.gz", gzip(&utf16(&lines("both"))));
     for (file, records) in [
         ("a.log.gz", 10_000),
         ("b.log.zst", 10_000),
+        ("e.log.bz2", 10_000),
+        ("f.log", 1),
         ("c.log", 5_000),
         ("d.gz", 5_000),
     ] {
@@ -679,7 +693,7 @@ async fn compressed_text_and_utf16_are_imported() {
     }
     let exact =
         "SELECT count(DISTINCT message) FROM logs WHERE message ~ '^[a-z0-9]+ äß😀 [0-9]+$'";
-    assert_eq!(lookback.number(exact).await, 30_000);
+    assert_eq!(lookback.number(exact).await, 40_000);
     // The same content in another file.
     lookback.write("plain.log", lines("wide"));
     let same = lookback.run(&["import", "plain.log"]).succeeded();
@@ -777,4 +791,120 @@ async fn file_that_import_does_not_read_keeps_no_other_away() {
     let ran = lookback.run(&["import", "a.zip", "b.log"]).failed(1);
     assert!(ran.err.contains("a.zip is a ZIP archive"), "{}", ran.err);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
+}
+
+/// Fields with names of one's own, in JSON and in CSV.
+#[tokio::test]
+async fn map_names_the_fields_of_other_programs() {
+    let lookback = Lookback::new().await;
+    lookback.write(
+        "own.log",
+        "{\"what\":\"from JSON\",\"at\":{\"when\":1500},\"sev\":\"warn\",\"svc\":\"shop\",\"n\":1}\n",
+    );
+    lookback.write(
+        "table.csv",
+        "when,what,sev,svc,n\n2500,from CSV,error,shop,2\n",
+    );
+    let options = [
+        "--map",
+        "message=what,time=at.when,time=when,level=sev,source=svc",
+    ];
+    for file in ["own.log", "table.csv"] {
+        let call = ["import", file, options[0], options[1], "--time-unit", "ms"];
+        lookback.run(&call).succeeded();
+    }
+    for (source, level, message, seconds, n) in [
+        ("shop", "warn", "from JSON", 1.5, "1"),
+        ("shop", "error", "from CSV", 2.5, "\"2\""),
+    ] {
+        let found = format!(
+            "SELECT count(*) FROM logs WHERE source = '{source}' AND level = '{level}' \
+             AND message = '{message}' AND created_at = to_timestamp({seconds}) \
+             AND meta = '{{\"n\": {n}}}'"
+        );
+        assert_eq!(lookback.number(&found).await, 1, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn given_format_rejects_lines_of_others() {
+    let lookback = Lookback::new().await;
+    lookback.write(
+        "mixed.log",
+        "level=info msg=stored n=1\n{\"msg\":\"JSON\"}\nplain words\n",
+    );
+    let run = lookback
+        .run(&[
+            "import",
+            "mixed.log",
+            "--format",
+            "logfmt",
+            "--on-error",
+            "skip",
+        ])
+        .succeeded();
+    assert!(
+        run.err.contains("line 2: is not of the format logfmt"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.contains("line 3: is not of the format logfmt"),
+        "{}",
+        run.err
+    );
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
+    // As text, each line is what it is.
+    lookback
+        .run(&["import", "mixed.log", "--format", "text", "--restart"])
+        .succeeded();
+    let text = "SELECT count(*) FROM logs WHERE message = '{\"msg\":\"JSON\"}'";
+    assert_eq!(lookback.number(text).await, 1);
+}
+
+#[tokio::test]
+async fn options_for_other_programs_are_refused_for_own_records() {
+    let lookback = Lookback::new().await;
+    lookback.write("a.jsonl", "{}\n");
+    for (arguments, problem) in [
+        (
+            ["--format", "csv", "--map", "message=a"],
+            "--map: is for lines of other programs",
+        ),
+        (
+            ["--format", "jsonl", "--time-unit", "s"],
+            "--time-unit: is for lines of other programs",
+        ),
+        (
+            ["--format", "pino", "--map", "message=a"],
+            "possible values",
+        ),
+        (
+            ["--map", "text=a", "--time-unit", "s"],
+            "`text` is not one of message, time, level",
+        ),
+        (
+            ["--map", "message", "--time-unit", "s"],
+            "is not COLUMN=FIELD",
+        ),
+        (
+            ["--kind", "logs", "--format", "syslog"],
+            "--kind: is for Lookback's own records",
+        ),
+    ] {
+        let call = [&["import", "a.jsonl"][..], &arguments].concat();
+        let run = lookback.run(&call).failed(2);
+        assert!(run.err.contains(problem), "{arguments:?}: {}", run.err);
+    }
+}
+
+/// When an import of a file ends, whole segments of its records are sealed.
+#[tokio::test]
+async fn imported_segments_are_sealed() {
+    let lookback = Lookback::new().await;
+    let line = "{\"level\":30,\"msg\":\"line of a segment\"}\n";
+    lookback.write("app.log", line.repeat(40_000));
+    lookback.run(&["import", "app.log"]).succeeded();
+    let sealed = "SELECT sum(rows)::bigint FROM sealed_segments WHERE target = 'logs'";
+    assert!(lookback.number(sealed).await >= 16_384);
 }

@@ -216,10 +216,10 @@ $ lookback import app.zip
 ! hint: convert it on the way: unzip -p app.zip | lookback import - --name NAME
 [exit code 2]
 ");
-    transcript!(lookback.run_with(&["import", "-"], b"BZh91AY&SY"), @"
+    transcript!(lookback.run_with(&["import", "-"], b"\x04\x22\x4d\x18"), @"
 $ lookback import -
-! error: standard input is compressed by bzip2: expected text, or Parquet
-! hint: convert it on the way: … | bzip2 -dc | lookback import - --name NAME
+! error: standard input is compressed by lz4: expected text, or Parquet
+! hint: convert it on the way: … | lz4 -dc | lookback import - --name NAME
 [exit code 2]
 ");
     lookback.write("a b.log", "2026-01-01 INFO ready\n2026-01-01 INFO steady\n");

@@ -227,7 +227,17 @@ impl Json {
     }
 
     /// Appends the value as compact JSON.
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        self.write(out, false);
+    }
+
+    /// Appends the value as compact JSON, with the keys in the order of `jsonb`: by length, then by
+    /// bytes. PostgreSQL sorts them, which takes least time if they are in order.
+    pub(crate) fn write_for_jsonb(&self, out: &mut Vec<u8>) {
+        self.write(out, true);
+    }
+
+    fn write(&self, out: &mut Vec<u8>, is_jsonb: bool) {
         match self {
             Self::Null => out.extend_from_slice(b"null"),
             Self::Bool(true) => out.extend_from_slice(b"true"),
@@ -240,24 +250,36 @@ impl Json {
                     if index > 0 {
                         out.push(b',');
                     }
-                    item.write_to(out);
+                    item.write(out, is_jsonb);
                 }
                 out.push(b']');
             }
-            Self::Object(map) => {
-                out.push(b'{');
-                for (index, (key, item)) in map.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    write_string(key, out);
-                    out.push(b':');
-                    item.write_to(out);
-                }
-                out.push(b'}');
+            Self::Object(map) if is_jsonb && map.len() > 1 => {
+                let mut members: Vec<(&String, &Self)> = map.iter().collect();
+                // Keys of one length stay in the order of their bytes.
+                members.sort_by_key(|(key, _)| key.len());
+                write_members(members.into_iter(), out, is_jsonb);
             }
+            Self::Object(map) => write_members(map.iter(), out, is_jsonb),
         }
     }
+}
+
+fn write_members<'a>(
+    members: impl Iterator<Item = (&'a String, &'a Json)>,
+    out: &mut Vec<u8>,
+    is_jsonb: bool,
+) {
+    out.push(b'{');
+    for (index, (key, item)) in members.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_string(key, out);
+        out.push(b':');
+        item.write(out, is_jsonb);
+    }
+    out.push(b'}');
 }
 
 fn write_string(text: &str, out: &mut Vec<u8>) {

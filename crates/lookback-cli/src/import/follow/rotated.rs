@@ -12,7 +12,7 @@ use crate::args::ImportArgs;
 const MAX_LOOKED_AT: usize = 30;
 
 /// The extensions of compressed files that import reads.
-const COMPRESSED: [&str; 2] = [".gz", ".zst"];
+const COMPRESSED: [&str; 3] = [".gz", ".zst", ".bz2"];
 
 /// The names that a file may have had before it was rotated to this one: `app.log` for `app.log.1`,
 /// `app.log-20260131.gz` and `app-2026-01-31.log`.

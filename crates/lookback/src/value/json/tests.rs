@@ -148,6 +148,17 @@ fn values() -> impl Strategy<Value = serde_json::Value> {
 }
 
 #[test]
+fn keys_for_jsonb_are_in_its_order() {
+    let json = parse(r#"{"bb":1,"a":{"ccc":1,"b":2},"aa":[{"zz":1,"y":2}]}"#);
+    let mut text = Vec::new();
+    json.write_for_jsonb(&mut text);
+    assert_eq!(
+        String::from_utf8_lossy(&text),
+        r#"{"a":{"b":2,"ccc":1},"aa":[{"y":2,"zz":1}],"bb":1}"#
+    );
+}
+
+#[test]
 fn borrowed_object_keeps_last_of_each_key() {
     for others in [0, 30] {
         let others: String = (0..others).map(|n| format!("\"k{n}\":{n},")).collect();
