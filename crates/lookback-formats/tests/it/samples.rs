@@ -267,6 +267,13 @@ sample!(
     "2026-01-02T03:04:05Z ERROR shop: no\n2026-01-02T03:04:07Z web1 shop: ERROR of syslog"
 );
 
+sample!(
+    secrets_in_the_text_of_loggers_are_masked,
+    r#"info: signed in {"password":"p1","user":"anna"}
+2026-01-02T03:04:05.678901Z [warning  ] signed in                      [cart] headers={'authorization': 'Bearer abcdefgh', 'accept': '*/*'} password=p1
+{"level":"info","message":{"id":4,"token":"t1"}}"#
+);
+
 #[test]
 fn opentelemetry_with_other_names_is_refused() {
     let mut decoder = Decoder::new(Options::default());
