@@ -35,6 +35,8 @@ pub struct Decoder {
     parts: BTreeMap<String, Kept>,
     /// A line of text that a stack trace may follow.
     open_text: Option<Kept>,
+    /// The number of blank lines behind it, which are part of it if it goes on.
+    blank_lines: usize,
     seen: Seen,
 }
 
@@ -67,6 +69,7 @@ impl Decoder {
             open_json: None,
             parts: BTreeMap::new(),
             open_text: None,
+            blank_lines: 0,
             seen: Seen::default(),
         }
     }
@@ -129,6 +132,7 @@ impl Decoder {
             return self.give_up_json(entries);
         }
         if line.trim_ascii().is_empty() {
+            self.blank_lines += 1;
             return Ok(());
         }
         let number = self.lines..=self.lines;
@@ -333,19 +337,30 @@ impl Decoder {
         let stream = wrapper.as_ref().and_then(stream_of);
         if decoded.is_text {
             let text = draft.message.take().unwrap_or_default();
+            // Some loggers indent the first line of a record, too.
+            let is_first = draft.time.is_some() && draft.level.is_some();
             if let Some(open) = &mut self.open_text
+                && !is_first
                 && stream_of(&open.draft) == stream
-                && open.text.len() + text.len() < MAX_FOLDED
-                && text::continues(&open.text, open.draft.level, &text)
+                && open.text.len() + self.blank_lines + text.len() < MAX_FOLDED
             {
-                self.keeps_last = true;
-                open.text.push('\n');
-                open.text.push_str(&text);
-                open.lines = *open.lines.start()..=*lines.end();
-                return;
+                let is_blank = text.trim().is_empty();
+                if is_blank || text::continues(&open.text, open.draft.level, &text) {
+                    self.keeps_last = true;
+                    open.lines = *open.lines.start()..=*lines.end();
+                    if is_blank {
+                        self.blank_lines += 1;
+                        return;
+                    }
+                    let blank = std::mem::take(&mut self.blank_lines);
+                    open.text.extend(std::iter::repeat_n('\n', blank + 1));
+                    open.text.push_str(&text);
+                    return;
+                }
             }
             self.close_text(entries);
             self.keeps_last = true;
+            self.blank_lines = 0;
             self.open_text = Some(Kept {
                 draft: within(draft, wrapper),
                 text,

@@ -188,13 +188,16 @@ pub(crate) fn in_text(text: &str) -> Option<Level> {
         "Unhandled exception",
         "Uncaught ",
     ];
-    if STARTS.iter().any(|start| text.starts_with(start)) {
+    if STARTS.iter().any(|start| text.starts_with(start)) || is_exception(text) {
         return Some(Level::Error);
     }
     let near = text
         .char_indices()
         .nth(100)
         .map_or(text, |(end, _)| &text[..end]);
+    if let Some(level) = in_brackets(near) {
+        return Some(level);
+    }
     let words = near.split(|c: char| !c.is_alphanumeric());
     // A single letter or a word in a sentence is no level.
     let is_written_as_level =
@@ -205,6 +208,39 @@ pub(crate) fn in_text(text: &str) -> Option<Level> {
         let (word, _) = first.split_once([':', ']'])?;
         (word.len() > 2).then(|| of_name(word)).flatten()
     })
+}
+
+/// Whether a line is an exception, with its stack below: `RangeError: …`, or
+/// `java.lang.IllegalStateException`.
+pub(crate) fn is_exception(line: &str) -> bool {
+    let name = line.split_once(':').map_or(line, |(name, _)| name);
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '$');
+    let ends = ["Error", "Exception"];
+    name.starts_with(char::is_alphabetic)
+        && name.chars().all(is_of_name)
+        && ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Finds the level that stands in brackets at the start of a text, or behind its time: `[warn ]`,
+/// and `[core:error]` of Apache.
+fn in_brackets(text: &str) -> Option<Level> {
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once('[')?;
+        // Behind a word it is no level, but part of a sentence. `Nov` and `T` are of a time.
+        let mut words = before.split(|c: char| !c.is_alphanumeric());
+        if words.any(|word| word.len() > 3 && word.starts_with(char::is_alphabetic)) {
+            return None;
+        }
+        let (inside, after) = after.split_once(']')?;
+        let name = inside.rsplit(':').next().unwrap_or(inside).trim();
+        if name.len() > 2
+            && let Some(level) = of_name(name)
+        {
+            return Some(level);
+        }
+        rest = after;
+    }
 }
 
 #[cfg(test)]
@@ -256,6 +292,29 @@ mod tests {
             Some(Level::Error)
         );
         assert_eq!(in_text("panic: runtime error"), Some(Level::Error));
+        for (text, level) in [
+            (
+                "2026-01-02T03:04:05Z [debug    ] GET /a [shop]",
+                Some(Level::Debug),
+            ),
+            (
+                "2026/01/02 03:04:05 [warn] 12#0: odd ERROR",
+                Some(Level::Warn),
+            ),
+            (
+                "[Fri Jan 02 03:04:05.6 2026] [core:error] [pid 3] no",
+                Some(Level::Error),
+            ),
+            ("[shop] [error] no", Some(Level::Error)),
+            ("INFO in queue [error] of jobs", Some(Level::Info)),
+            ("RangeError: no", Some(Level::Error)),
+            ("java.lang.IllegalStateException: no", Some(Level::Error)),
+            ("kinds of Error: two", None),
+            ("items [error, warn]", None),
+            ("queue [error] of jobs", None),
+        ] {
+            assert_eq!(in_text(text), level, "{text}");
+        }
         assert_eq!(in_text("no error so far"), None);
         assert_eq!(in_text("listening on :8080"), None);
     }

@@ -186,6 +186,11 @@ pub fn mask_text(text: &str) -> Cow<'_, str> {
             masked = Cow::Owned(text);
         }
     }
+    if found.member
+        && let Some(text) = mask_members(&masked)
+    {
+        masked = Cow::Owned(text);
+    }
     masked
 }
 
@@ -197,6 +202,8 @@ struct Suspicious {
     scheme: bool,
     /// The `=` of a parameter.
     parameter: bool,
+    /// The end of a quoted name, and a colon.
+    member: bool,
 }
 
 impl Suspicious {
@@ -214,6 +221,12 @@ impl Suspicious {
             parameter: has(b'='),
             scheme: pairs.fold(false, |found, (byte, next)| {
                 found | ((*byte == b'r') | (*byte == b'c')) & (*next == b' ')
+            }),
+            member: bytes.windows(3).fold(false, |found, three| {
+                let is_quote = |byte: u8| (byte == b'"') | (byte == b'\'');
+                found
+                    | is_quote(three[0]) & (three[1] == b':')
+                    | (three[0] == b':') & (three[1] == b' ') & is_quote(three[2])
             }),
         }
     }
@@ -300,10 +313,154 @@ fn mask_parameters(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
+/// Masks the values of secret names in JSON within a text, or in what Python, Node and Rust print
+/// of an object: `{"password": "…"}`, `{'password': '…'}`, `{ password: '…' }`, and with escaped
+/// quotes. `None` if there are none.
+fn mask_members(text: &str) -> Option<String> {
+    let mut masked = String::new();
+    let mut done = 0;
+    let mut from = 0;
+    while let Some(found) = text[from..].find(':') {
+        let at = from + found;
+        from = at + 1;
+        let Some(quote) = quote_of_secret(&text[done..at]) else {
+            continue;
+        };
+        let after = &text[at + 1..];
+        let value = after.trim_start();
+        let Some((quote, length)) = secret_value(value, quote) else {
+            continue;
+        };
+        let start = text.len() - value.len();
+        masked.push_str(&text[done..start]);
+        masked.push_str(quote);
+        masked.push_str(MASK);
+        masked.push_str(quote);
+        done = start + length;
+        from = done;
+    }
+    (done > 0).then(|| masked + &text[done..])
+}
+
+/// Returns the quote around the secret name that a text ends with; it is empty if the name has
+/// none, as in `{ password: '…' }`.
+fn quote_of_secret(text: &str) -> Option<&str> {
+    let quote_at = text.len() - usize::from(text.ends_with(['"', '\'']));
+    let escapes = text.as_bytes()[..quote_at].iter().rev();
+    let escapes = escapes.take_while(|byte| **byte == b'\\').count();
+    let (named, quote) = text.split_at(quote_at - escapes);
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name = named.rsplit(|c| !is_of_name(c)).next()?;
+    let before = &named[..named.len() - name.len()];
+    let is_name = if quote.is_empty() {
+        // Behind a word it is part of a sentence: `unexpected token: "x"`.
+        let before = before.trim_end();
+        before.is_empty() || before.ends_with(['{', ',', '(', '['])
+    } else {
+        before.ends_with(quote)
+    };
+    (is_name && is_secret_name(name)).then_some(quote)
+}
+
+/// Returns the value that a text begins with, if it is one that is masked (a string, a number, an
+/// array or an object): the quote to write around the mask, and its number of bytes.
+fn secret_value<'a>(text: &'a str, quote: &'a str) -> Option<(&'a str, usize)> {
+    let quotes = ["\"", "'", quote];
+    let own = { quotes }
+        .into_iter()
+        .find(|own| !own.is_empty() && text.starts_with(own));
+    if let Some(own) = own {
+        let end = end_of_string(&text[own.len()..], own);
+        let length = (own.len() * 2 + end).min(text.len());
+        return (end > 0).then_some((own, length));
+    }
+    // Without quotes around the name, it may be a sentence.
+    let first = text.bytes().next().filter(|_| !quote.is_empty())?;
+    let length = match first {
+        b'0'..=b'9' | b'-' => {
+            let is_of_number = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
+            text.find(|c| !is_of_number(c)).unwrap_or(text.len())
+        }
+        b'[' | b'{' => end_of_brackets(text),
+        _ => return None,
+    };
+    Some((quote, length))
+}
+
+/// Returns where the quote is that ends a string. One that was cut is a secret to its end.
+fn end_of_string(inner: &str, quote: &str) -> usize {
+    // Each time JSON is put in a string, the escapes double: a quote in `\"…\"` is `\\\"`.
+    let own_escapes = quote.len() - 1;
+    let period = 2 * quote.len();
+    let letter = &quote[own_escapes..];
+    let mut from = 0;
+    while let Some(found) = inner[from..].find(letter) {
+        let at = from + found;
+        let escapes = inner.as_bytes()[from..at].iter().rev();
+        let escapes = escapes.take_while(|byte| **byte == b'\\').count();
+        if escapes % period == own_escapes {
+            return at - own_escapes;
+        }
+        from = at + 1;
+    }
+    inner.len()
+}
+
+/// Returns the number of bytes of an array or object, to its last bracket.
+fn end_of_brackets(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(byte) = text.as_bytes().get(at) {
+        at += 1;
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at;
+                }
+            }
+            b'"' | b'\'' => {
+                let end = end_of_string(&text[at..], &text[at - 1..at]);
+                at = (at + end + 1).min(text.len());
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MASK, mask, mask_text};
-    use lookback::Json;
+    use lookback::{Json, value::JsonMap};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn secrets_in_json_within_a_text_are_masked(
+            before in "[^\"'=]{0,9}",
+            secret in r#"([ -~ä]|[\\"'])*"#,
+            rest in any::<String>(),
+            escapes in 0..3,
+        ) {
+            let mark = "KEPT-NOWHERE";
+            let mut map = JsonMap::new();
+            map.insert("password".to_owned(), format!("{secret}{mark}{secret}").into());
+            map.insert("rest".to_owned(), rest.into());
+            let mut json = Json::Object(map).to_string();
+            for _ in 0..escapes {
+                json = Json::from(json).to_string();
+            }
+            let masked = mask_text(&format!("{before}{json}")).into_owned();
+            prop_assert!(!masked.contains(mark), "{masked}");
+        }
+
+        #[test]
+        fn any_text_is_masked_without_a_panic(text in r#"([{}\[\]:, \\"'ä1]|token)*"#) {
+            let _ = mask_text(&text).len();
+        }
+    }
 
     #[test]
     fn secrets_are_masked_by_name_and_form() {
@@ -340,6 +497,24 @@ mod tests {
             ("the bearer of news", "the bearer of news"),
             ("bearer bearer abc.def-ghi", "bearer bearer [masked]"),
             ("retries=3 secret=", "retries=3 secret="),
+            (
+                r#"in {"password":"a \" b","n":1,"db.secret": 12, "cookies": ["a", {"b": "]"}], "token": null, "api_key": ""}"#,
+                r#"in {"password":"[masked]","n":1,"db.secret": "[masked]", "cookies": "[masked]", "token": null, "api_key": ""}"#,
+            ),
+            (
+                r#"{'password': "it's", 'Token': 'x', 'ok': 'token': y}"#,
+                r#"{'password': "[masked]", 'Token': '[masked]', 'ok': 'token': y}"#,
+            ),
+            (
+                r#"User { id: 3, password: "a\"b", token: 12 } { apiKey: 'k' }, secret: "s""#,
+                r#"User { id: 3, password: "[masked]", token: 12 } { apiKey: '[masked]' }, secret: "[masked]""#,
+            ),
+            ("unexpected token: ')'", "unexpected token: ')'"),
+            (
+                r#"body="{\"password\":\"ä\",\"n\":1}" cut {"secret":"ab"#,
+                r#"body="{\"password\":\"[masked]\",\"n\":1}" cut {"secret":"[masked]""#,
+            ),
+            ("the 'token': none, at 12:30", "the 'token': none, at 12:30"),
             ("a\0b", "a\u{2400}b"),
         ] {
             assert_eq!(mask_text(text), expected);

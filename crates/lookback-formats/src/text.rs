@@ -117,8 +117,10 @@ pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decode
 
 fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
     let mut draft = Draft::new(Format::Text);
-    draft.read_time(time_at_start(line, rules));
-    draft.level = level::in_text(line);
+    let (read, rest) = time_at_start(line, rules).unzip();
+    draft.read_time(read);
+    // `2026-01-02T03:04:05Z error: text`.
+    draft.level = level::in_text(line).or_else(|| level::in_text(rest?));
     draft.message = Some(line.to_owned());
     Decoded {
         draft,
@@ -126,9 +128,9 @@ fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
     }
 }
 
-/// Reads the time with which a line begins, if it does.
-fn time_at_start(line: &str, rules: Rules<'_>) -> Option<crate::time::Read> {
-    let start = line.trim_start_matches(['[', '(']);
+/// Reads the time with which a line begins, if it does; returns it with what follows.
+fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Read, &'a str)> {
+    let start = line.trim_start().trim_start_matches(['[', '(']);
     // The longest first: with a zone behind a blank, the time behind a blank, one word.
     let ends: Vec<usize> = start
         .char_indices()
@@ -139,13 +141,17 @@ fn time_at_start(line: &str, rules: Rules<'_>) -> Option<crate::time::Read> {
         .collect();
     ends.iter()
         .rev()
-        .filter_map(|end| start.get(..*end))
-        .filter(|text| {
+        .filter_map(|end| start.split_at_checked(*end))
+        .filter(|(text, _)| {
             text.len() >= 8
                 && text.contains(':')
                 && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         })
-        .find_map(|text| rules.time_of_text(text.trim_end_matches([':', ',', '|'])))
+        .find_map(|(text, rest)| {
+            let read = rules.time_of_text(text.trim_end_matches([':', ',', '|']))?;
+            let rest = rest.trim_start_matches([' ', ']', ')', '-', '|', ':']);
+            Some((read, rest))
+        })
 }
 
 /// Whether a line of text goes on with the one before it: a stack trace, or an indented line.
@@ -161,12 +167,28 @@ pub(crate) fn continues(before: &str, level: Option<Level>, line: &str) -> bool 
     if line.starts_with([' ', '\t']) || STARTS.iter().any(|start| line.starts_with(start)) {
         return true;
     }
+    // The frame where loguru caught the exception.
+    if line.starts_with("> File \"") {
+        return before.contains("Traceback (most recent call last)");
+    }
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    // Node ends an error that has properties, such as its cause.
+    if line == "}" {
+        return last.starts_with(' ') && before.contains(" {\n");
+    }
     let is_traceback = line.starts_with("Traceback (most recent call last)");
     if is_traceback {
         return level == Some(Level::Error);
     }
+    // Java, and some loggers of Node, write the exception behind the message.
+    if level == Some(Level::Error)
+        && !before.contains('\n')
+        && level::is_exception(line)
+        && !level::is_exception(before)
+    {
+        return true;
+    }
     // The last line of a traceback of Python names the exception.
-    let last = before.rsplit('\n').next().unwrap_or_default();
     before.contains("Traceback (most recent call last)")
         && last.starts_with(' ')
         && line.split([':', ' ']).next().is_some_and(|name| {

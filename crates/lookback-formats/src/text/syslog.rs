@@ -115,7 +115,12 @@ fn of_3164<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a
             .all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
             && !text.ends_with(':')
     };
-    if !is_host(host) {
+    // Loggers write `2026-01-02T03:04:05Z ERROR app: text`.
+    let is_level = host.bytes().all(|b| b.is_ascii_alphabetic())
+        && level::of_text(host).is_some_and(|read| {
+            read.is_exact || host.len() > 2 && host.bytes().all(|b| b.is_ascii_uppercase())
+        });
+    if !is_host(host) || is_level {
         return None;
     }
     let tag_end = rest.find(|c: char| c.is_whitespace() || matches!(c, '[' | ':'));

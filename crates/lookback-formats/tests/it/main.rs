@@ -6,3 +6,4 @@ mod accounted;
 mod options;
 mod push;
 mod samples;
+mod tracing_subscriber;

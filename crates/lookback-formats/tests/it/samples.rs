@@ -231,6 +231,49 @@ sample!(
     "[info] starts like an array\n{ not json\n{\"msg\":\"json\"}\n{\n  \"msg\": \"over lines\"\n}\n{\n  \"msg\": broken\nnext line\n2026-01-02 03:04:05 ERROR text with a time\n  and an indented line\n[1,2]\n\"text\""
 );
 
+sample!(
+    tracebacks_of_python_are_whole,
+    "ERROR:shop:no\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nKeyError: 'a'\n\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\n  File \"b.py\", line 2, in <module>\nValueError: no\n\nINFO:shop:next\n2026-01-02 03:04:05.678 | ERROR    | m:f:3 - no\nTraceback (most recent call last):\n\n> File \"a.py\", line 1, in f\n    g()\n    └ <function g>\n\nKeyError: 'a'\n2026-01-02 03:04:06.789 | INFO     | m:f:4 - next"
+);
+
+sample!(
+    traceback_with_blank_lines_of_docker_is_whole,
+    r#"{"log":"ERROR:shop:no\n","stream":"stderr","time":"2026-08-09T10:11:14.1Z"}
+{"log":"Traceback (most recent call last):\n","stream":"stderr","time":"2026-08-09T10:11:14.2Z"}
+{"log":"  File \"a.py\", line 1, in f\n","stream":"stderr","time":"2026-08-09T10:11:14.3Z"}
+{"log":"\n","stream":"stderr","time":"2026-08-09T10:11:14.4Z"}
+{"log":"KeyError: 'a'\n","stream":"stderr","time":"2026-08-09T10:11:14.5Z"}
+{"log":"\n","stream":"stderr","time":"2026-08-09T10:11:14.6Z"}
+{"log":"INFO:shop:next\n","stream":"stderr","time":"2026-08-09T10:11:14.7Z"}"#
+);
+
+sample!(
+    error_of_node_with_a_cause_is_whole,
+    "RangeError: no\n    at f (a.js:1:2) {\n  [cause]: TypeError: x\n      at g (a.js:3:4)\n}\nINFO next"
+);
+
+sample!(
+    exception_behind_the_message_is_folded,
+    "2026-01-02 03:04:05.678 ERROR [main] shop.Cart - no\njava.lang.IllegalStateException: no\n\tat a.B.c(B.java:1)\nCaused by: java.lang.RuntimeException: x\n\tat a.B.d(B.java:2)\n2026-01-02T03:04:06Z error: no\nRangeError: no\n    at f (a.js:1:2)\nTypeError: another one\n    at g (a.js:3:4)\nTypeError: a third one"
+);
+
+sample!(
+    indented_lines_with_time_and_level_are_records,
+    "  2026-01-02T03:04:05.678901Z  INFO shop: one, sku: 3\n    at src/a.rs:1\n\n  2026-01-02T03:04:06.678901Z  WARN shop: two\n    at src/a.rs:2\n    in request with id: 7\n"
+);
+
+sample!(
+    level_before_a_name_is_no_host_of_syslog,
+    "2026-01-02T03:04:05Z ERROR shop: no\n2026-01-02T03:04:07Z web1 shop: ERROR of syslog"
+);
+
+sample!(
+    secrets_in_the_text_of_loggers_are_masked,
+    r#"info: signed in {"password":"p1","user":"anna"}
+2026-01-02T03:04:05.678901Z [warning  ] signed in                      [cart] headers={'authorization': 'Bearer abcdefgh', 'accept': '*/*'} password=p1
+{"level":"info","message":{"id":4,"token":"t1"}}"#
+);
+
 #[test]
 fn opentelemetry_with_other_names_is_refused() {
     let mut decoder = Decoder::new(Options::default());
