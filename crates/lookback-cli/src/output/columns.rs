@@ -52,7 +52,7 @@ mod tests {
         }
         assert_eq!(
             out,
-            "a  info  one\n日本  warn\u{fffd}[2J  two⏎lines\nb     info       \n"
+            "a  info  one\n日本  warn\u{fffd}[2J  two⏎lines\nb     info      \n"
         );
     }
 }
