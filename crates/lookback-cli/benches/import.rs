@@ -6,11 +6,7 @@
 //! what it then seals is measured by itself. The server is not durable (`fsync=off`), so that the
 //! work is measured and not the disk. `STREAM_MB` is the size of the endless stream (1,024).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    reason = "a benchmark"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
