@@ -170,12 +170,14 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     }
     if let ImportStart::Done(import) | ImportStart::Resumed(import) = &started {
         let content = checkpoint::content(import)?;
-        if args
-            .kind
-            .is_some_and(|given| Content::Records(given) != content)
-        {
+        if content::given(&args).is_some_and(|given| given != content) {
+            let option = if args.kind.is_some() {
+                "--kind"
+            } else {
+                "--format"
+            };
             return Err(Failure::usage(format!(
-                "--kind: the earlier import of {} was of {}",
+                "{option}: the earlier import of {} was of {}",
                 input.shown(),
                 import.target
             )));
@@ -207,7 +209,6 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let is_sealed_later = input.is_file() && !sealing::is_beside_storing();
     let tables = checkpoint.content.tables();
     let worker = maintenance_worker(&tables, &pool, !is_sealed_later)?;
-    let earlier = checkpoint.stored();
     let source = ImportSource {
         config,
         args: &args,
@@ -233,7 +234,7 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     {
         let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
         if input.is_file() {
-            sealing::seal(&pool, &tables, checkpoint.stored() - earlier).await?;
+            sealing::seal(&pool, &tables, checkpoint.stored()).await?;
         }
     }
     ended

@@ -1,7 +1,8 @@
 //! Masks secrets in headers, queries, bodies and other fields.
 //!
 //! A value is masked by its name (a header, a parameter, a key of JSON at any depth), or by its
-//! form (the credentials of `Bearer` and `Basic`, a secret parameter of a URL in a text).
+//! form (the credentials of `Bearer` and `Basic`, and in a text a secret parameter, or a secret
+//! member of JSON or of a printed object).
 
 use std::borrow::Cow;
 use std::collections::HashSet;

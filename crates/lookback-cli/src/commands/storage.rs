@@ -17,6 +17,8 @@ mod reembed;
 mod seal;
 mod status;
 
+pub(crate) use seal::SealingBar;
+
 pub(crate) async fn run(config: &Config, command: StorageCommand) -> Result<(), Failure> {
     let needs = needs(&command);
     match execute(config, command).await {

@@ -53,12 +53,17 @@ impl Content {
     }
 }
 
+/// Returns what an input contains, if the arguments say it.
+pub(crate) fn given(args: &ImportArgs) -> Option<Content> {
+    let of_others = args.other_format().map(|_| Content::Entries);
+    args.kind.map(Content::Records).or(of_others)
+}
+
 /// Returns what an input contains: as the arguments say, or as its first line does.
 pub(crate) fn of(args: &ImportArgs, lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
-    match (args.kind, args.other_format()) {
-        (Some(kind), _) => Ok(Content::Records(kind)),
-        (None, Some(_)) => Ok(Content::Entries),
-        (None, None) => detect(lines, input),
+    match given(args) {
+        Some(content) => Ok(content),
+        None => detect(lines, input),
     }
 }
 

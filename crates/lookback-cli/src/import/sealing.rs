@@ -7,8 +7,9 @@ use lookback::table::Table;
 use sqlx::PgPool;
 
 use super::Interrupt;
+use crate::commands::storage::SealingBar;
 use crate::failure::Failure;
-use crate::output::{self, counted};
+use crate::output;
 
 /// The number of processors from which on sealing takes nothing from storing.
 const MANY_PROCESSORS: usize = 4;
@@ -31,22 +32,20 @@ pub(super) async fn seal(
     tables: &[&'static Table],
     stored: u64,
 ) -> Result<(), Failure> {
+    // Of all of the import, since one that stopped has sealed nothing.
     if stored < DEFAULT_SEGMENT.unsigned_abs() {
         return Ok(());
     }
     let mut interrupt = Interrupt::new()?;
     for table in tables {
-        let bar = output::bar(0);
-        bar.set_message(format!("sealing {} for fast search", table.name()));
+        let bar = SealingBar::new(format!("sealing {} for fast search", table.name()));
         let sealed = tokio::select! {
-            sealed = seal_table(pool, table, &bar) => sealed,
+            sealed = seal_table(pool, table, bar) => sealed,
             () = interrupt.next() => {
-                bar.finish_and_clear();
                 output::note("all records are stored; lookback storage seal makes searches in them fast");
                 return Ok(());
             }
         };
-        bar.finish_and_clear();
         if let Err(error) = sealed {
             output::detail(&format!("{}: not sealed: {error}", table.name()));
         }
@@ -57,30 +56,13 @@ pub(super) async fn seal(
 async fn seal_table(
     pool: &PgPool,
     table: &'static Table,
-    bar: &indicatif::ProgressBar,
+    mut bar: SealingBar,
 ) -> Result<(), lookback::Error> {
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
-    let (mut sealed_ids, mut sealed_rows) = (0, 0);
     loop {
         let mut conn = pool.acquire().await?;
         match sealer.step(&mut conn, TRANSACTION_TIMEOUT).await? {
-            SealStep::Sealed {
-                first_id,
-                last_id,
-                rows,
-                behind,
-                ..
-            } => {
-                sealed_ids += last_id.abs_diff(first_id);
-                sealed_rows += rows;
-                bar.set_length(sealed_ids + behind);
-                bar.set_position(sealed_ids);
-                bar.set_message(format!(
-                    "sealing {} for fast search: {}",
-                    table.name(),
-                    counted(sealed_rows, "record")
-                ));
-            }
+            step @ SealStep::Sealed { .. } => bar.add(&step),
             // Done, or another process does it.
             _ => return Ok(()),
         }

@@ -908,3 +908,46 @@ async fn imported_segments_are_sealed() {
     let sealed = "SELECT sum(rows)::bigint FROM sealed_segments WHERE target = 'logs'";
     assert!(lookback.number(sealed).await >= 16_384);
 }
+
+/// What an import stored before it stopped is sealed when it ends.
+#[tokio::test]
+async fn segments_of_a_stopped_import_are_sealed_when_it_ends() {
+    let lookback = Lookback::new().await;
+    let line = "level=info msg=stored n=1\n";
+    let lines = |last: &str| format!("{}{last}\n", line.repeat(40_000));
+    lookback.write("app.log", lines("no pairs"));
+    let call = ["import", "app.log", "--format", "logfmt"];
+    lookback.run(&call).failed(1);
+    let resumed = [&call[..], &["--resume", "--on-error", "skip"]].concat();
+    // The earlier import was of another program.
+    let own = lookback
+        .run(&["import", "app.log", "--resume", "--kind", "logs"])
+        .failed(2);
+    assert!(
+        own.err
+            .contains("--kind: the earlier import of app.log was of"),
+        "{}",
+        own.err
+    );
+    lookback.run(&resumed).succeeded();
+    let sealed = "SELECT sum(rows)::bigint FROM sealed_segments WHERE target = 'logs'";
+    assert!(lookback.number(sealed).await >= 16_384);
+}
+
+#[tokio::test]
+async fn format_of_others_is_refused_for_the_rest_of_own_records() {
+    let lookback = Lookback::new().await;
+    let own = "{\"source\":\"s\",\"level\":\"info\",\"message\":\"m\"}\n";
+    lookback.write("app.jsonl", own);
+    lookback.run(&["import", "app.jsonl"]).succeeded();
+    lookback.write("app.jsonl", own.repeat(2));
+    let ran = lookback
+        .run(&["import", "app.jsonl", "--resume", "--format", "json"])
+        .failed(2);
+    assert!(
+        ran.err
+            .contains("--format: the earlier import of app.jsonl was of logs"),
+        "{}",
+        ran.err
+    );
+}

@@ -35,14 +35,61 @@ pub(super) async fn all(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     for table in tables {
-        let bar = output::bar(0);
-        bar.set_message(table.name());
-        let report = seal(pool, table, &bar, interrupt).await;
-        bar.finish_and_clear();
+        let report = seal(pool, table, interrupt).await;
         output::note(&report?.describe(table));
         interrupt.check("seal")?;
     }
     Ok(())
+}
+
+/// The progress of sealing a table on a terminal, which ends with it.
+pub(crate) struct SealingBar {
+    bar: ProgressBar,
+    label: String,
+    ids: u64,
+    rows: u64,
+}
+
+impl SealingBar {
+    pub(crate) fn new(label: String) -> Self {
+        let bar = output::bar(0);
+        bar.set_message(label.clone());
+        Self {
+            bar,
+            label,
+            ids: 0,
+            rows: 0,
+        }
+    }
+
+    /// Adds a step that sealed segments.
+    pub(crate) fn add(&mut self, step: &SealStep) {
+        let SealStep::Sealed {
+            first_id,
+            last_id,
+            rows,
+            behind,
+            ..
+        } = step
+        else {
+            return;
+        };
+        self.ids += last_id.abs_diff(*first_id);
+        self.rows += rows;
+        self.bar.set_length(self.ids + behind);
+        self.bar.set_position(self.ids);
+        self.say(&counted(self.rows, "record"));
+    }
+
+    fn say(&self, what: &str) {
+        self.bar.set_message(format!("{}: {what}", self.label));
+    }
+}
+
+impl Drop for SealingBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 #[derive(Default)]
@@ -59,36 +106,22 @@ struct SealReport {
 async fn seal(
     pool: &PgPool,
     table: &'static Table,
-    bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<SealReport, Failure> {
+    let mut bar = SealingBar::new(table.name().to_owned());
     let mut report = SealReport::default();
     let precreated =
         maintenance::precreate_partitions(pool, table, &PrecreateOptions::default()).await?;
     report.partitions = precreated.created.len();
     report.split = precreated.split.is_some();
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
-    let mut sealed_ids = 0;
     while !interrupt.is_set() {
         let mut conn = pool.acquire().await?;
         match sealer.step(&mut conn, TRANSACTION_TIMEOUT).await? {
-            SealStep::Sealed {
-                first_id,
-                last_id,
-                rows,
-                behind,
-                ..
-            } => {
-                report.segments += 1;
+            step @ SealStep::Sealed { segments, rows, .. } => {
+                report.segments += segments;
                 report.rows += rows;
-                sealed_ids += last_id.abs_diff(first_id);
-                bar.set_length(sealed_ids + behind);
-                bar.set_position(sealed_ids);
-                bar.set_message(format!(
-                    "{}: {}",
-                    table.name(),
-                    counted(report.rows, "record")
-                ));
+                bar.add(&step);
             }
             SealStep::Done { behind, .. } => {
                 report.behind = behind;
@@ -99,13 +132,13 @@ async fn seal(
                 break;
             }
             _ => {
-                bar.set_message(format!("{}: another process is sealing", table.name()));
+                bar.say("another process is sealing");
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         }
     }
     while !interrupt.is_set() {
-        bar.set_message(format!("{}: freezing partitions", table.name()));
+        bar.say("freezing partitions");
         if maintenance::freeze_partition(pool, table).await?.is_none() {
             break;
         }
