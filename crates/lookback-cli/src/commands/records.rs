@@ -486,15 +486,20 @@ fn quote_hint<M: TableRow>(failure: Failure, words: &str, page: &PageArgs) -> Fa
         in_shell_quotes(&all.join(" "))
     );
     for filter in filters {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:=/@+%".contains(c);
-        command.push(' ');
-        if filter.chars().all(is_plain) {
-            command.push_str(filter);
-        } else {
-            command.push_str(&in_shell_quotes(filter));
-        }
+        push_argument(filter, &mut command);
     }
     failure.hint(format!("give all words as one argument: {command}"))
+}
+
+/// Appends an argument to a command that can be pasted into a shell.
+fn push_argument(argument: &str, command: &mut String) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:=/@+%".contains(c);
+    command.push(' ');
+    if argument.chars().all(is_plain) {
+        command.push_str(argument);
+    } else {
+        command.push_str(&in_shell_quotes(argument));
+    }
 }
 
 /// Quotes an argument for a shell.

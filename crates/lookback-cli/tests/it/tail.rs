@@ -98,13 +98,18 @@ async fn tail_prints_last_records_and_those_that_arrive() {
     let (left, err) = tail.end(Signal::SIGINT);
     assert_eq!(left, Vec::<String>::new());
     assert!(
-        err.starts_with("error: interrupted\nhint: to continue "),
+        err.starts_with(
+            "error: interrupted\n\
+             hint: to continue with the next record: \
+             lookback logs tail level__in=warn,error --after "
+        ),
         "{err}"
     );
 
     // What arrives meanwhile is printed when it continues.
     insert(&lookback, "warn", "'meanwhile'").await;
-    let call = ["logs", "tail", "--json", "--after", &position(&err)];
+    let filter = "level__in=warn,error";
+    let call = ["logs", "tail", filter, "--json", "--after", &position(&err)];
     let tail = Tail::start(&lookback, &call);
     let line = tail.line();
     assert_eq!(message(&line), "meanwhile");

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::export::interrupted;
 use super::{
-    TableRow, apply_deleted, filter_query, insert_deleted_column, query_failure, usage,
+    TableRow, apply_deleted, filter_query, insert_deleted_column, push_argument, query_failure, usage,
     with_deleted_at,
 };
 use crate::args::{Deleted, TailArgs};
@@ -28,6 +28,7 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     config: &Config,
     args: TailArgs,
 ) -> Result<(), Failure> {
+    let same_call = call_without_position::<M>(&args);
     let query = filter_query::<M>(&args.filters)?.timeout(config.timeout());
     let mut tail = apply_deleted(query, args.deleted).tail().last(args.last);
     if let Some(position) = &args.after {
@@ -56,11 +57,27 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     };
     match (ended, &follower.printed) {
         (Err(failure), Some(position)) if failure.is_interrupted() => Err(failure.hint(format!(
-            "to continue with the next record: lookback {} tail --after {position}",
-            M::COMMAND
+            "to continue with the next record: {same_call} --after {position}"
         ))),
         (ended, _) => ended,
     }
+}
+
+/// The command of this call, to which a position can be added.
+fn call_without_position<M: TableRow>(args: &TailArgs) -> String {
+    let mut command = format!("lookback {} tail", M::COMMAND);
+    for filter in &args.filters {
+        push_argument(filter, &mut command);
+    }
+    match args.deleted {
+        Deleted::Without => {}
+        Deleted::With => command.push_str(" --deleted with"),
+        Deleted::Only => command.push_str(" --deleted only"),
+    }
+    if args.json {
+        command.push_str(" --json");
+    }
+    command
 }
 
 /// Prints what a tail returns.
