@@ -107,7 +107,7 @@ pub fn check_entry(entry: &Entry) {
         panic!("{error}: {log:?}");
     }
     if let Some(request) = &entry.request
-        && let Err(error) = check_new(request)
+        && let Err(error) = check_new(&**request)
     {
         panic!("{error}: {request:?}");
     }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use lookback::Json;
 use lookback::value::JsonRef;
 
 use crate::draft::Draft;
 use crate::json;
-use crate::record::{Record, Seen};
+use crate::record::Record;
 use crate::text::{self, Decoded, Piece};
 use crate::time::Rules;
 use crate::{Entry, Format, Options, Problem};
@@ -37,7 +36,6 @@ pub struct Decoder {
     open_text: Option<Kept>,
     /// The number of blank lines behind it, which are part of it if it goes on.
     blank_lines: usize,
-    seen: Seen,
 }
 
 /// A record that is kept until its end is known.
@@ -70,7 +68,6 @@ impl Decoder {
             parts: BTreeMap::new(),
             open_text: None,
             blank_lines: 0,
-            seen: Seen::default(),
         }
     }
 
@@ -118,14 +115,7 @@ impl Decoder {
                         self.keeps_last = true;
                         return Ok(());
                     }
-                    ScanState::Closed => {
-                        if let Ok(value) = Json::from_slice(&open.bytes) {
-                            let lines = open.first..=self.lines;
-                            self.open_json = None;
-                            self.close_text(entries);
-                            return self.value(value, &lines, entries);
-                        }
-                    }
+                    ScanState::Closed => return self.close_json(entries),
                     ScanState::Broken => {}
                 }
             }
@@ -139,11 +129,7 @@ impl Decoder {
         let may_be_json = self.options.format.is_none_or(Format::is_json);
         if may_be_json && matches!(line.trim_ascii_start().first(), Some(b'{' | b'[')) {
             match JsonRef::from_slice(line) {
-                Ok(JsonRef::Object(members)) => {
-                    let record = Record::new(members, &mut self.seen);
-                    return self.record(record, &number, entries);
-                }
-                Ok(value) => return self.value(value.into_json(), &number, entries),
+                Ok(value) => return self.value(value, &number, entries),
                 _ if starts_open_json(line) => {
                     let mut open = OpenJson {
                         first: self.lines,
@@ -174,6 +160,20 @@ impl Decoder {
         self.keeps_last = false;
     }
 
+    /// Decodes JSON over several lines that has ended.
+    fn close_json(&mut self, entries: &mut Vec<Entry>) -> Result<(), Problem> {
+        let Some(open) = self.open_json.take() else {
+            return Ok(());
+        };
+        let Ok(value) = JsonRef::from_slice(&open.bytes) else {
+            self.open_json = Some(open);
+            return self.give_up_json(entries);
+        };
+        let lines = open.first..=self.lines;
+        self.close_text(entries);
+        self.value(value, &lines, entries)
+    }
+
     /// Ends what turned out to be no JSON.
     fn give_up_json(&mut self, entries: &mut Vec<Entry>) -> Result<(), Problem> {
         let Some(open) = self.open_json.take() else {
@@ -196,8 +196,8 @@ impl Decoder {
                 continue;
             }
             let number = number..=number;
-            let decoded = match Json::from_slice(line) {
-                Ok(value @ Json::Object(_)) => self.value(value, &number, entries).is_ok(),
+            let decoded = match JsonRef::from_slice(line) {
+                Ok(value @ JsonRef::Object(_)) => self.value(value, &number, entries).is_ok(),
                 _ => false,
             };
             if !decoded {
@@ -207,58 +207,57 @@ impl Decoder {
         }
     }
 
-    fn record(
-        &mut self,
-        record: Record<'_>,
-        lines: &RangeInclusive<u64>,
-        entries: &mut Vec<Entry>,
-    ) -> Result<(), Problem> {
-        if record.may_be_of_format() || self.options.format.is_some() {
-            return self.value(Json::Object(record.into_map()), lines, entries);
-        }
-        self.close_text(entries);
-        let draft = json::of_record(record, Format::Json, self.rules());
-        entries.push(draft.finish(&self.options, lines));
-        Ok(())
-    }
-
     fn value(
         &mut self,
-        value: Json,
+        value: JsonRef<'_>,
         lines: &RangeInclusive<u64>,
         entries: &mut Vec<Entry>,
     ) -> Result<(), Problem> {
+        let is_object = |value: &JsonRef<'_>| matches!(value, JsonRef::Object(_));
         match value {
-            Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => {
+            JsonRef::Object(members) => self.record(&mut Record::new(members), lines, entries),
+            JsonRef::Array(items) if !items.is_empty() && items.iter().all(is_object) => {
                 let mut first = Ok(());
                 for item in items {
                     first = first.and(self.value(item, lines, entries));
                 }
                 first
             }
-            Json::Object(map) => {
-                let format = self.options.format;
-                if matches!(format, None | Some(Format::Docker)) {
-                    if let Some(piece) = json::docker(&map, self.rules()) {
-                        self.piece(piece, lines, entries);
-                        return Ok(());
-                    }
-                    if format.is_some() {
-                        return Err(Problem::new("must have a log and a time").at(lines));
-                    }
-                }
-                self.close_text(entries);
-                let mut drafts = Vec::new();
-                let decoded = match format {
-                    None => json::decode(map, self.rules(), &mut drafts),
-                    Some(format) => json::decode_as(format, map, self.rules(), &mut drafts),
-                };
-                let drafts = drafts.into_iter();
-                entries.extend(drafts.map(|draft| draft.finish(&self.options, lines)));
-                decoded.map_err(|problem| problem.at(lines))
-            }
-            other => self.text_line(other.to_string().as_bytes(), lines, entries),
+            other => self.text_line(other.into_json().to_string().as_bytes(), lines, entries),
         }
+    }
+
+    fn record(
+        &mut self,
+        record: &mut Record<'_>,
+        lines: &RangeInclusive<u64>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Problem> {
+        let format = self.options.format;
+        if format.is_none() && !record.may_be_of_format() {
+            self.close_text(entries);
+            let draft = json::of_record(record, Format::Json, self.rules());
+            entries.push(draft.finish(&self.options, lines));
+            return Ok(());
+        }
+        if matches!(format, None | Some(Format::Docker)) {
+            if let Some(piece) = json::docker(record, self.rules()) {
+                self.piece(piece, lines, entries);
+                return Ok(());
+            }
+            if format.is_some() {
+                return Err(Problem::new("must have a log and a time").at(lines));
+            }
+        }
+        self.close_text(entries);
+        let mut drafts = Vec::new();
+        let decoded = match format {
+            None => json::decode(record, self.rules(), &mut drafts),
+            Some(format) => json::decode_as(format, record, self.rules(), &mut drafts),
+        };
+        let drafts = drafts.into_iter();
+        entries.extend(drafts.map(|draft| draft.finish(&self.options, lines)));
+        decoded.map_err(|problem| problem.at(lines))
     }
 
     fn text_line(

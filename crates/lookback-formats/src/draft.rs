@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use lookback::value::{JsonMap, JsonRef};
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 
+use crate::fields::Value;
 use crate::secrets::{mask, mask_object, mask_text};
-use crate::time::Rules;
 use crate::{Entry, Format, Options, level, time};
 
 /// The longest text of a message, in bytes; a longer one is whole in `meta`.
@@ -76,11 +76,7 @@ impl Draft {
         }
     }
 
-    /// Sets the time, and returns whether it was read.
-    pub(crate) fn set_time(&mut self, value: &Json, rules: Rules<'_>) -> bool {
-        self.read_time(rules.time_of_json(value))
-    }
-
+    /// Sets the time, if it was read; returns whether it was.
     pub(crate) fn read_time(&mut self, read: Option<time::Read>) -> bool {
         let Some(read) = read else { return false };
         self.time = Some(read.time);
@@ -107,9 +103,14 @@ impl Draft {
         }
         let is_exact = read.is_some_and(|read| read.is_exact);
         if !is_exact {
-            self.meta.insert(name.to_owned(), value.clone().into_json());
+            self.keep(name, value);
         }
         is_exact
+    }
+
+    /// Keeps a field that no column has.
+    pub(crate) fn keep(&mut self, name: &str, value: &JsonRef<'_>) {
+        self.meta.insert(name.to_owned(), value.clone().into_json());
     }
 
     /// Sets the trace id, in lower case if it is one of W3C; zeros are none.
@@ -157,9 +158,10 @@ impl Draft {
         if !self.is_masked {
             mask_object(&mut self.meta);
         }
-        let source = self.source.take().filter(|source| !is_blank(source));
-        let source = source.unwrap_or_else(|| options.source.clone());
-        let source = cleaned(source, MAX_SOURCE);
+        let source = match self.source.take() {
+            Some(source) if !is_blank(&source) => cleaned(source, MAX_SOURCE),
+            _ => cleaned(options.source.clone(), MAX_SOURCE),
+        };
         if let Some(id) = self.trace_id.take() {
             if id.len() <= MAX_TRACE_ID {
                 self.trace_id = Some(cleaned(id, MAX_TRACE_ID));
@@ -175,11 +177,8 @@ impl Draft {
             } else {
                 JsonMap::new()
             };
-            request.finish(
-                self.time.unwrap_or(options.now),
-                self.trace_id.clone(),
-                rest,
-            )
+            let time = self.time.unwrap_or(options.now);
+            Box::new(request.finish(time, self.trace_id.clone(), rest))
         });
         let log = (!self.is_access).then(|| self.finish_log(source));
         Entry {
@@ -207,7 +206,9 @@ impl Draft {
         }
         let meta = std::mem::take(&mut self.meta);
         let mut log = NewLog::new(source, self.level.unwrap_or(Level::Info), message);
-        log.meta = (!meta.is_empty()).then_some(Json::Object(meta));
+        if !meta.is_empty() {
+            log.meta = Some(Json::Object(meta));
+        }
         log.trace_id = self.trace_id.take();
         log.created_at = self.time;
         log
@@ -287,7 +288,9 @@ impl Request {
         for (key, value) in rest {
             insert_beside(&mut headers, "field", key, value);
         }
-        let trace_id = trace_id.or_else(|| trace_of_headers(&headers));
+        let trace_id = trace_id.or_else(|| {
+            trace_of_headers(headers.iter().map(|(name, value)| (name.as_str(), value)))
+        });
         let query = match self.query.filter(|query| !query.is_empty()) {
             Some(query) => Some(query),
             None => query.map(|query| {
@@ -417,17 +420,13 @@ fn decoded(text: &str) -> String {
 }
 
 /// Returns the trace id of W3C, B3 or Amazon headers.
-pub(crate) fn trace_of_headers(headers: &JsonMap) -> Option<String> {
+pub(crate) fn trace_of_headers<'h, V: Value + 'h>(
+    headers: impl Iterator<Item = (&'h str, &'h V)> + Clone,
+) -> Option<String> {
     let header = |name: &str| {
-        let value = headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))?
-            .1;
-        match value {
-            Json::String(text) => Some(text.as_str()),
-            Json::Array(values) => values.first()?.as_str(),
-            _ => None,
-        }
+        let mut headers = headers.clone();
+        let (_, value) = headers.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        value.first_str()
     };
     if let Some(id) = header("traceparent").and_then(|text| text.split('-').nth(1)) {
         return Some(id.to_ascii_lowercase()).filter(|id| id.bytes().any(|b| b != b'0'));

@@ -7,29 +7,31 @@ mod har;
 pub(crate) mod names;
 pub(crate) mod otlp;
 
-use lookback::value::{JsonMap, JsonRef};
-use lookback::{Json, Level};
+use std::borrow::Cow;
+
+use lookback::Level;
+use lookback::value::JsonRef;
 
 use crate::draft::{Draft, trace_of_headers};
-use crate::fields::{get, take, take_text, text};
-use crate::record::{Record, is_text, text_of};
+use crate::fields::{Fields as _, Value as _, take_text, text};
+use crate::record::{Found, Record, Taken, is_text};
 use crate::text::{self, Piece};
 use crate::time::Rules;
 use crate::{Format, Problem, level};
 use names::Role;
 
 /// Reads a line of Docker's json-file: `{"log":"text\n","stream":"stdout","time":"…"}`.
-pub(crate) fn docker(map: &JsonMap, rules: Rules<'_>) -> Option<Piece> {
-    let log = map.get("log")?.as_str()?;
-    let stream = map.get("stream").and_then(Json::as_str);
-    let time = map.get("time")?;
+pub(crate) fn docker(record: &Record<'_>, rules: Rules<'_>) -> Option<Piece> {
+    let log = record.get("log")?.as_str()?;
+    let stream = record.get("stream").and_then(JsonRef::as_str);
     let mut wrapper = Draft::new(Format::Docker);
-    if !wrapper.set_time(time, rules) {
+    if !wrapper.read_time(rules.time_of(record.get("time")?)) {
         return None;
     }
-    for (key, value) in map {
-        if key != "log" && key != "time" {
-            wrapper.meta.insert(key.clone(), value.clone());
+    for (name, value) in record.iter() {
+        if name != "log" && name != "time" {
+            let value = value.clone().into_json();
+            wrapper.meta.insert(name.to_owned(), value);
         }
     }
     Some(Piece {
@@ -46,65 +48,80 @@ pub(crate) fn docker(map: &JsonMap, rules: Rules<'_>) -> Option<Piece> {
 ///
 /// Some records cannot be read.
 pub(crate) fn decode(
-    mut map: JsonMap,
+    record: &mut Record<'_>,
     rules: Rules<'_>,
     drafts: &mut Vec<Draft>,
 ) -> Result<(), Problem> {
-    if otlp::is_batch(&map) {
-        return decode_as(Format::Otlp, map, rules, drafts);
-    }
-    if har::is_archive(&map) {
-        return decode_as(Format::Har, map, rules, drafts);
-    }
-    if let Some(Json::Array(_)) = map.get("streams") {
-        return decode_as(Format::Loki, map, rules, drafts);
-    }
-    if cloud::is_batch(&map) {
-        drafts.extend(cloud::batch(map, rules)?);
+    if !record.may_be_of_format() {
+        drafts.push(of_fields(record, Format::Json, rules));
         return Ok(());
     }
-    // What an exporter of BigQuery, or a page of an API, puts around records.
-    if let (1, Some(Json::Array(_))) = (map.len(), map.get("entries"))
-        && let Some(Json::Array(items)) = map.remove("entries")
-    {
-        let mut decoded = Ok(());
+    let is_list = |name| matches!(record.get(name), Some(JsonRef::Array(_)));
+    let format = if otlp::is_batch(record) {
+        Format::Otlp
+    } else if har::is_archive(record) {
+        Format::Har
+    } else if is_list("streams") {
+        Format::Loki
+    } else if cloud::is_batch(record) {
+        Format::CloudWatch
+    } else if record.contains("@t") {
+        Format::Clef
+    } else if record.contains("__REALTIME_TIMESTAMP") || record.contains("_SYSTEMD_UNIT") {
+        Format::Journald
+    } else if cloud::is_log_entry(record) {
+        Format::Gcp
+    } else if record.iter().count() == 1 && is_list("entries") {
+        return decode_entries(record, rules, drafts);
+    } else {
+        Format::Json
+    };
+    decode_as(format, record, rules, drafts)
+}
+
+/// Decodes what an exporter of BigQuery, or a page of an API, puts around records.
+fn decode_entries(
+    record: &mut Record<'_>,
+    rules: Rules<'_>,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), Problem> {
+    let mut decoded = Ok(());
+    if let Some(JsonRef::Array(items)) = record.take("entries") {
         for item in items {
-            if let Json::Object(map) = item {
-                decoded = decoded.and(decode(map, rules, drafts));
+            if let JsonRef::Object(members) = item {
+                decoded = decoded.and(decode(&mut Record::new(members), rules, drafts));
             }
         }
-        return decoded;
     }
-    drafts.push(single(map, rules));
-    Ok(())
+    decoded
 }
 
 /// Decodes an object of a format, as [`decode`].
 pub(crate) fn decode_as(
     format: Format,
-    map: JsonMap,
+    record: &mut Record<'_>,
     rules: Rules<'_>,
     drafts: &mut Vec<Draft>,
 ) -> Result<(), Problem> {
     match format {
-        Format::Otlp if !otlp::is_batch(&map) => {
+        Format::Otlp if !otlp::is_batch(record) => {
             return Err(Problem::new("must have resourceLogs or resourceSpans"));
         }
-        Format::Otlp => return add(otlp::records(map)?, drafts),
+        Format::Otlp => return add(otlp::records(record.take_map())?, drafts),
         Format::Loki => {
-            let lines = cloud::loki_lines(map, rules)?;
+            let lines = cloud::loki_lines(record.take_map(), rules)?;
             return add(lines.map(|line| line.map(Some)), drafts);
         }
-        Format::Har => drafts.extend(har::decode(map, rules)?),
-        Format::CloudWatch | Format::Azure if cloud::is_batch(&map) => {
-            drafts.extend(cloud::batch(map, rules)?);
+        Format::Har => drafts.extend(har::decode(record, rules)?),
+        Format::CloudWatch | Format::Azure if cloud::is_batch(record) => {
+            drafts.extend(cloud::batch(record, rules)?);
         }
-        Format::CloudWatch => drafts.push(cloud::cloudwatch(map, &JsonMap::new(), rules)),
-        Format::Azure => drafts.push(cloud::azure(map, rules)),
-        Format::Clef => drafts.push(clef::decode(map, rules)),
-        Format::Journald => drafts.push(cloud::journald(map, rules)),
-        Format::Gcp => drafts.push(cloud::log_entry(map, rules)),
-        _ => drafts.push(of_fields(map, Format::Json, rules)),
+        Format::CloudWatch => drafts.push(cloud::cloudwatch(record, None, rules)),
+        Format::Azure => drafts.push(cloud::azure(record, rules)),
+        Format::Clef => drafts.push(clef::decode(record, rules)),
+        Format::Journald => drafts.push(cloud::journald(record, rules)),
+        Format::Gcp => drafts.push(cloud::log_entry(record, rules)),
+        _ => drafts.push(of_fields(record, Format::Json, rules)),
     }
     Ok(())
 }
@@ -130,100 +147,85 @@ fn add(
 }
 
 /// Decodes an object that is one record; `None` for a batch.
-pub(crate) fn one(map: JsonMap, rules: Rules<'_>) -> Option<Draft> {
+pub(crate) fn one(record: &mut Record<'_>, rules: Rules<'_>) -> Option<Draft> {
+    if !record.may_be_of_format() {
+        return Some(of_fields(record, Format::Json, rules));
+    }
     let mut drafts = Vec::new();
-    match decode(map, rules, &mut drafts) {
+    match decode(record, rules, &mut drafts) {
         Ok(()) if drafts.len() == 1 => drafts.pop(),
         _ => None,
     }
 }
 
-fn single(map: JsonMap, rules: Rules<'_>) -> Draft {
-    if map.contains_key("@t") {
-        clef::decode(map, rules)
-    } else if map.contains_key("__REALTIME_TIMESTAMP") || map.contains_key("_SYSTEMD_UNIT") {
-        cloud::journald(map, rules)
-    } else if cloud::is_log_entry(&map) {
-        cloud::log_entry(map, rules)
-    } else {
-        of_fields(map, Format::Json, rules)
-    }
-}
-
 /// Reads the fields of an object by their names.
-pub(crate) fn of_fields(mut map: JsonMap, format: Format, rules: Rules<'_>) -> Draft {
-    if let Some(Json::Object(record)) = map.get_mut("record")
-        && record.contains_key("message")
-        && record.contains_key("level")
+pub(crate) fn of_fields(record: &mut Record<'_>, format: Format, rules: Rules<'_>) -> Draft {
+    if record.may_be_of_format()
+        && let Some(inner @ JsonRef::Object(_)) = record.get("record")
+        && inner.get("message").is_some()
+        && inner.get("level").is_some()
+        && let Some(JsonRef::Object(inner)) = record.take("record")
     {
-        // loguru: all is in `record`, and `text` is the line it wrote.
-        let record = std::mem::take(record);
-        return loguru(map, record, rules);
+        return loguru(record, &mut Record::new(inner), rules);
     }
-    of_record(Record::of_map(&map), format, rules)
+    of_record(record, format, rules)
 }
 
 /// Reads the fields of a record by their names.
-pub(crate) fn of_record(mut record: Record<'_>, format: Format, rules: Rules<'_>) -> Draft {
+pub(crate) fn of_record(record: &mut Record<'_>, format: Format, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(format);
-    take_trace(&mut record, &mut draft, rules);
-    take_time(&mut record, &mut draft, rules);
-    let level = take_level(&mut record, &mut draft, rules);
-    let source = take_source(&mut record, rules);
-    draft.source = source.as_ref().and_then(|(_, value)| text_of(value));
-    let message = take_message(&mut record, &mut draft, rules);
+    take_trace(record, &mut draft, rules);
+    take_time(record, &mut draft, rules);
+    let level = take_level(record, &mut draft, rules);
+    let source = take_source(record, rules);
+    draft.source = source
+        .as_ref()
+        .and_then(|source| record.taken(source).text());
+    let message = take_message(record, &mut draft, rules);
     if record.may_be_request() {
         // What a log line has in columns, and a request has not.
         let taken = [level, source, message].into_iter().flatten();
-        let taken = taken.map(|(name, value)| (name.to_owned(), value.into_json()));
-        let taken = taken.collect();
-        let mut map = record.into_map();
-        access::take_request(&mut map, &mut draft, taken);
-        draft.meta.append(&mut map);
-    } else {
-        draft.meta.append(&mut record.into_masked());
-        draft.is_masked = true;
+        access::take_request(record, &mut draft, taken);
     }
+    draft.is_masked = draft.meta.is_empty() || draft.request.is_none();
+    draft.meta.append(&mut record.take_masked());
     draft
 }
 
-/// A field that was taken out of a record.
-type Taken<'n, 'a> = Option<(&'n str, JsonRef<'a>)>;
-
 fn take_trace(record: &mut Record<'_>, draft: &mut Draft, rules: Rules<'_>) {
-    let Some(name) = record.find(Role::Trace, rules, is_text) else {
-        let is_there = record.may_be_request();
+    let Some(found) = record.find_by(rules, Role::Trace, is_text) else {
         let names = ["req.headers", "request.headers", "headers"];
-        if is_there
+        if record.may_be_request()
             && let Some(headers) = { names }.iter().find_map(|name| record.get(name))
-            && let Json::Object(headers) = headers.clone().into_json()
-            && let Some(id) = trace_of_headers(&headers)
+            && let JsonRef::Object(headers) = headers
+            && let Some(id) = trace_of_headers(headers.iter().map(|(name, value)| (&**name, value)))
         {
             draft.set_trace_id(&id);
         }
         return;
     };
-    let value = record.take(name);
-    let id = value.as_ref().and_then(text_of).unwrap_or_default();
+    let Some(value) = record.take_found(found) else {
+        return;
+    };
+    let id = value.text().unwrap_or_default();
     draft.set_trace_id(&id);
     if draft.trace_id.is_none() && !id.is_empty() {
-        let value = value.map_or(Json::Null, JsonRef::into_json);
-        draft.meta.insert(name.to_owned(), value);
+        draft.meta.insert(found.name.to_owned(), value.into_json());
     }
 }
 
 fn take_time(record: &mut Record<'_>, draft: &mut Draft, rules: Rules<'_>) {
     let mut read = None;
-    let name = record.find(Role::Time, rules, |value| {
+    let found = record.find_by(rules, Role::Time, |value| {
         read = rules.time_of(value);
         read.is_some()
     });
     draft.read_time(read);
     // What the column does not hold is kept: digits below a microsecond.
-    if let Some(name) = name
+    if let Some(found) = found
         && draft.is_exact_time
     {
-        record.take(name);
+        record.take_out(found);
     }
 }
 
@@ -232,8 +234,9 @@ fn take_level<'n, 'a>(
     record: &mut Record<'a>,
     draft: &mut Draft,
     rules: Rules<'n>,
-) -> Taken<'n, 'a> {
+) -> Option<Taken<'n, 'a>> {
     if rules.names.of(Role::Level).is_empty()
+        && record.may_have_path(Role::Level)
         && let Some(JsonRef::Object(_)) = record.get("level")
         && let Some(name) = record.get("level.name")
     {
@@ -243,11 +246,12 @@ fn take_level<'n, 'a>(
     // MongoDB's `s`, and the `at` of logfmt, are a level only if they look like one; a level of
     // one's own stays with the fields.
     let mut read = None;
-    let name = record.find(Role::Level, rules, |value| {
+    let found = record.find_by(rules, Role::Level, |value| {
         read = level::of(value);
         read.is_some()
     })?;
-    let value = record.take(name)?;
+    let taken = record.take_out(found);
+    let value = record.taken(&taken);
     if let JsonRef::Number(number) = value
         && record.is_of_python()
     {
@@ -258,86 +262,82 @@ fn take_level<'n, 'a>(
             30.0..40.0 => Level::Warn,
             _ => Level::Error,
         });
-        draft.meta.insert(name.to_owned(), value.into_json());
+        draft.keep(found.name, value);
         return None;
     }
-    let is_exact = draft.read_level(name, &value, read);
-    is_exact.then_some((name, value))
+    let is_exact = draft.read_level(found.name, value, read);
+    is_exact.then_some(taken)
 }
 
-fn take_source<'n, 'a>(record: &mut Record<'a>, rules: Rules<'n>) -> Taken<'n, 'a> {
+fn take_source<'n, 'a>(record: &mut Record<'a>, rules: Rules<'n>) -> Option<Taken<'n, 'a>> {
     let is_name = |value: &JsonRef<'_>| value.as_str().is_some_and(|text| !text.trim().is_empty());
-    let name = record.find(Role::Source, rules, is_name).or_else(|| {
-        // Under some loggers, the position in the code.
-        record
-            .get("source")
-            .is_some_and(is_name)
-            .then_some("source")
-    })?;
-    Some((name, record.take(name)?))
+    if let Some(found) = record.find_by(rules, Role::Source, is_name) {
+        return Some(record.take_out(found));
+    }
+    // Under some loggers, the position in the code.
+    let found = record.find_name("source", is_name)?;
+    Some(record.take_out(found))
 }
 
 fn take_message<'n, 'a>(
     record: &mut Record<'a>,
     draft: &mut Draft,
     rules: Rules<'n>,
-) -> Taken<'n, 'a> {
-    let name = record.find(Role::Message, rules, |value| {
+) -> Option<Taken<'n, 'a>> {
+    let own = rules.names.of(Role::Message);
+    // An object named `log` or `body` is no message; one named `message` is.
+    let may_be_object = |found: Found<'_>| {
+        matches!(found.name, "message" | "msg") || own.iter().any(|own| own == found.name)
+    };
+    let mut found = record.find_by(rules, Role::Message, |value| {
         is_text(value) || matches!(value, JsonRef::Object(_))
     })?;
-    // An object named `log` or `body` is no message; one named `message` is.
-    let own = rules.names.of(Role::Message);
-    let may_be_object = matches!(name, "message" | "msg") || own.iter().any(|own| own == name);
-    let name = if may_be_object {
-        name
-    } else {
-        record.find(Role::Message, rules, is_text)?
-    };
-    if let Some(value @ JsonRef::Object(_)) = record.get(name) {
+    if !may_be_object(found) {
+        found = record.find_by(rules, Role::Message, is_text)?;
+    }
+    if let Some(value @ JsonRef::Object(_)) = record.value(found) {
         draft.message = Some(value.clone().into_json().to_string());
         return None;
     }
-    let value = record.take(name)?;
-    let text = text_of(&value)?;
-    draft.message = Some(if text.contains('\u{1b}') {
-        text::without_colours(&text).into_owned()
-    } else {
-        text
+    let taken = record.take_out(found);
+    let text = record.taken(&taken).text()?;
+    draft.message = Some(match text::without_colours(&text) {
+        Cow::Owned(plain) => plain,
+        Cow::Borrowed(_) => text,
     });
-    Some((name, value))
+    Some(taken)
 }
 
 /// Reads a record of loguru, which is in `record` beside the line it wrote.
-fn loguru(mut map: JsonMap, mut record: JsonMap, rules: Rules<'_>) -> Draft {
-    map.remove("record");
+fn loguru(line: &mut Record<'_>, record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Json);
-    draft.message = take_text(&mut record, &["message"]);
+    draft.message = take_text(record, &["message"]);
     // The object stays: it has the number of a level of one's own.
-    let level = get(&record, "level.name").and_then(crate::level::of_json);
+    let level = record.get("level.name").and_then(level::of);
     draft.level = level.map(|read| read.level);
-    let time = text(&record, "time.timestamp");
+    let time = text(record, "time.timestamp");
     if let Some(read) = time.and_then(|time| crate::time::of_epoch(&time, None))
         && draft.read_time(Some(read))
     {
-        take(&mut record, &["time"]);
+        record.take("time");
     } else {
-        let mut fields = Record::of_map(&record);
-        take_time(&mut fields, &mut draft, rules);
-        record = fields.into_map();
+        take_time(record, &mut draft, rules);
     }
-    draft.source = take_text(&mut record, &["name"]);
-    if let Some(Json::Object(extra)) = record.get_mut("extra") {
-        let mut fields = Record::of_map(extra);
-        take_trace(&mut fields, &mut draft, rules);
-        *extra = fields.into_map();
+    draft.source = take_text(record, &["name"]);
+    if let Some(JsonRef::Object(_)) = record.get("extra")
+        && let Some(JsonRef::Object(extra)) = record.take("extra")
+    {
+        let mut extra = Record::new(extra);
+        take_trace(&mut extra, &mut draft, rules);
+        let extra = lookback::Json::Object(extra.take_map());
+        draft.meta.insert("extra".to_owned(), extra);
     }
     // The line repeats the message; with a traceback it says more.
-    if let Some(text) = map.get("text").and_then(Json::as_str)
-        && text.trim_end().lines().count() <= 1
-    {
-        map.remove("text");
+    let written = line.get("text").and_then(JsonRef::as_str);
+    if written.is_some_and(|text| text.trim_end().lines().count() <= 1) {
+        line.take("text");
     }
-    draft.meta = record;
-    draft.meta.append(&mut map);
+    draft.meta.append(&mut record.take_map());
+    draft.meta.append(&mut line.take_map());
     draft
 }

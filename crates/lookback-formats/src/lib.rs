@@ -82,6 +82,8 @@ impl FieldNames {
             Role::Level => &self.level,
             Role::Source => &self.source,
             Role::Trace => &self.trace_id,
+            // Those of requests.
+            _ => &[],
         }
     }
 }
@@ -132,7 +134,7 @@ pub struct Entry {
     /// The log line.
     pub log: Option<NewLog>,
     /// The request.
-    pub request: Option<NewRequestSnapshot>,
+    pub request: Option<Box<NewRequestSnapshot>>,
     /// Whether its time had no zone.
     pub is_local_time: bool,
     /// The numbers of its lines, from 1. Between the parts of a long line there may be lines of

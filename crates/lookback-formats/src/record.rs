@@ -1,216 +1,182 @@
 //! The fields of a record, borrowed from its line.
 
+mod known;
+
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::LazyLock;
 
+use lookback::Json;
 use lookback::value::{JsonMap, JsonRef};
+use smallvec::SmallVec;
 
-use crate::json::names::{self, Role};
-use crate::secrets::{is_secret_name, mask_field, mask_object};
+use self::known::{Known, KnownNames, Marks};
+use crate::fields::Fields;
+use crate::json::names::{Role, RoleSet};
+use crate::secrets::{mask_field, mask_object, mask_text};
 use crate::time::Rules;
+
+/// The fields of an object, by their names, in the order of the text.
+pub(crate) type Members<'a> = Vec<(Cow<'a, str>, JsonRef<'a>)>;
 
 /// The fields of a record. Those that are taken out of it become columns, and the others its
 /// `meta`.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Record<'a> {
-    members: Vec<(Cow<'a, str>, JsonRef<'a>)>,
+    members: Members<'a>,
     /// What is known of each name.
-    known: Vec<Known>,
-    /// The bits of the first fields that may have each role.
-    candidates: [u64; Role::COUNT],
-    /// Whether one of them may be the first part of a path.
-    has_paths: bool,
+    known: KnownNames,
+    candidates: SmallVec<[Candidate; 8]>,
+    /// The marks of all names.
+    marks: Marks,
+    /// The roles that a field within an object may have.
+    paths: RoleSet,
 }
 
-/// The number of fields whose roles are bits.
-const FIRST: usize = 64;
-
-/// What is known of a name.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// The place of the name in the list of each role, from 1; 0 if it is in none.
-    places: [u8; Role::COUNT],
-    has_role: bool,
-    /// Whether a format of its own may have it.
-    is_of_format: bool,
-    /// Whether the record may be that of a request.
-    is_of_request: bool,
-    /// Whether numbers of levels are those of Python.
-    is_of_python: bool,
-    is_first_of_path: bool,
-    is_secret: bool,
-    /// Whether what is masked does not depend on this name alone.
-    is_odd: bool,
-    is_taken: bool,
+/// A field whose name is that of a role.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    role: Role,
+    /// The place of the name in the list of the role.
+    place: u8,
+    index: u32,
 }
 
-impl Known {
-    fn of(name: &str) -> Self {
-        static NAMES: LazyLock<HashMap<&str, Known>> = LazyLock::new(Known::all);
-        Self {
-            is_secret: is_secret_name(name),
-            // The value may be that of the name beside it.
-            is_odd: name == "value" || name.contains('\0'),
-            ..NAMES.get(name).copied().unwrap_or_default()
-        }
-    }
-
-    fn all() -> HashMap<&'static str, Self> {
-        let mut all: HashMap<&str, Self> = HashMap::new();
-        for role in Role::ALL {
-            for (place, name) in (1..).zip(role.names()) {
-                let known = all.entry(name).or_default();
-                known.places[role as usize] = place;
-                known.has_role = true;
-                if let Some((first, _)) = name.split_once('.') {
-                    all.entry(first).or_default().is_first_of_path = true;
-                }
-            }
-        }
-        for name in names::of_formats() {
-            all.entry(name).or_default().is_of_format = true;
-        }
-        for name in names::OF_PYTHON {
-            all.entry(name).or_default().is_of_python = true;
-        }
-        for name in names::of_requests() {
-            let first = name.split_once('.').map_or(name, |(first, _)| first);
-            all.entry(name).or_default().is_of_request = true;
-            all.entry(first).or_default().is_of_request = true;
-        }
-        all
-    }
+/// A field that was found by its role.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'n> {
+    pub(crate) name: &'n str,
+    /// `None` if the name is a path.
+    index: Option<usize>,
 }
 
-/// The names of the last record's fields: the next record mostly has the same, in the same order.
-#[derive(Debug, Default)]
-pub(crate) struct Seen(Vec<(String, Known)>);
-
-impl Seen {
-    fn known(&mut self, index: usize, name: &str) -> Known {
-        const MAX_FIELDS: usize = 256;
-        const MAX_LENGTH: usize = 256;
-        if let Some((seen, known)) = self.0.get(index)
-            && seen == name
-        {
-            return *known;
-        }
-        let known = Known::of(name);
-        if name.len() <= MAX_LENGTH {
-            if let Some(seen) = self.0.get_mut(index) {
-                *seen = (name.to_owned(), known);
-            } else if self.0.len() == index && index < MAX_FIELDS {
-                self.0.push((name.to_owned(), known));
-            }
-        }
-        known
-    }
+/// A field that was taken out of a record.
+#[derive(Debug)]
+pub(crate) struct Taken<'n, 'a> {
+    found: Found<'n>,
+    /// The value, if the name is a path.
+    of_path: Option<JsonRef<'a>>,
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn new(members: Vec<(Cow<'a, str>, JsonRef<'a>)>, seen: &mut Seen) -> Self {
-        let mut has_paths = false;
-        let mut candidates = [0; Role::COUNT];
-        let mut known = Vec::with_capacity(members.len());
-        for (index, (name, value)) in members.iter().enumerate() {
-            let of_name = seen.known(index, name);
-            has_paths |= of_name.is_first_of_path && matches!(value, JsonRef::Object(_));
-            if of_name.has_role && index < FIRST {
-                for (fields, place) in candidates.iter_mut().zip(of_name.places) {
-                    *fields |= u64::from(place > 0) << index;
-                }
+    pub(crate) fn new(members: Members<'a>) -> Self {
+        let known = known::of_each(&members);
+        let mut candidates = SmallVec::new();
+        let (mut marks, mut paths) = (Marks::default(), RoleSet::default());
+        for (index, (known, (_, value))) in (0..).zip(known.iter().zip(&members)) {
+            marks.add(known.marks);
+            if let Some(role) = known.role {
+                let place = known.place;
+                candidates.push(Candidate { role, place, index });
             }
-            known.push(of_name);
+            if matches!(value, JsonRef::Object(_)) {
+                paths.extend(known.paths);
+            }
         }
         Self {
             members,
             known,
             candidates,
-            has_paths,
+            marks,
+            paths,
         }
     }
 
-    /// Borrows from an object.
-    pub(crate) fn of_map(map: &'a JsonMap) -> Self {
-        let member = |(name, value): (&'a String, &'a lookback::Json)| {
-            (Cow::Borrowed(&**name), JsonRef::from(value))
-        };
-        Self::new(map.iter().map(member).collect(), &mut Seen::default())
+    /// Returns the names of the fields that are left, and their values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &JsonRef<'a>)> {
+        let all = self.members.iter().zip(&self.known);
+        all.filter(|(_, known)| !known.is_taken)
+            .map(|((name, value), _)| (&**name, value))
     }
 
     /// Whether a field has a name that a format of its own may have.
     pub(crate) fn may_be_of_format(&self) -> bool {
-        self.known.iter().any(|known| known.is_of_format)
+        self.marks.contains(Marks::OF_FORMAT)
     }
 
     /// Whether a field that is left has a name that a request may have.
     pub(crate) fn may_be_request(&self) -> bool {
-        let mut known = self.known.iter();
-        known.any(|known| known.is_of_request && !known.is_taken)
+        let is_left = |known: &Known| known.marks.contains(Marks::OF_REQUEST) && !known.is_taken;
+        self.marks.contains(Marks::OF_REQUEST) && self.known.iter().any(is_left)
+    }
+
+    /// Whether an object may have a field of a role within it.
+    pub(crate) fn may_have_path(&self, role: Role) -> bool {
+        self.paths.contains(role)
     }
 
     /// Whether numbers of levels are those of Python.
     pub(crate) fn is_of_python(&self) -> bool {
-        self.known.iter().any(|known| known.is_of_python)
+        self.marks.contains(Marks::OF_PYTHON)
     }
 
-    /// Returns the name of the first field of a role that is accepted: names that the rules give
-    /// come first. A null is none.
-    pub(crate) fn find<'n>(
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.index(name).is_some()
+    }
+
+    /// Returns the first field of a role that is accepted. A null is none.
+    pub(crate) fn find(
         &self,
         role: Role,
-        rules: Rules<'n>,
         mut accepts: impl FnMut(&JsonRef<'_>) -> bool,
-    ) -> Option<&'n str> {
-        let mut is_one = |value: &JsonRef<'_>| *value != JsonRef::Null && accepts(value);
-        for name in rules.names.of(role) {
-            if self.get(name).is_some_and(&mut is_one) {
-                return Some(name);
-            }
-        }
-        let names = role.names();
-        let mut from = 1;
+    ) -> Option<Found<'static>> {
+        let mut from = 0;
         while let Some((place, index)) = self.next_of(role, from) {
-            let name = names[usize::from(place) - 1];
-            let value = match index {
-                Some(index) => Some(&self.members[index].1),
-                None => self.get(name),
-            };
-            if value.is_some_and(&mut is_one) {
-                return Some(name);
+            let name = role.names()[usize::from(place)];
+            let found = Found { name, index };
+            let value = self.value(found);
+            if value.is_some_and(|value| *value != JsonRef::Null && accepts(value)) {
+                return Some(found);
             }
             from = place + 1;
         }
         None
     }
 
+    /// As [`find`](Self::find), but names that the rules give come first.
+    pub(crate) fn find_by<'n>(
+        &self,
+        rules: Rules<'n>,
+        role: Role,
+        mut accepts: impl FnMut(&JsonRef<'_>) -> bool,
+    ) -> Option<Found<'n>> {
+        for name in rules.names.of(role) {
+            let value = self.get(name);
+            if value.is_some_and(|value| *value != JsonRef::Null && accepts(value)) {
+                return Some(Found { name, index: None });
+            }
+        }
+        self.find(role, accepts)
+    }
+
+    /// Returns the field with a name, if it is accepted.
+    pub(crate) fn find_name(
+        &self,
+        name: &'static str,
+        accepts: impl FnOnce(&JsonRef<'_>) -> bool,
+    ) -> Option<Found<'static>> {
+        let index = self.index(name)?;
+        accepts(&self.members[index].1).then_some(Found {
+            name,
+            index: Some(index),
+        })
+    }
+
     /// Returns the first place of a role, from one on, that a field has, and the index of that
     /// field; of a path there is none.
     fn next_of(&self, role: Role, from: u8) -> Option<(u8, Option<usize>)> {
-        let mut key: Option<(u8, Option<usize>)> = None;
-        let mut add = |index: usize| {
-            let known = &self.known[index];
-            let place = known.places[role as usize];
-            let is_next = place >= from && key.is_none_or(|(first, _)| place < first);
-            if is_next && !known.is_taken {
-                key = Some((place, Some(index)));
-            }
-        };
-        let mut fields = self.candidates[role as usize];
-        while fields != 0 {
-            add(fields.trailing_zeros() as usize);
-            fields &= fields - 1;
-        }
-        (FIRST..self.known.len()).for_each(add);
-        if !self.has_paths {
+        let of_role = self.candidates.iter().filter(|candidate| {
+            candidate.role == role
+                && candidate.place >= from
+                && !self.known[candidate.index as usize].is_taken
+        });
+        let key = of_role.min_by_key(|candidate| candidate.place);
+        let key = key.map(|candidate| (candidate.place, Some(candidate.index as usize)));
+        if !self.paths.contains(role) {
             return key;
         }
-        let paths = (1..).zip(role.names());
-        let path = paths
-            .skip(usize::from(from) - 1)
-            .find(|(_, name)| name.contains('.') && self.get(name).is_some());
-        let path = path.map(|(place, _)| (place, None));
+        let paths = known::paths(role).iter();
+        let mut paths = paths.filter(|(place, _)| *place >= from);
+        let path = paths.find(|(_, name)| self.get(name).is_some());
+        let path = path.map(|(place, _)| (*place, None));
         key.into_iter().chain(path).min_by_key(|(place, _)| *place)
     }
 
@@ -219,8 +185,125 @@ impl<'a> Record<'a> {
         (!self.known[index].is_taken).then_some(index)
     }
 
-    /// Returns a field by its name or path.
-    pub(crate) fn get(&self, name: &str) -> Option<&JsonRef<'a>> {
+    /// Returns the value of a field that was found.
+    pub(crate) fn value(&self, found: Found<'_>) -> Option<&JsonRef<'a>> {
+        match found.index {
+            Some(index) => Some(&self.members[index].1),
+            None => self.get(found.name),
+        }
+    }
+
+    /// Takes a field that was found.
+    pub(crate) fn take_found(&mut self, found: Found<'_>) -> Option<JsonRef<'a>> {
+        match found.index {
+            Some(index) => Some(self.take_at(index)),
+            None => self.take(found.name),
+        }
+    }
+
+    /// Takes a field out of those that are left; it can be read, and put back.
+    pub(crate) fn take_out<'n>(&mut self, found: Found<'n>) -> Taken<'n, 'a> {
+        let of_path = match found.index {
+            Some(index) => {
+                self.known[index].is_taken = true;
+                None
+            }
+            None => self.take(found.name),
+        };
+        Taken { found, of_path }
+    }
+
+    /// Returns the value of a field that was taken out.
+    pub(crate) fn taken<'t>(&'t self, taken: &'t Taken<'_, 'a>) -> &'t JsonRef<'a> {
+        match (&taken.of_path, taken.found.index) {
+            (Some(value), _) => value,
+            (None, Some(index)) => &self.members[index].1,
+            (None, None) => &JsonRef::Null,
+        }
+    }
+
+    /// Puts back a field that was taken out. One of a path is a field now, with `of` before its
+    /// name if there is another one.
+    pub(crate) fn put_back(&mut self, of: &str, taken: Taken<'_, 'a>) {
+        match (taken.of_path, taken.found.index) {
+            (Some(value), _) => self.insert_beside(of, taken.found.name.to_owned().into(), value),
+            (None, Some(index)) => self.known[index].is_taken = false,
+            (None, None) => {}
+        }
+    }
+
+    fn take_at(&mut self, index: usize) -> JsonRef<'a> {
+        self.known[index].is_taken = true;
+        std::mem::replace(&mut self.members[index].1, JsonRef::Null)
+    }
+
+    /// Adds a field, with a name that no field has.
+    pub(crate) fn insert(&mut self, name: Cow<'a, str>, value: JsonRef<'a>) {
+        let known = Known::of(&name);
+        self.marks.add(known.marks);
+        self.known.push(known);
+        self.members.push((name, value));
+    }
+
+    /// Adds a field. If another one has its name, it gets one with what it is of before it.
+    pub(crate) fn insert_beside(&mut self, of: &str, mut name: Cow<'a, str>, value: JsonRef<'a>) {
+        while let Some(other) = self.get(&name) {
+            if *other == value {
+                return;
+            }
+            name = format!("{of}.{name}").into();
+        }
+        self.insert(name, value);
+    }
+
+    /// Takes the fields that are left.
+    pub(crate) fn take_map(&mut self) -> JsonMap {
+        let Self { members, known, .. } = std::mem::take(self);
+        let left = members.into_iter().zip(known);
+        left.filter(|(_, known)| !known.is_taken)
+            .map(|((name, value), _)| (name.into_owned(), value.into_json()))
+            .collect()
+    }
+
+    /// Takes the fields that are left, without secrets.
+    pub(crate) fn take_masked(&mut self) -> JsonMap {
+        if self.marks.contains(Marks::ODD) {
+            let mut map = self.take_map();
+            mask_object(&mut map);
+            return map;
+        }
+        let mut map = JsonMap::with_capacity(self.members.len());
+        for ((name, value), known) in self.members.iter_mut().zip(&mut self.known) {
+            if !std::mem::replace(&mut known.is_taken, true) {
+                let value = masked(value, known.marks.contains(Marks::SECRET));
+                map.insert(name.as_ref().to_owned(), value);
+            }
+        }
+        map
+    }
+}
+
+/// Takes a value without its secrets.
+fn masked(value: &mut JsonRef<'_>, is_secret: bool) -> Json {
+    match value {
+        JsonRef::String(Cow::Borrowed(text)) if !is_secret => {
+            Json::String(mask_text(text).into_owned())
+        }
+        JsonRef::Null | JsonRef::Bool(_) | JsonRef::Number(_) if !is_secret => {
+            std::mem::replace(value, JsonRef::Null).into_json()
+        }
+        value => {
+            let mut value = std::mem::replace(value, JsonRef::Null).into_json();
+            mask_field(is_secret, &mut value);
+            value
+        }
+    }
+}
+
+impl<'a> Fields for Record<'a> {
+    type Value = JsonRef<'a>;
+
+    fn get(&self, name: &str) -> Option<&JsonRef<'a>> {
         if let Some(index) = self.index(name) {
             return Some(&self.members[index].1);
         }
@@ -231,8 +314,7 @@ impl<'a> Record<'a> {
         get_in(inner, rest)
     }
 
-    /// Takes a field by its name or path, and objects that are empty then.
-    pub(crate) fn take(&mut self, name: &str) -> Option<JsonRef<'a>> {
+    fn take(&mut self, name: &str) -> Option<JsonRef<'a>> {
         if let Some(index) = self.index(name) {
             return Some(self.take_at(index));
         }
@@ -246,38 +328,6 @@ impl<'a> Record<'a> {
             self.take_at(index);
         }
         Some(value)
-    }
-
-    fn take_at(&mut self, index: usize) -> JsonRef<'a> {
-        self.known[index].is_taken = true;
-        std::mem::replace(&mut self.members[index].1, JsonRef::Null)
-    }
-
-    /// Returns the fields that are left.
-    pub(crate) fn into_map(self) -> JsonMap {
-        let left = self.members.into_iter().zip(self.known);
-        left.filter(|(_, known)| !known.is_taken)
-            .map(|((name, value), _)| (name.into_owned(), value.into_json()))
-            .collect()
-    }
-
-    /// Returns the fields that are left, without secrets.
-    pub(crate) fn into_masked(self) -> JsonMap {
-        if self.known.iter().any(|known| known.is_odd) {
-            let mut map = self.into_map();
-            mask_object(&mut map);
-            return map;
-        }
-        let mut map = JsonMap::new();
-        for ((name, value), known) in self.members.into_iter().zip(self.known) {
-            if known.is_taken {
-                continue;
-            }
-            let mut value = value.into_json();
-            mask_field(known.is_secret, &mut value);
-            map.insert(name.into_owned(), value);
-        }
-        map
     }
 }
 
@@ -296,7 +346,7 @@ fn get_in<'m, 'a>(
     }
 }
 
-fn take_in<'a>(members: &mut Vec<(Cow<'a, str>, JsonRef<'a>)>, name: &str) -> Option<JsonRef<'a>> {
+fn take_in<'a>(members: &mut Members<'a>, name: &str) -> Option<JsonRef<'a>> {
     if let Some(index) = members.iter().position(|(other, _)| other == name) {
         return Some(members.remove(index).1);
     }
@@ -310,16 +360,6 @@ fn take_in<'a>(members: &mut Vec<(Cow<'a, str>, JsonRef<'a>)>, name: &str) -> Op
         members.remove(index);
     }
     Some(value)
-}
-
-/// The text of a string, number or truth value.
-pub(crate) fn text_of(value: &JsonRef<'_>) -> Option<String> {
-    match value {
-        JsonRef::String(text) => Some(text.clone().into_owned()),
-        JsonRef::Number(text) => Some((*text).to_owned()),
-        JsonRef::Bool(value) => Some(value.to_string()),
-        _ => None,
-    }
 }
 
 /// Whether a value is a string, number or truth value.

@@ -6,9 +6,11 @@ mod logfmt;
 mod syslog;
 
 pub(crate) use access::of_request_line as access_request_line;
-use lookback::{Json, Level};
+use lookback::Level;
+use lookback::value::JsonRef;
 
 use crate::draft::Draft;
+use crate::record::Record;
 use crate::time::Rules;
 use crate::{Format, json, level};
 
@@ -68,7 +70,8 @@ pub(crate) fn decode_as(format: Format, line: &str, rules: Rules<'_>) -> Option<
         Format::AccessLog => access::decode(&plain, rules),
         Format::Alb => access::load_balancer(&plain, rules),
         Format::Logfmt => {
-            logfmt::decode(&plain).map(|map| json::of_fields(map, Format::Logfmt, rules))
+            let record = logfmt::decode(&plain);
+            record.map(|mut record| json::of_fields(&mut record, Format::Logfmt, rules))
         }
         Format::Text => return Some(of_text(&plain, rules)),
         _ => None,
@@ -93,8 +96,8 @@ pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decode
         let start = line.trim_start();
         let start = start.strip_prefix("@cee:").map_or(start, str::trim_start);
         if start.starts_with('{')
-            && let Ok(Json::Object(map)) = start.parse::<Json>()
-            && let Some(draft) = json::one(map, rules)
+            && let Ok(JsonRef::Object(members)) = JsonRef::from_slice(start.as_bytes())
+            && let Some(draft) = json::one(&mut Record::new(members), rules)
         {
             return whole(draft);
         }
@@ -109,8 +112,8 @@ pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decode
     {
         return whole(draft);
     }
-    if let Some(map) = logfmt::decode(line) {
-        return whole(json::of_fields(map, Format::Logfmt, rules));
+    if let Some(mut record) = logfmt::decode(line) {
+        return whole(json::of_fields(&mut record, Format::Logfmt, rules));
     }
     of_text(line, rules)
 }
@@ -201,7 +204,9 @@ pub(crate) fn continues(before: &str, level: Option<Level>, line: &str) -> bool 
 
 /// Removes the escape sequences that colour a terminal.
 pub(crate) fn without_colours(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.contains('\u{1b}') {
+    // Without a way out, so that many bytes are looked at together.
+    let is_escape = |found, byte: &u8| found | (*byte == 0x1b);
+    if !text.as_bytes().iter().fold(false, is_escape) {
         return text.into();
     }
     let mut plain = String::with_capacity(text.len());

@@ -4,7 +4,6 @@ use chrono::{
     DateTime, Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, SubsecRound as _,
     TimeZone as _, Utc,
 };
-use lookback::Json;
 use lookback::value::JsonRef;
 
 use crate::{FieldNames, Options, TimeUnit};
@@ -78,11 +77,6 @@ impl<'a> Rules<'a> {
             }
             _ => None,
         }
-    }
-
-    /// As [`time_of`](Self::time_of).
-    pub(crate) fn time_of_json(self, value: &Json) -> Option<Read> {
-        self.time_of(&value.into())
     }
 
     /// Reads the text of a time.
@@ -178,6 +172,18 @@ impl<'a> Rules<'a> {
 /// Reads a number since 1970, in a unit or by its size in seconds, milliseconds, microseconds or
 /// nanoseconds.
 pub(crate) fn of_epoch(number: &str, unit: Option<TimeUnit>) -> Option<Read> {
+    if unit.is_none()
+        && number.len() == 13
+        && let Ok(milliseconds) = number.parse::<u64>()
+    {
+        // The commonest form.
+        let time = DateTime::from_timestamp_millis(i64::try_from(milliseconds).ok()?)?;
+        return Some(Read {
+            time,
+            is_local: false,
+            is_exact: true,
+        });
+    }
     if number.bytes().any(|byte| matches!(byte, b'e' | b'E'))
         && let Some((mantissa, exponent)) = number.split_once(['e', 'E'])
     {
@@ -236,8 +242,41 @@ fn nanoseconds(digits: &str) -> Option<u32> {
 
 /// Reads `30/Sep/2025:00:10:38 +0800`.
 fn of_common_log(text: &str) -> Option<Read> {
-    let time = DateTime::parse_from_str(text, "%d/%b/%Y:%H:%M:%S%.f %z").ok()?;
+    let time = of_usual_common_log(text)
+        .or_else(|| DateTime::parse_from_str(text, "%d/%b/%Y:%H:%M:%S%.f %z").ok())?;
     Some(Read::new(time.to_utc(), false))
+}
+
+/// As [`of_common_log`], in the form that servers write, without a fraction: many times as fast.
+fn of_usual_common_log(text: &str) -> Option<DateTime<FixedOffset>> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let bytes: &[u8; 26] = text.as_bytes().try_into().ok()?;
+    let separators = [2, 6, 11, 14, 17, 20].map(|at| bytes[at]);
+    if separators != *b"//::: " {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| {
+        bytes[range].iter().try_fold(0, |number, byte| {
+            byte.is_ascii_digit()
+                .then(|| number * 10 + u32::from(byte - b'0'))
+        })
+    };
+    let month = (1..)
+        .zip(MONTHS)
+        .find(|(_, name)| name.as_bytes() == &bytes[3..6])?
+        .0;
+    let year = i32::try_from(number(7..11)?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, month, number(0..2)?)?;
+    let time = date.and_hms_opt(number(12..14)?, number(15..17)?, number(18..20)?)?;
+    let seconds = i32::try_from(number(22..24)? * 3600 + number(24..26)? * 60).ok()?;
+    let offset = match bytes[21] {
+        b'+' => FixedOffset::east_opt(seconds)?,
+        b'-' => FixedOffset::west_opt(seconds)?,
+        _ => return None,
+    };
+    offset.from_local_datetime(&time).single()
 }
 
 enum Offset {
@@ -303,6 +342,8 @@ mod tests {
             ("2026/01/02 03:04:05", "2026-01-02T03:04:05Z"),
             ("2026-01-02 03:04:05.5 +0100 CET", "2026-01-02T02:04:05.5Z"),
             ("30/Sep/2025:00:10:38 +0800", "2025-09-29T16:10:38Z"),
+            ("01/Jan/2026:23:59:59 -0330", "2026-01-02T03:29:59Z"),
+            ("30/Sep/2025:00:10:38.25 +08:00", "2025-09-29T16:10:38.25Z"),
             ("Nov  3 09:23:38", "2026-11-03T09:23:38Z"),
             ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
             ("1761234567890", "2025-10-23T15:49:27.890Z"),
@@ -321,6 +362,8 @@ mod tests {
             "12",
             "soon",
             "2026-13-01T00:00:00Z",
+            "31/Sep/2025:00:10:38 +0800",
+            "30/Foo/2025:00:10:38 +0800",
             "2026-01-01T00:00:00 Mars",
             "web.1",
         ] {

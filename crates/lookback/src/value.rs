@@ -43,6 +43,7 @@ pub(crate) use column_value::to_microseconds;
 pub use column_value::{ColumnValue, Document, Ordered, Text, TextLike};
 pub use error_rate::ErrorRate;
 pub use hidden::{Bytes, Hidden, Opaque, Patch};
+pub use json::map as json_map;
 pub use json::{Json, JsonError, JsonMap, JsonNumber, JsonRef};
 pub use network::{Cidr, Inet};
 pub use optional::{ByOption, ByValue, IntoNullable, IntoOptional};

@@ -241,7 +241,7 @@ impl EntryReader {
                 continue;
             }
             if let Some(request) = entry.request {
-                batch.requests.records.push(Imported::new(request));
+                batch.requests.records.push(Imported::new(*request));
                 batch.requests.lines.push(source.clone());
             }
             if let Some(log) = entry.log {
@@ -267,7 +267,7 @@ impl EntryReader {
             return Some("is of no known format".to_owned());
         }
         let of_log = entry.log.as_ref().and_then(|log| check_new(log).err());
-        let of_request = || check_new(entry.request.as_ref()?).err();
+        let of_request = || check_new(entry.request.as_deref()?).err();
         of_log.or_else(of_request).map(|error| error.to_string())
     }
 

@@ -444,7 +444,10 @@ pub(super) fn field_names(bytes: &[u8], format: Format) -> Result<Vec<String>, L
     const FIRST: usize = 100;
     let text = utf8(bytes)?;
     if text.len() <= LARGE {
-        return Ok(object(text, format)?.into_keys().collect());
+        return Ok(object(text, format)?
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect());
     }
     let mut names = Vec::new();
     line_size::fields(text, |name, _| {

@@ -62,7 +62,7 @@ fn json() -> impl Strategy<Value = Json> {
         prop_oneof![
             prop::collection::vec(prop_oneof![4 => inner.clone(), 1 => Just(Json::Null)], 0..4)
                 .prop_map(Json::Array),
-            prop::collection::btree_map(text(), inner, 0..4).prop_map(Json::Object),
+            prop::collection::btree_map(text(), inner, 0..4).prop_map(Json::from_iter),
         ]
     })
 }

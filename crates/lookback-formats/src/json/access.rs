@@ -1,323 +1,216 @@
 //! Requests in JSON: of access logs, and of loggers that write one line for each request.
 
-use std::sync::LazyLock;
-
 use lookback::Json;
-use lookback::value::JsonMap;
+use lookback::value::{JsonMap, JsonRef};
 
+use super::names::{Role, milliseconds_per_unit};
 use crate::Format;
-use crate::draft::{Draft, Request, insert_beside, push, query_map};
+use crate::draft::{Draft, Request, push, query_map};
 use crate::fields::{
-    Names, get, number, take, take_duration, take_status, take_text, text, text_of,
+    Fields as _, Value as _, milliseconds, take_duration, take_status, take_text, text,
 };
+use crate::record::{Found, Record, Taken, is_text};
 use crate::text::access_request_line;
 
-pub(super) const METHOD_NAMES: &[&str] = &[
-    "method",
-    "request_method",
-    "requestMethod",
-    "RequestMethod",
-    "http_method",
-    "httpMethod",
-    "http.method",
-    "http.request.method",
-    "ClientRequestMethod",
-    "verb",
-    "req.method",
-    "request.method",
-];
-static METHOD: LazyLock<Names> = LazyLock::new(|| Names::new(METHOD_NAMES));
-static TARGET: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "request_uri",
-        "requestUrl",
-        "RequestPath",
-        "ClientRequestURI",
-        "http.target",
-        "url.original",
-        "url.full",
-        "http.url",
-        "url.path",
-        "req.originalUrl",
-        "req.url",
-        "request.uri",
-        "request.url",
-        "uri",
-        "url",
-        "path",
-        "request_path",
-        "requestPath",
-        "request_url",
-    ])
-});
-static STATUS: LazyLock<Names> = LazyLock::new(|| {
-    Names::new(&[
-        "status",
-        "status_code",
-        "statusCode",
-        "StatusCode",
-        "response_code",
-        "DownstreamStatus",
-        "EdgeResponseStatus",
-        "http_status",
-        "http.status_code",
-        "http.response.status_code",
-        "res.statusCode",
-        "response.status",
-        "responseStatus",
-    ])
-});
-/// The names of durations, and the milliseconds of their units.
-const DURATION: &[(&str, f64)] = &[
-    ("responseTime", 1.0),
-    ("response_time_ms", 1.0),
-    ("duration_ms", 1.0),
-    ("durationMs", 1.0),
-    ("elapsed_ms", 1.0),
-    ("latency_ms", 1.0),
-    ("Elapsed", 1.0),
-    ("ElapsedMilliseconds", 1.0),
-    ("OriginResponseDurationMs", 1.0),
-    ("request_time", 1e3),
-    ("event.duration", 1e-6),
-    ("Duration", 1e-6),
-    ("duration", 1.0),
-    ("latency", 1.0),
-    ("elapsed", 1.0),
-    ("response_time", 1.0),
-];
-/// Fields that are headers of the request, by the name of the header.
-const HEADERS: &[(&str, &str)] = &[
-    ("http_user_agent", "user-agent"),
-    ("user_agent", "user-agent"),
-    ("userAgent", "user-agent"),
-    ("user_agent.original", "user-agent"),
-    ("ClientRequestUserAgent", "user-agent"),
-    ("request_User-Agent", "user-agent"),
-    ("http_referer", "referer"),
-    ("http_referrer", "referer"),
-    ("referer", "referer"),
-    ("referrer", "referer"),
-    ("ClientRequestReferer", "referer"),
-    ("http_x_forwarded_for", "x-forwarded-for"),
-    ("x_forwarded_for", "x-forwarded-for"),
-    ("http_host", "host"),
-    ("authority", "host"),
-    ("RequestHost", "host"),
-    ("ClientRequestHost", "host"),
+/// The headers that fields of their own may be.
+const HEADERS: [(Role, &str); 4] = [
+    (Role::UserAgent, "user-agent"),
+    (Role::Referer, "referer"),
+    (Role::ForwardedFor, "x-forwarded-for"),
+    (Role::Host, "host"),
 ];
 
 /// Finds the request of a record. The fields of a record that is only that are taken out of it;
 /// the others stay with the log line, too.
 ///
 /// `taken` are fields that a log line has in columns, and a request has not.
-pub(super) fn take_request(map: &mut JsonMap, draft: &mut Draft, taken: Vec<(String, Json)>) {
-    let Some(found) = find(map) else { return };
+pub(super) fn take_request<'n, 'a>(
+    record: &mut Record<'a>,
+    draft: &mut Draft,
+    taken: impl IntoIterator<Item = Taken<'n, 'a>>,
+) {
+    let Some(parts) = Parts::find(record) else {
+        return;
+    };
     let is_of_caddy = |source: &String| source.starts_with("http.log.access");
     let is_caddy = draft.source.as_ref().is_some_and(is_of_caddy);
     draft.is_access = is_caddy || draft.message.is_none();
     if !draft.is_access {
-        draft.request = Some(Box::new(read(&mut map.clone(), found, draft)));
+        draft.request = Some(Box::new(read(&mut record.clone(), parts, draft)));
         return;
-    }
-    for (name, value) in taken {
-        insert_beside(map, "log", name, value);
     }
     if draft.format == Format::Json {
         draft.format = Format::JsonAccess;
     }
-    draft.request = Some(Box::new(read(map, found, draft)));
+    draft.request = Some(Box::new(read(record, parts, draft)));
+    for taken in taken {
+        record.put_back("log", taken);
+    }
 }
 
-/// The names of the fields that make a record a request.
+/// The fields that make a record a request.
 #[derive(Clone, Copy)]
-enum Found {
-    /// The line of the request in one field.
+struct Parts {
+    start: Start,
+    status: Option<Found<'static>>,
+}
+
+#[derive(Clone, Copy)]
+enum Start {
+    /// `GET /path HTTP/1.1` in one field.
     Line,
     Fields {
-        method: &'static str,
-        target: &'static str,
-        status: Option<&'static str>,
+        method: Found<'static>,
+        target: Found<'static>,
     },
 }
 
-fn find(map: &JsonMap) -> Option<Found> {
-    let has = |names: &Names, accepts: &dyn Fn(&Json) -> bool| {
-        let mut found = names.of(map).into_iter();
-        found.find(|name| get(map, name).is_some_and(accepts))
-    };
-    let is_method = |value: &Json| {
-        value.as_str().is_some_and(|method| {
-            (3..=10).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_alphabetic())
-        })
-    };
-    let method = has(&METHOD, &is_method);
-    let line = map.get("request").and_then(Json::as_str);
-    // Most records are of no request.
-    if method.is_none() && line.is_none() {
-        return None;
+impl Parts {
+    fn find(record: &Record<'_>) -> Option<Self> {
+        let is_method = |value: &JsonRef<'_>| {
+            value.as_str().is_some_and(|method| {
+                (3..=10).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_alphabetic())
+            })
+        };
+        let method = record.find(Role::Method, is_method);
+        let line = record.get("request").and_then(JsonRef::as_str);
+        // Most records are of no request.
+        if method.is_none() && line.is_none() {
+            return None;
+        }
+        let is_status = |value: &JsonRef<'_>| {
+            let number = value.number();
+            number.is_some_and(|status| status == 0.0 || (100.0..=599.0).contains(&status))
+        };
+        let status = record.find(Role::Status, is_status);
+        if let Some(line) = line
+            && status.is_some()
+            && (line.is_empty() || line.contains(' ') || record.contains("remote_addr"))
+        {
+            let start = Start::Line;
+            return Some(Self { start, status });
+        }
+        let is_target = |value: &JsonRef<'_>| {
+            let is = |text: &str| text.starts_with('/') || text.starts_with("http") || text == "*";
+            value.as_str().is_some_and(is)
+        };
+        let start = Start::Fields {
+            method: method?,
+            target: record.find(Role::Target, is_target)?,
+        };
+        let has_duration = || record.find(Role::Duration, |_| true).is_some();
+        (status.is_some() || has_duration()).then_some(Self { start, status })
     }
-    let status = has(&STATUS, &|value| {
-        number(value).is_some_and(|status| status == 0.0 || (100.0..=599.0).contains(&status))
-    });
-    if let Some(line) = line
-        && status.is_some()
-        && (line.is_empty() || line.contains(' ') || map.contains_key("remote_addr"))
-    {
-        return Some(Found::Line);
-    }
-    let is_target = |value: &Json| {
-        let is = |text: &str| text.starts_with('/') || text.starts_with("http") || text == "*";
-        value.as_str().is_some_and(is)
-    };
-    let method = method?;
-    let target = has(&TARGET, &is_target)?;
-    let has_duration = DURATION.iter().any(|(name, _)| get(map, name).is_some());
-    (status.is_some() || has_duration).then_some(Found::Fields {
-        method,
-        target,
-        status,
-    })
 }
 
-fn read(map: &mut JsonMap, found: Found, draft: &mut Draft) -> Request {
-    let mut request = match found {
-        Found::Line => {
-            let line = take_text(map, &["request"]).unwrap_or_default();
+fn read(record: &mut Record<'_>, parts: Parts, draft: &mut Draft) -> Request {
+    let mut take = |found| record.take_found(found).and_then(|value| value.text());
+    let mut request = match parts.start {
+        Start::Line => {
+            let line = take_text(record, &["request"]).unwrap_or_default();
             access_request_line(&line, draft)
         }
-        Found::Fields { method, target, .. } => Request {
-            method: take_text(map, &[method]).unwrap_or_default(),
-            target: take_text(map, &[target]).unwrap_or_default(),
+        Start::Fields { method, target } => Request {
+            method: take(method).unwrap_or_default(),
+            target: take(target).unwrap_or_default(),
             ..Request::default()
         },
     };
-    let status = match found {
-        Found::Line => STATUS.of(map).first().copied(),
-        Found::Fields { status, .. } => status,
-    };
-    request.status = status.and_then(|status| take_status(map, status));
-    // Caddy writes seconds.
-    let is_caddy = map.contains_key("resp_headers") || map.contains_key("bytes_read");
-    for (name, per_unit) in DURATION {
-        let per_unit = if is_caddy && *name == "duration" {
-            1e3
-        } else {
-            *per_unit
-        };
-        if let Some(ms) = take_duration(map, name, per_unit) {
-            request.duration = Some(ms);
-            break;
-        }
+    if let Some(status) = parts.status {
+        request.status = take_status(record, status.name);
     }
-    read_headers(map, &mut request);
-    read_rest(map, &mut request);
+    // Caddy writes seconds.
+    let is_caddy = record.contains("resp_headers") || record.contains("bytes_read");
+    let unit_of = |name: &str| match name {
+        "duration" if is_caddy => 1e3,
+        _ => milliseconds_per_unit(name),
+    };
+    let is_duration = |value: &JsonRef<'_>| milliseconds(value, 1.0).is_some();
+    if let Some(found) = record.find(Role::Duration, is_duration) {
+        request.duration = take_duration(record, found.name, unit_of(found.name));
+    }
+    read_headers(record, &mut request);
+    read_rest(record, &mut request);
     request
 }
 
-fn read_headers(map: &mut JsonMap, request: &mut Request) {
-    for name in [
-        "req.headers",
-        "request.headers",
-        "request_headers",
-        "requestHeaders",
+fn read_headers(record: &mut Record<'_>, request: &mut Request) {
+    let is_object = |value: &JsonRef<'_>| matches!(value, JsonRef::Object(_));
+    for (role, headers) in [
+        (Role::RequestHeaders, &mut request.headers),
+        (Role::ResponseHeaders, &mut request.response_headers),
     ] {
-        if let Some(headers) = get(map, name).and_then(Json::as_object) {
-            request.headers.extend(headers.clone());
-            take(map, &[name]);
+        while let Some(found) = record.find(role, is_object)
+            && let Some(JsonRef::Object(members)) = record.take_found(found)
+        {
+            let members = members.into_iter();
+            headers.extend(members.map(|(name, value)| (name.into_owned(), value.into_json())));
         }
     }
-    for name in [
-        "res.headers",
-        "response.headers",
-        "resp_headers",
-        "response_headers",
-        "responseHeaders",
-    ] {
-        if let Some(headers) = get(map, name).and_then(Json::as_object) {
-            request.response_headers.extend(headers.clone());
-            take(map, &[name]);
+    let has = |headers: &JsonMap, header: &str| {
+        let mut names = headers.keys();
+        names.any(|name| name.eq_ignore_ascii_case(header))
+    };
+    for (role, header) in HEADERS {
+        while !has(&request.headers, header)
+            && let Some(found) = record.find(role, is_text)
+            && let Some(value) = record.take_found(found).and_then(|value| value.text())
+        {
+            if value != "-" && !value.is_empty() {
+                request.headers.insert(header.to_owned(), value.into());
+            }
         }
     }
-    for (name, header) in HEADERS {
-        let Some(value) = get(map, name).and_then(text_of) else {
-            continue;
-        };
-        let is_there = request
-            .headers
-            .keys()
-            .any(|key| key.eq_ignore_ascii_case(header));
-        if is_there {
-            continue;
-        }
-        take(map, &[name]);
-        if value != "-" && !value.is_empty() {
-            request.headers.insert((*header).to_owned(), value.into());
-        }
-    }
-    if let Some(host) = text(map, "request.host") {
-        take(map, &["request.host"]);
+    if let Some(host) = take_text(record, &["request.host"]) {
         request.headers.insert("host".to_owned(), host.into());
     }
 }
 
-fn read_rest(map: &mut JsonMap, request: &mut Request) {
-    let is_user = |text: &String| !text.is_empty() && text != "-";
-    for name in [
-        "user_id",
-        "userId",
-        "remote_user",
-        "req.user.id",
-        "enduser.id",
-        "user.id",
-        "ClientUsername",
-    ] {
-        if request.user_id.is_none()
-            && let Some(user) = text(map, name)
-        {
-            take(map, &[name]);
-            request.user_id = Some(user).filter(is_user);
-        }
+fn read_rest(record: &mut Record<'_>, request: &mut Request) {
+    while request.user_id.is_none()
+        && let Some(found) = record.find(Role::UserId, is_text)
+        && let Some(user) = record.take_found(found).and_then(|value| value.text())
+    {
+        request.user_id = Some(user).filter(|user| !user.is_empty() && user != "-");
     }
     if !request.target.contains('?') {
-        if let Some(query) = take_text(map, &["args", "query_string", "url.query", "queryString"])
+        let found = record.find(Role::Query, is_text);
+        let query = found.and_then(|found| record.take_found(found)?.text());
+        if let Some(query) = query
             && !query.is_empty()
             && query != "-"
         {
             request.query = Some(query_map(query.trim_start_matches('?')));
-        } else if let Some(Json::Object(query)) =
-            get(map, "req.query").or_else(|| get(map, "params"))
+        } else if let Some(JsonRef::Object(query)) =
+            record.get("req.query").or_else(|| record.get("params"))
         {
             // lograge names the query so.
             let mut parameters = JsonMap::new();
             for (name, value) in query {
-                push(&mut parameters, name.clone(), value.clone());
+                push(
+                    &mut parameters,
+                    name.clone().into_owned(),
+                    value.clone().into_json(),
+                );
             }
             request.query = Some(parameters);
-            take(map, &["params"]);
+            record.take("params");
         }
     }
-    for name in ["req.body", "request.body", "request_body", "requestBody"] {
-        if let Some((_, body)) = take(map, &[name]) {
-            request.body = Some(parsed(body));
+    for (role, body) in [
+        (Role::RequestBody, &mut request.body),
+        (Role::ResponseBody, &mut request.response_body),
+    ] {
+        while let Some(found) = record.find(role, |_| true)
+            && let Some(value) = record.take_found(found)
+        {
+            *body = Some(parsed(value.into_json()));
         }
     }
-    for name in ["res.body", "response.body", "response_body", "responseBody"] {
-        if let Some((_, body)) = take(map, &[name]) {
-            request.response_body = Some(parsed(body));
-        }
-    }
-    request.version = text(map, "service.version").or_else(|| text(map, "version"));
-    request.stage = [
-        "deployment.environment.name",
-        "deployment.environment",
-        "service.environment",
-        "env",
-        "environment",
-    ]
-    .iter()
-    .find_map(|name| text(map, name));
-    request.country = text(map, "ClientCountry");
+    let of_role = |role| text(record, record.find(role, is_text)?.name);
+    request.version = of_role(Role::Version);
+    request.stage = of_role(Role::Stage);
+    request.country = text(record, "ClientCountry");
 }
 
 /// Reads a body of JSON that is a string.

@@ -1,60 +1,57 @@
 //! Compact JSON of Serilog.
 
-use lookback::Json;
-use lookback::value::JsonMap;
+use lookback::value::JsonRef;
 
 use super::access;
 use crate::Format;
-use crate::draft::{Draft, insert_beside};
-use crate::fields::{take, take_text};
+use crate::draft::Draft;
+use crate::fields::{Fields as _, take_first, take_text};
+use crate::record::Record;
 use crate::time::Rules;
 
-pub(super) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Draft {
+pub(super) fn decode(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Clef);
-    if let Some(time) = map.get("@t")
-        && draft.set_time(time, rules)
+    if let Some(time) = record.get("@t")
+        && draft.read_time(rules.time_of(time))
     {
-        map.remove("@t");
+        record.take("@t");
     }
     // Information is left out.
-    if let Some((_, level)) = take(&mut map, &["@l"]) {
-        draft.set_level("@l", &(&level).into());
+    if let Some(level) = take_first(record, &["@l"]) {
+        draft.set_level("@l", &level);
     }
-    if let Some(id) = take_text(&mut map, &["@tr"]) {
+    if let Some(id) = take_text(record, &["@tr"]) {
         draft.set_trace_id(&id);
     }
-    draft.source = take_text(&mut map, &["SourceContext", "Application"]);
-    draft.message = match take_text(&mut map, &["@m"]) {
-        Some(message) => Some(message),
-        None => map
-            .get("@mt")
-            .and_then(Json::as_str)
-            .map(|template| rendered(template, &map)),
-    };
+    draft.source = take_text(record, &["SourceContext", "Application"]);
+    draft.message = take_text(record, &["@m"]).or_else(|| {
+        let template = record.get("@mt")?.as_str()?;
+        Some(rendered(template, record))
+    });
     // A name of one's own that begins with `@` is written with two.
-    for name in map
-        .keys()
+    let names = record.iter().map(|(name, _)| name);
+    let names: Vec<String> = names
         .filter(|name| name.starts_with("@@"))
-        .cloned()
-        .collect::<Vec<_>>()
-    {
-        if let Some(value) = map.remove(&name) {
-            insert_beside(&mut map, "@", name[1..].to_owned(), value);
+        .map(str::to_owned)
+        .collect();
+    for name in names {
+        if let Some(value) = record.take(&name) {
+            record.insert_beside("@", name[1..].to_owned().into(), value);
         }
     }
-    access::take_request(&mut map, &mut draft, Vec::new());
-    draft.meta.append(&mut map);
+    access::take_request(record, &mut draft, []);
+    draft.meta.append(&mut record.take_map());
     draft
 }
 
 /// Fills in the holes of a template: `{User}`, and those with a form, such as `{Elapsed:0.000}`, by
 /// their renderings in `@r`.
-fn rendered(template: &str, fields: &JsonMap) -> String {
-    let mut renderings = fields
-        .get("@r")
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten();
+fn rendered(template: &str, fields: &Record<'_>) -> String {
+    let renderings = match fields.get("@r") {
+        Some(JsonRef::Array(renderings)) => &renderings[..],
+        _ => &[],
+    };
+    let mut renderings = renderings.iter();
     let mut message = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
@@ -85,8 +82,8 @@ fn rendered(template: &str, fields: &JsonMap) -> String {
             None => fields.get(name),
         };
         match value {
-            Some(Json::String(text)) => message.push_str(text),
-            Some(value) => message.push_str(&value.to_string()),
+            Some(JsonRef::String(text)) => message.push_str(text),
+            Some(value) => message.push_str(&value.clone().into_json().to_string()),
             None => {
                 message.push('{');
                 message.push_str(hole);

@@ -1,101 +1,115 @@
 //! Records of collectors and clouds: journald, Google Cloud, CloudWatch, Azure, Loki.
 
+use std::borrow::Cow;
+
 use lookback::Json;
-use lookback::value::JsonMap;
+use lookback::value::{JsonMap, JsonRef};
 
 use super::access;
 use crate::draft::{Draft, Request, insert_beside, push};
-use crate::fields::{
-    get, number, take, take_duration, take_if, take_status, take_text, text, text_of,
-};
+use crate::fields::{Fields as _, Value, take_duration, take_first, take_status, take_text, text};
+use crate::record::Record;
 use crate::time::Rules;
 use crate::{Format, Problem, level, text as lines};
 
 /// Reads a record of `journalctl -o json`.
-pub(super) fn journald(mut map: JsonMap, rules: Rules<'_>) -> Draft {
+pub(super) fn journald(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Journald);
-    if let Some(time) = map.get("__REALTIME_TIMESTAMP")
-        && draft.set_time(time, rules)
-    {
-        map.remove("__REALTIME_TIMESTAMP");
-    }
-    let priority = map.get("PRIORITY").and_then(number);
+    take_time(record, "__REALTIME_TIMESTAMP", &mut draft, rules);
+    let priority = record.get("PRIORITY").and_then(Value::number);
     draft.level = priority.map(level::of_syslog);
-    draft.source = take_text(&mut map, &["SYSLOG_IDENTIFIER", "_COMM"]);
-    let bytes = |value: &Json| -> Option<Vec<u8>> {
-        let byte = |byte: &Json| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
-        value.as_array()?.iter().map(byte).collect()
-    };
-    let message = match map.remove("MESSAGE") {
-        Some(Json::String(text)) => Some(text),
-        // Bytes that are not all UTF-8, or that colour.
+    draft.source = take_text(record, &["SYSLOG_IDENTIFIER", "_COMM"]);
+    let message = match record.take("MESSAGE") {
+        Some(JsonRef::String(text)) => Some(text),
         Some(value) => {
-            let text = bytes(&value).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            if text.is_none() && !value.is_null() {
-                map.insert("MESSAGE".to_owned(), value);
+            let text = text_of_bytes(&value);
+            if text.is_none() && value != JsonRef::Null {
+                record.insert("MESSAGE".into(), value);
             }
-            text
+            text.map(Cow::Owned)
         }
         None => None,
     };
-    draft.meta = map;
+    draft.meta = record.take_map();
     match message {
         Some(text) => lines::decode(&text, rules).draft.wrapped(draft),
         None => draft,
     }
 }
 
-/// Whether an object is a LogEntry of Google Cloud.
-pub(super) fn is_log_entry(map: &JsonMap) -> bool {
-    let has = |name: &str| map.contains_key(name);
+/// Reads a text that journald writes as numbers, since its bytes are not all UTF-8, or colour it.
+fn text_of_bytes(value: &JsonRef<'_>) -> Option<String> {
+    let JsonRef::Array(items) = value else {
+        return None;
+    };
+    let byte = |item: &JsonRef<'_>| match item {
+        JsonRef::Number(number) => number.parse::<u8>().ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = items.iter().map(byte).collect();
+    Some(String::from_utf8_lossy(&bytes?).into_owned())
+}
+
+/// Takes a time, and returns whether it was read.
+fn take_time(record: &mut Record<'_>, name: &str, draft: &mut Draft, rules: Rules<'_>) -> bool {
+    let Some(time) = record.get(name) else {
+        return false;
+    };
+    let is_read = draft.read_time(rules.time_of(time));
+    if is_read {
+        record.take(name);
+    }
+    is_read
+}
+
+/// Whether a record is a LogEntry of Google Cloud.
+pub(super) fn is_log_entry(record: &Record<'_>) -> bool {
+    let has = |name: &str| record.contains(name);
     let has_payload =
         has("textPayload") || has("jsonPayload") || has("protoPayload") || has("httpRequest");
     has_payload && (has("severity") || has("timestamp") || has("logName") || has("insertId"))
 }
 
 /// Reads a LogEntry.
-pub(super) fn log_entry(mut map: JsonMap, rules: Rules<'_>) -> Draft {
+pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Gcp);
-    for name in ["timestamp", "time", "receiveTimestamp"] {
-        if draft.time.is_none()
-            && let Some(time) = map.get(name)
-            && draft.set_time(time, rules)
-            && name != "receiveTimestamp"
-        {
-            map.remove(name);
-        }
+    let is_read = take_time(record, "timestamp", &mut draft, rules)
+        || take_time(record, "time", &mut draft, rules);
+    if !is_read && let Some(time) = record.get("receiveTimestamp") {
+        draft.read_time(rules.time_of(time));
     }
-    if let Some((_, severity)) = take(&mut map, &["severity"]) {
-        draft.set_level("severity", &(&severity).into());
+    if let Some(severity) = take_first(record, &["severity"]) {
+        draft.set_level("severity", &severity);
     }
     for name in ["trace", "logging.googleapis.com/trace"] {
-        if let Some(trace) = take_text(&mut map, &[name]) {
+        if let Some(trace) = take_text(record, &[name]) {
             draft.set_trace_id(trace.rsplit('/').next().unwrap_or(&trace));
         }
     }
-    draft.source = text(&map, "resource.labels.service_name")
-        .or_else(|| text(&map, "resource.labels.container_name"))
-        .or_else(|| text(&map, "resource.labels.function_name"))
-        .or_else(|| text(&map, "resource.labels.module_id"));
-    let request = take(&mut map, &["httpRequest"]).and_then(|(_, value)| match value {
-        Json::Object(request) => Some(request),
+    let label = |name| text(record, &format!("resource.labels.{name}"));
+    let mut labels = [
+        "service_name",
+        "container_name",
+        "function_name",
+        "module_id",
+    ]
+    .into_iter();
+    draft.source = labels.find_map(label);
+    let request = match take_first(record, &["httpRequest"]) {
+        Some(JsonRef::Object(request)) => Some(Record::new(request)),
         _ => None,
-    });
-    let payload = take_if(&mut map, &["jsonPayload", "protoPayload"], Json::is_object);
-    let text = take_text(&mut map, &["textPayload"]);
+    };
+    let is_object = |name: &&str| matches!(record.get(name), Some(JsonRef::Object(_)));
+    let payload = ["jsonPayload", "protoPayload"].into_iter().find(is_object);
+    let payload = payload.and_then(|name| record.take(name));
+    let text = take_text(record, &["textPayload"]);
+    draft.meta = record.take_map();
     let mut draft = match (payload, text) {
-        (Some((_, Json::Object(payload))), _) => {
-            draft.meta = map;
-            super::of_fields(payload, Format::Gcp, rules).wrapped(draft)
+        (Some(JsonRef::Object(payload)), _) => {
+            super::of_fields(&mut Record::new(payload), Format::Gcp, rules).wrapped(draft)
         }
-        (_, Some(text)) => {
-            draft.meta = map;
-            lines::decode(&text, rules).draft.wrapped(draft)
-        }
-        _ => {
-            draft.meta = map;
-            draft
-        }
+        (_, Some(text)) => lines::decode(&text, rules).draft.wrapped(draft),
+        _ => draft,
     };
     if let Some(mut fields) = request {
         let mut request = Request {
@@ -106,103 +120,107 @@ pub(super) fn log_entry(mut map: JsonMap, rules: Rules<'_>) -> Draft {
         request.status = take_status(&mut fields, "status");
         request.duration = take_duration(&mut fields, "latency", 1e3);
         for (name, header) in [("userAgent", "user-agent"), ("referer", "referer")] {
-            if let Some((_, value)) = take(&mut fields, &[name]) {
-                request.headers.insert(header.to_owned(), value);
+            if let Some(value) = take_first(&mut fields, &[name]) {
+                request.headers.insert(header.to_owned(), value.into_json());
             }
         }
         draft.is_access = draft.message.is_none();
-        if !fields.is_empty() {
+        let rest = fields.take_map();
+        if !rest.is_empty() {
             draft
                 .meta
-                .insert("httpRequest".to_owned(), Json::Object(fields));
+                .insert("httpRequest".to_owned(), Json::Object(rest));
         }
         draft.request = Some(Box::new(request));
     }
     draft
 }
 
-/// Whether an object holds events of CloudWatch or records of Azure.
-pub(super) fn is_batch(map: &JsonMap) -> bool {
-    let is_list_of = |name: &str, field: &str| {
-        let first = map
-            .get(name)
-            .and_then(Json::as_array)
-            .and_then(|items| items.first());
-        first.is_some_and(|item| item.get(field).is_some())
-    };
-    is_list_of("logEvents", "message")
-        || is_list_of("events", "message")
-        || is_list_of("records", "time")
+/// The names of the list that a batch of CloudWatch or Azure has, and a field of its records.
+const BATCHES: [(&str, &str, Format); 3] = [
+    ("records", "time", Format::Azure),
+    ("logEvents", "message", Format::CloudWatch),
+    ("events", "message", Format::CloudWatch),
+];
+
+/// Whether a record holds events of CloudWatch or records of Azure.
+pub(super) fn is_batch(record: &Record<'_>) -> bool {
+    BATCHES
+        .iter()
+        .any(|(name, field, _)| match record.get(name) {
+            Some(JsonRef::Array(items)) => {
+                items.first().is_some_and(|item| item.get(field).is_some())
+            }
+            _ => false,
+        })
 }
 
-pub(super) fn batch(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
-    let (name, format) = if map.contains_key("records") {
-        ("records", Format::Azure)
-    } else if map.contains_key("logEvents") {
-        ("logEvents", Format::CloudWatch)
-    } else {
-        ("events", Format::CloudWatch)
+pub(super) fn batch(record: &mut Record<'_>, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
+    let has = |(name, ..): &&(&str, &str, Format)| record.contains(name);
+    let Some((name, _, format)) = BATCHES.iter().find(has) else {
+        return Err(Problem::new("must have logEvents or records"));
     };
-    let Some(Json::Array(items)) = map.remove(name) else {
+    let Some(JsonRef::Array(items)) = record.take(name) else {
         return Err(Problem::new(format!("{name}: must be an array")));
     };
     let drafts = items.into_iter().map(|item| match item {
-        Json::Object(item) if format == Format::Azure => azure(item, rules),
-        Json::Object(item) => cloudwatch(item, &map, rules),
+        JsonRef::Object(item) if *format == Format::Azure => azure(&mut Record::new(item), rules),
+        JsonRef::Object(item) => cloudwatch(&mut Record::new(item), Some(record), rules),
         other => {
-            let mut draft = Draft::new(format);
-            draft.message = Some(other.to_string());
+            let mut draft = Draft::new(*format);
+            draft.message = Some(other.into_json().to_string());
             draft
         }
     });
     Ok(drafts.collect())
 }
 
-pub(super) fn cloudwatch(mut item: JsonMap, batch: &JsonMap, rules: Rules<'_>) -> Draft {
+/// Reads an event of CloudWatch, alone or of a batch.
+pub(super) fn cloudwatch(
+    event: &mut Record<'_>,
+    batch: Option<&Record<'_>>,
+    rules: Rules<'_>,
+) -> Draft {
     let mut draft = Draft::new(Format::CloudWatch);
-    if let Some(time) = item.get("timestamp")
-        && draft.set_time(time, rules)
-    {
-        item.remove("timestamp");
-    }
-    let group = text(batch, "logGroup").or_else(|| text(&item, "logGroupName"));
+    take_time(event, "timestamp", &mut draft, rules);
+    let group = batch.and_then(|batch| text(batch, "logGroup"));
+    let group = group.or_else(|| text(event, "logGroupName"));
     draft.source = group.map(|group| group.rsplit('/').next().unwrap_or(&group).to_owned());
-    let message = take_text(&mut item, &["message"]).unwrap_or_default();
-    for (name, value) in batch {
-        insert_beside(&mut item, "batch", name.clone(), value.clone());
+    let message = take_text(event, &["message"]).unwrap_or_default();
+    draft.meta = event.take_map();
+    for (name, value) in batch.into_iter().flat_map(Record::iter) {
+        let value = value.clone().into_json();
+        insert_beside(&mut draft.meta, "batch", name.to_owned(), value);
     }
-    draft.meta = item;
     lines::decode(message.trim_end(), rules)
         .draft
         .wrapped(draft)
 }
 
-pub(super) fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
+/// Reads a record of Azure Monitor.
+pub(super) fn azure(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Azure);
-    if let Some(time) = item.get("time")
-        && draft.set_time(time, rules)
+    take_time(record, "time", &mut draft, rules);
+    let mut names = ["level", "Level", "severityLevel"].into_iter();
+    let name = names.find(|name| record.get(name).is_some_and(|value| !value.is_null()));
+    if let Some(name) = name
+        && let Some(level) = record.take(name)
     {
-        item.remove("time");
+        draft.set_level(name, &level);
     }
-    if let Some((name, level)) = take(&mut item, &["level", "Level", "severityLevel"]) {
-        draft.set_level(&name, &(&level).into());
-    }
-    draft.message = [
+    const MESSAGE: &[&str] = &[
         "resultDescription",
         "properties.message",
         "properties.Message",
         "message",
         "Message",
-    ]
-    .iter()
-    .find_map(|name| take_text(&mut item, &[name]))
-    .or_else(|| text(&item, "operationName"));
-    draft.source = text(&item, "properties.serviceName")
-        .or_else(|| text(&item, "AppRoleName"))
-        .or_else(|| text(&item, "category"));
-    let is_request = get(&item, "properties.CsMethod").is_some();
-    if is_request && let Some((_, Json::Object(mut properties))) = take(&mut item, &["properties"])
-    {
+    ];
+    draft.message = take_text(record, MESSAGE).or_else(|| text(record, "operationName"));
+    let mut names = ["properties.serviceName", "AppRoleName", "category"].into_iter();
+    draft.source = names.find_map(|name| text(record, name));
+    let is_request = record.get("properties.CsMethod").is_some();
+    if is_request && let Some(JsonRef::Object(properties)) = record.take("properties") {
+        let mut properties = Record::new(properties);
         let mut request = Request {
             method: take_text(&mut properties, &["CsMethod"]).unwrap_or_default(),
             target: take_text(&mut properties, &["CsUriStem"]).unwrap_or_default(),
@@ -210,20 +228,21 @@ pub(super) fn azure(mut item: JsonMap, rules: Rules<'_>) -> Draft {
         };
         request.status = take_status(&mut properties, "ScStatus");
         request.duration = take_duration(&mut properties, "TimeTaken", 1.0);
-        if let Some(agent) = take(&mut properties, &["UserAgent"]) {
-            request.headers.insert("user-agent".to_owned(), agent.1);
+        if let Some(agent) = take_first(&mut properties, &["UserAgent"]) {
+            let agent = agent.into_json();
+            request.headers.insert("user-agent".to_owned(), agent);
         }
-        item.insert("properties".to_owned(), Json::Object(properties));
+        let rest = Json::Object(properties.take_map());
+        draft.meta.insert("properties".to_owned(), rest);
         draft.request = Some(Box::new(request));
         draft.is_access = true;
     } else {
-        access::take_request(&mut item, &mut draft, Vec::new());
+        access::take_request(record, &mut draft, []);
     }
-    draft.meta.append(&mut item);
+    draft.meta.append(&mut record.take_map());
     draft
 }
 
-/// Reads a push to Loki: streams of labels and lines.
 /// Returns the lines of a push to Loki.
 pub(crate) fn loki_lines(
     mut map: JsonMap,
@@ -271,7 +290,7 @@ fn loki_value(value: Json, mut labels: JsonMap, rules: Rules<'_>) -> Result<Draf
     };
     let time = parts.next();
     let line = parts.next().unwrap_or_default();
-    let line = text_of(&line).unwrap_or_else(|| line.to_string());
+    let line = line.text().unwrap_or_else(|| line.to_string());
     let mut metadata = JsonMap::new();
     for part in parts {
         match part {
@@ -296,7 +315,7 @@ pub(crate) fn loki_line(
         push(&mut labels, name, value);
     }
     if let Some(time) = time
-        && !(draft.set_time(&time, rules) && draft.is_exact_time)
+        && !(draft.read_time(rules.time_of(&(&time).into())) && draft.is_exact_time)
     {
         insert_beside(&mut labels, "loki", "time".to_owned(), time);
     }
@@ -313,8 +332,8 @@ pub(crate) fn loki_line(
         draft.set_trace_id(&id);
     }
     let label = ["detected_level", "level", "severity"]
-        .iter()
-        .find_map(|name| labels.get(*name));
+        .into_iter()
+        .find_map(|name| JsonMap::get(&labels, name));
     draft.level = label.and_then(level::of_json).map(|read| read.level);
     draft.source = SOURCE.iter().find_map(|name| text(&labels, name));
     draft.meta = labels;

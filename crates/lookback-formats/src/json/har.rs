@@ -3,34 +3,34 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lookback::Json;
-use lookback::value::JsonMap;
+use lookback::value::{JsonMap, JsonRef};
 
 use super::access::parsed;
 use crate::draft::{Draft, Request, push};
-use crate::fields::{get, take, take_duration, take_status, take_text, text};
+use crate::fields::{Fields as _, take_duration, take_status, take_text, text};
+use crate::record::Record;
 use crate::time::Rules;
 use crate::{Format, Problem};
 
-pub(super) fn is_archive(map: &JsonMap) -> bool {
-    map.get("log")
-        .is_some_and(|log| log.get("entries").is_some_and(Json::is_array))
+pub(super) fn is_archive(record: &Record<'_>) -> bool {
+    matches!(record.get("log.entries"), Some(JsonRef::Array(_)))
 }
 
-pub(super) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
-    let Some((_, Json::Array(entries))) = take(&mut map, &["log.entries"]) else {
+pub(super) fn decode(record: &mut Record<'_>, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
+    let Some(JsonRef::Array(entries)) = record.take("log.entries") else {
         return Err(Problem::new("log.entries: must be an array"));
     };
     let page_of = |entry: &JsonMap| {
         let id = text(entry, "pageref")?;
-        let pages = get(&map, "log.pages")?.as_array()?;
-        pages
-            .iter()
-            .find(|page| page.get("id").and_then(Json::as_str) == Some(&id))
-            .cloned()
+        let JsonRef::Array(pages) = record.get("log.pages")? else {
+            return None;
+        };
+        let has_id = |page: &&JsonRef<'_>| page.get("id").and_then(JsonRef::as_str) == Some(&id);
+        Some(pages.iter().find(has_id)?.clone().into_json())
     };
     let mut drafts = Vec::with_capacity(entries.len());
     for entry in entries {
-        let Json::Object(entry) = entry else {
+        let Json::Object(entry) = entry.into_json() else {
             return Err(Problem::new("log.entries: must have objects"));
         };
         let page = page_of(&entry);
@@ -46,7 +46,7 @@ pub(super) fn decode(mut map: JsonMap, rules: Rules<'_>) -> Result<Vec<Draft>, P
 fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Har);
     if let Some(time) = entry.get("startedDateTime")
-        && draft.set_time(time, rules)
+        && draft.read_time(rules.time_of(&time.into()))
     {
         entry.remove("startedDateTime");
     }

@@ -1,36 +1,66 @@
 //! The names of the fields of loggers.
 
-use crate::json::access;
+macro_rules! roles {
+    ($($(#[doc = $doc:literal])* $name:ident = $names:ident,)+) => {
+        /// What a field of a record is: of a log line, or of a request.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Role {
+            $($(#[doc = $doc])* $name,)+
+        }
 
-/// What a field of a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Trace,
-    Time,
-    Level,
-    Source,
-    Message,
+        impl Role {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The names of its fields, the commonest first. A name with dots is a key as it is,
+            /// or a path. No name has two roles.
+            pub(crate) const fn names(self) -> &'static [&'static str] {
+                match self { $(Self::$name => $names,)+ }
+            }
+        }
+    };
 }
 
-impl Role {
-    pub(crate) const COUNT: usize = Self::ALL.len();
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Trace,
-        Self::Time,
-        Self::Level,
-        Self::Source,
-        Self::Message,
-    ];
+roles! {
+    Trace = TRACE,
+    Time = TIME,
+    Level = LEVEL,
+    Source = SOURCE,
+    Message = MESSAGE,
+    Method = METHOD,
+    /// The path of a request, with its query, or its URL.
+    Target = TARGET,
+    Status = STATUS,
+    Duration = DURATION,
+    /// The query of a request that its target does not have.
+    Query = QUERY,
+    RequestHeaders = REQUEST_HEADERS,
+    ResponseHeaders = RESPONSE_HEADERS,
+    UserAgent = USER_AGENT,
+    Referer = REFERER,
+    ForwardedFor = FORWARDED_FOR,
+    Host = HOST,
+    RequestBody = REQUEST_BODY,
+    ResponseBody = RESPONSE_BODY,
+    UserId = USER_ID,
+    Version = VERSION,
+    Stage = STAGE,
+}
 
-    /// The names of its fields, the commonest first. A name with dots is a key as it is, or a path.
-    pub(crate) const fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::Trace => TRACE,
-            Self::Time => TIME,
-            Self::Level => LEVEL,
-            Self::Source => SOURCE,
-            Self::Message => MESSAGE,
-        }
+/// Roles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RoleSet(u32);
+
+impl RoleSet {
+    pub(crate) fn insert(&mut self, role: Role) {
+        self.0 |= 1 << role as u32;
+    }
+
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+
+    pub(crate) fn contains(self, role: Role) -> bool {
+        self.0 & (1 << role as u32) != 0
     }
 }
 
@@ -87,6 +117,7 @@ const TIME: &[&str] = &[
 const LEVEL: &[&str] = &[
     "level",
     "log.level",
+    "level.name",
     "severity",
     "levelname",
     "level_name",
@@ -155,8 +186,152 @@ const MESSAGE: &[&str] = &[
     "MessageTemplate",
 ];
 
+const METHOD: &[&str] = &[
+    "method",
+    "request_method",
+    "requestMethod",
+    "RequestMethod",
+    "http_method",
+    "httpMethod",
+    "http.method",
+    "http.request.method",
+    "ClientRequestMethod",
+    "verb",
+    "req.method",
+    "request.method",
+];
+
+const TARGET: &[&str] = &[
+    "request_uri",
+    "requestUrl",
+    "RequestPath",
+    "ClientRequestURI",
+    "http.target",
+    "url.original",
+    "url.full",
+    "http.url",
+    "url.path",
+    "req.originalUrl",
+    "req.url",
+    "request.uri",
+    "request.url",
+    "uri",
+    "url",
+    "path",
+    "request_path",
+    "requestPath",
+    "request_url",
+];
+
+const STATUS: &[&str] = &[
+    "status",
+    "status_code",
+    "statusCode",
+    "StatusCode",
+    "response_code",
+    "DownstreamStatus",
+    "EdgeResponseStatus",
+    "http_status",
+    "http.status_code",
+    "http.response.status_code",
+    "res.statusCode",
+    "response.status",
+    "responseStatus",
+];
+
+const DURATION: &[&str] = &[
+    "responseTime",
+    "response_time_ms",
+    "duration_ms",
+    "durationMs",
+    "elapsed_ms",
+    "latency_ms",
+    "Elapsed",
+    "ElapsedMilliseconds",
+    "OriginResponseDurationMs",
+    "request_time",
+    "event.duration",
+    "Duration",
+    "duration",
+    "latency",
+    "elapsed",
+    "response_time",
+];
+
+/// The milliseconds in the unit of a duration.
+pub(crate) fn milliseconds_per_unit(name: &str) -> f64 {
+    match name {
+        "request_time" => 1e3,
+        // Nanoseconds.
+        "event.duration" | "Duration" => 1e-6,
+        _ => 1.0,
+    }
+}
+
+const QUERY: &[&str] = &["args", "query_string", "url.query", "queryString"];
+
+const REQUEST_HEADERS: &[&str] = &[
+    "req.headers",
+    "request.headers",
+    "request_headers",
+    "requestHeaders",
+];
+
+const RESPONSE_HEADERS: &[&str] = &[
+    "res.headers",
+    "response.headers",
+    "resp_headers",
+    "response_headers",
+    "responseHeaders",
+];
+
+const USER_AGENT: &[&str] = &[
+    "http_user_agent",
+    "user_agent",
+    "userAgent",
+    "user_agent.original",
+    "ClientRequestUserAgent",
+    "request_User-Agent",
+];
+
+const REFERER: &[&str] = &[
+    "http_referer",
+    "http_referrer",
+    "referer",
+    "referrer",
+    "ClientRequestReferer",
+];
+
+const FORWARDED_FOR: &[&str] = &["http_x_forwarded_for", "x_forwarded_for"];
+
+const HOST: &[&str] = &["http_host", "authority", "RequestHost", "ClientRequestHost"];
+
+const REQUEST_BODY: &[&str] = &["req.body", "request.body", "request_body", "requestBody"];
+
+const RESPONSE_BODY: &[&str] = &["res.body", "response.body", "response_body", "responseBody"];
+
+const USER_ID: &[&str] = &[
+    "user_id",
+    "userId",
+    "remote_user",
+    "req.user.id",
+    "enduser.id",
+    "user.id",
+    "ClientUsername",
+];
+
+const VERSION: &[&str] = &["service.version", "version"];
+
+const STAGE: &[&str] = &[
+    "deployment.environment.name",
+    "deployment.environment",
+    "service.environment",
+    "env",
+    "environment",
+];
+
 /// The names by which a record of a format of its own is recognised, or a batch of records.
-const OF_FORMATS: &[&str] = &[
+pub(crate) const OF_FORMATS: &[&str] = &[
     // Docker and HAR.
     "log",
     // loguru.
@@ -187,15 +362,27 @@ const OF_FORMATS: &[&str] = &[
     "httpRequest",
 ];
 
-pub(crate) fn of_formats() -> impl Iterator<Item = &'static str> {
-    OF_FORMATS.iter().copied()
-}
-
 /// The names that loggers of Python use.
 pub(crate) const OF_PYTHON: [&str; 2] = ["levelname", "levelno"];
 
-/// The names without which a record is that of no request, and has no headers.
-pub(crate) fn of_requests() -> impl Iterator<Item = &'static str> {
-    let others = ["request", "headers"];
-    access::METHOD_NAMES.iter().copied().chain(others)
+/// The names, beside those of methods, without which a record is that of no request, and has no
+/// headers.
+pub(crate) const OF_REQUESTS: [&str; 2] = ["request", "headers"];
+
+#[cfg(test)]
+mod tests {
+    use super::Role;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_name_has_two_roles() {
+        let mut names = HashSet::new();
+        for role in Role::ALL {
+            for name in role.names() {
+                assert!(names.insert(name), "{name}");
+            }
+            assert!(role.names().len() < 255, "{role:?}");
+        }
+        assert!(Role::ALL.len() <= 32);
+    }
 }

@@ -14,18 +14,16 @@ use lookback::value::JsonMap;
 use lookback::{Json, Level};
 
 use crate::draft::{Draft, Request, insert_beside};
-use crate::fields::{number, take, take_status, take_text, text, text_of};
+use crate::fields::{Fields, Value, take_first, take_status, take_text, text};
 use crate::{Format, Problem, level};
 
 const LISTS: [&str; 3] = ["resourceLogs", "resourceSpans", "resourceMetrics"];
 const OTHER_NAMES: [&str; 3] = ["resource_logs", "resource_spans", "resource_metrics"];
 
 /// Whether an object is a batch of OpenTelemetry.
-pub(crate) fn is_batch(map: &JsonMap) -> bool {
-    LISTS
-        .iter()
-        .chain(&OTHER_NAMES)
-        .any(|name| map.contains_key(*name))
+pub(crate) fn is_batch(fields: &impl Fields) -> bool {
+    let mut names = LISTS.iter().chain(&OTHER_NAMES);
+    names.any(|name| fields.get(name).is_some())
 }
 
 /// Returns the records of a batch; a span that is no request of a server is `None`.
@@ -33,7 +31,7 @@ pub(crate) fn records(
     mut map: JsonMap,
 ) -> Result<impl Iterator<Item = Result<Option<Draft>, Problem>> + Send, Problem> {
     for (name, right) in OTHER_NAMES.iter().zip(LISTS) {
-        if map.contains_key(*name) {
+        if map.contains_key(name) {
             return Err(Problem::new(format!(
                 "{name}: must be named {right}, as the JSON of OpenTelemetry names it"
             )));
@@ -213,7 +211,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     fn add_to(&self, draft: &mut Draft) {
-        let service = self.resource.get("service.name").and_then(text_of);
+        let service = self.resource.get("service.name").and_then(Value::text);
         draft.source = service.or_else(|| text(self.scope, "name"));
         for (name, map) in [("resource", self.resource), ("scope", self.scope)] {
             if !map.is_empty() {
@@ -248,12 +246,12 @@ pub(crate) fn log(mut record: JsonMap, context: &Context<'_>) -> Draft {
         Some(Json::Object(map)) => {
             let body = Json::Object(map);
             let mut names = ["message", "msg"].into_iter();
-            let said = names.find_map(|name| text_of(body.get(name)?));
+            let said = names.find_map(|name| body.get(name)?.text());
             draft.message = said.or_else(|| Some(body.to_string()));
             draft.meta.insert("body".to_owned(), body);
         }
         Some(body @ Json::Array(_)) => draft.message = Some(body.to_string()),
-        Some(other) => draft.message = text_of(&other),
+        Some(other) => draft.message = other.text(),
         None => {}
     }
     let own = take_attributes(&mut record);
@@ -321,7 +319,7 @@ fn severity(value: &Json) -> Option<i64> {
         clippy::cast_possible_truncation,
         reason = "a severity is a small whole number"
     )]
-    if let Some(number) = number(value) {
+    if let Some(number) = value.number() {
         return Some(number as i64);
     }
     let name = value.as_str()?.strip_prefix("SEVERITY_NUMBER_")?;
@@ -385,8 +383,11 @@ pub(crate) fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> 
         ("server.address", "host"),
         ("http.host", "host"),
     ] {
-        if let Some((_, value)) = take(&mut attributes, &[name]) {
-            request.headers.entry(header.to_owned()).or_insert(value);
+        if let Some(value) = take_first(&mut attributes, &[name]) {
+            let slot = request.headers.get_or_insert_null(header.to_owned());
+            if slot.is_null() {
+                *slot = value;
+            }
         }
     }
     let header_names: Vec<String> = attributes
@@ -408,10 +409,13 @@ pub(crate) fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> 
         }
     }
     request.user_id = take_text(&mut attributes, &["enduser.id", "user.id"]);
-    request.version = context.resource.get("service.version").and_then(text_of);
+    request.version = context
+        .resource
+        .get("service.version")
+        .and_then(Value::text);
     request.stage = ["deployment.environment.name", "deployment.environment"]
         .iter()
-        .find_map(|name| context.resource.get(*name).and_then(text_of));
+        .find_map(|name| context.resource.get(name).and_then(Value::text));
     take_trace(&mut record, &mut draft);
     add_rest(&mut draft, record, attributes);
     draft.request = Some(Box::new(request));

@@ -446,7 +446,11 @@ impl Reader {
 
 /// Returns what a field has so far.
 fn list<'a>(map: &'a mut JsonMap, name: &str, empty: fn() -> Json) -> &'a mut Json {
-    map.entry(name.to_owned()).or_insert_with(empty)
+    let slot = map.get_or_insert_null(name.to_owned());
+    if slot.is_null() {
+        *slot = empty();
+    }
+    slot
 }
 
 fn text(bytes: &[u8]) -> Json {

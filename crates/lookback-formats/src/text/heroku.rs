@@ -1,10 +1,9 @@
 //! Lines of Heroku: `2026-01-14T12:00:01.716426+00:00 heroku[router]: at=info method=GET …`.
 
-use lookback::value::JsonMap;
-
 use super::{decode_at_depth, logfmt};
 use crate::draft::{Draft, Request};
-use crate::fields::{take, take_duration, take_status, take_text};
+use crate::fields::{Fields as _, take_duration, take_status, take_text};
+use crate::record::Record;
 use crate::time::Rules;
 use crate::{Format, level};
 
@@ -15,10 +14,10 @@ pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
         return None;
     }
     if process == "router"
-        && let Some(map) = logfmt::decode(text)
-        && map.contains_key("method")
+        && let Some(mut record) = logfmt::decode(text)
+        && record.contains("method")
     {
-        return Some(router(map, wrapper));
+        return Some(router(&mut record, wrapper));
     }
     wrapper.source = Some(process.to_owned());
     wrapper.meta.insert("heroku".to_owned(), source.into());
@@ -47,21 +46,21 @@ fn parts(line: &str) -> Option<(&str, &str, &str, &str)> {
         .then_some((time, source, process, text))
 }
 
-fn router(mut map: JsonMap, mut draft: Draft) -> Draft {
+fn router(record: &mut Record<'_>, mut draft: Draft) -> Draft {
     let mut request = Request {
-        method: take_text(&mut map, &["method"]).unwrap_or_default(),
-        target: take_text(&mut map, &["path"]).unwrap_or_default(),
+        method: take_text(record, &["method"]).unwrap_or_default(),
+        target: take_text(record, &["path"]).unwrap_or_default(),
         ..Request::default()
     };
-    request.status = take_status(&mut map, "status");
-    request.duration = take_duration(&mut map, "service", 1.0);
-    if let Some(host) = take(&mut map, &["host"]) {
-        request.headers.insert("host".to_owned(), host.1);
+    request.status = take_status(record, "status");
+    request.duration = take_duration(record, "service", 1.0);
+    if let Some(host) = take_text(record, &["host"]) {
+        request.headers.insert("host".to_owned(), host.into());
     }
-    if let Some(level) = map.get("at").and_then(level::of_json) {
+    if let Some(level) = record.get("at").and_then(level::of) {
         draft.level = Some(level.level);
     }
-    draft.meta.append(&mut map);
+    draft.meta.append(&mut record.take_map());
     draft.request = Some(Box::new(request));
     draft.is_access = true;
     draft

@@ -1,11 +1,15 @@
 //! `key=value` pairs.
 
-use lookback::Json;
-use lookback::value::JsonMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use lookback::value::JsonRef;
+
+use crate::record::{Members, Record};
 
 /// Reads a line of pairs: `level=info msg="Listening on" n=3 flag`. A line of words is none.
-pub(super) fn decode(line: &str) -> Option<JsonMap> {
-    let mut map = JsonMap::new();
+pub(super) fn decode(line: &str) -> Option<Record<'_>> {
+    let mut fields = Pairs::default();
     let mut rest = line.trim();
     let (mut pairs, mut others) = (0, 0);
     while !rest.is_empty() {
@@ -28,7 +32,7 @@ pub(super) fn decode(line: &str) -> Option<JsonMap> {
                 return None;
             }
             // A flag.
-            map.insert(key.to_owned(), Json::Bool(true));
+            fields.add(key, JsonRef::Bool(true));
             others += 1;
             rest = rest.trim_start();
             continue;
@@ -37,10 +41,10 @@ pub(super) fn decode(line: &str) -> Option<JsonMap> {
             Some(quoted) => unquoted(quoted)?,
             None => {
                 let end = value.find(char::is_whitespace).unwrap_or(value.len());
-                (value[..end].to_owned(), &value[end..])
+                (Cow::Borrowed(&value[..end]), &value[end..])
             }
         };
-        map.insert(key.to_owned(), value.into());
+        fields.add(key, JsonRef::String(value));
         pairs += 1;
         rest = after.trim_start();
     }
@@ -52,22 +56,67 @@ pub(super) fn decode(line: &str) -> Option<JsonMap> {
             .split(char::is_whitespace)
             .next()?
             .contains('='))
-    .then_some(map)
+    .then(|| Record::new(fields.members))
+}
+
+/// The pairs of a line. A key that occurs several times has an array of its values.
+#[derive(Default)]
+struct Pairs<'a> {
+    members: Members<'a>,
+    /// The index of each key, from a number of pairs on.
+    indices: HashMap<&'a str, usize>,
+}
+
+impl<'a> Pairs<'a> {
+    /// The number of pairs that are looked through for a key.
+    const FEW: usize = 16;
+
+    fn add(&mut self, key: &'a str, value: JsonRef<'a>) {
+        let index = self.members.len();
+        let same = if index < Self::FEW {
+            self.members.iter().position(|(other, _)| other == key)
+        } else {
+            if index == Self::FEW {
+                let keys = self.members.iter().enumerate();
+                self.indices = keys
+                    .filter_map(|(index, (key, _))| match key {
+                        Cow::Borrowed(key) => Some((*key, index)),
+                        Cow::Owned(_) => None,
+                    })
+                    .collect();
+            }
+            self.indices.get(key).copied()
+        };
+        match same.map(|same| &mut self.members[same].1) {
+            None => {
+                if index >= Self::FEW {
+                    self.indices.insert(key, index);
+                }
+                self.members.push((key.into(), value));
+            }
+            Some(JsonRef::Array(values)) => values.push(value),
+            Some(first) => *first = JsonRef::Array(vec![first.clone(), value]),
+        }
+    }
 }
 
 /// Reads a quoted value; returns it with what follows.
-fn unquoted(quoted: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut letters = quoted.char_indices();
+fn unquoted(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
+    let end = quoted.find(['"', '\\'])?;
+    if quoted.as_bytes()[end] == b'"' {
+        return Some((quoted[..end].into(), &quoted[end + 1..]));
+    }
+    let mut value = quoted[..end].to_owned();
+    let mut letters = quoted[end..].char_indices();
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '"' => return Some((value, &quoted[at + 1..])),
+            '"' => return Some((value.into(), &quoted[end + at + 1..])),
             '\\' => match letters.next()?.1 {
                 'n' => value.push('\n'),
                 't' => value.push('\t'),
                 'r' => value.push('\r'),
                 'u' => {
-                    let hex = quoted.get(at + 2..at + 6)?;
+                    let hex = quoted.get(end + at + 2..end + at + 6)?;
                     let code = u32::from_str_radix(hex, 16).ok()?;
                     value.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
                     letters.nth(3);
@@ -84,14 +133,24 @@ fn unquoted(quoted: &str) -> Option<(String, &str)> {
 mod tests {
     use super::decode;
     use lookback::Json;
+    use lookback::value::JsonMap;
+
+    fn decode_map(line: &str) -> Option<JsonMap> {
+        decode(line).map(|mut record| record.take_map())
+    }
 
     #[test]
     fn pairs_are_read_and_sentences_are_not() {
-        let map = decode(r#"ts=1 msg="a \"b\" \u00e4" path="C:\\tmp" reason= flag"#).unwrap();
+        let map = decode_map(r#"ts=1 msg="a \"b\" \u00e4" path="C:\\tmp" reason= flag"#).unwrap();
         assert_eq!(map["msg"], Json::from("a \"b\" ä"));
         assert_eq!(map["path"], Json::from("C:\\tmp"));
         assert_eq!(map["reason"], Json::from(""));
         assert_eq!(map["flag"], Json::Bool(true));
+        let many: String = (0..20).map(|n| format!("k{n}={n} ")).collect();
+        let map = decode_map(&format!("{many}k3=x k19=y k3=z")).unwrap();
+        assert_eq!(map["k3"], lookback::json!(["3", "x", "z"]));
+        assert_eq!(map["k19"], lookback::json!(["19", "y"]));
+        assert_eq!(map.len(), 20);
         for line in [
             "retry a=1",
             "a=1",
@@ -99,7 +158,7 @@ mod tests {
             "hello world",
             "say \"a=1\" b=2",
         ] {
-            assert_eq!(decode(line), None, "{line}");
+            assert_eq!(decode_map(line), None, "{line}");
         }
     }
 }

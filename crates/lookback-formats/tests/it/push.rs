@@ -794,7 +794,7 @@ fn is_storable(entry: &Entry) -> Result<(), TestCaseError> {
         prop_assert!(check_new(log).is_ok(), "{entry:?}");
     }
     if let Some(request) = &entry.request {
-        prop_assert!(check_new(request).is_ok(), "{entry:?}");
+        prop_assert!(check_new(&**request).is_ok(), "{entry:?}");
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! JSON whose numbers keep every digit.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Index;
 use std::str::FromStr;
@@ -10,11 +9,13 @@ use sqlx::postgres::{PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Postgres, Type, ValueRef as _};
 
 mod borrowed;
+pub mod map;
 mod number;
 mod parse;
 mod serde;
 
 pub use borrowed::JsonRef;
+pub use map::JsonMap;
 pub use number::JsonNumber;
 pub use parse::JsonError;
 
@@ -54,9 +55,6 @@ pub enum Json {
     /// An object.
     Object(JsonMap),
 }
-
-/// A JSON object, ordered by key.
-pub type JsonMap = BTreeMap<String, Json>;
 
 /// Creates a [`Json`] from a literal, with the syntax of `serde_json::json!`.
 ///

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::export::interrupted;
 use super::{
-    TableRow, apply_deleted, filter_query, insert_deleted_column, push_argument, query_failure, usage,
-    with_deleted_at,
+    TableRow, apply_deleted, filter_query, insert_deleted_column, push_argument, query_failure,
+    usage, with_deleted_at,
 };
 use crate::args::{Deleted, TailArgs};
 use crate::config::Config;

@@ -102,8 +102,15 @@ pub(super) fn keep_last(members: &mut Vec<(Cow<'_, str>, JsonRef<'_>)>) {
     /// With more members, sorting takes less time than comparing each with each.
     const FEW: usize = 16;
     let is_repeated = if members.len() <= FEW {
+        // Only keys with the same sum are compared.
+        let mut sums = 0_u64;
         let mut before = members.iter().enumerate();
-        before.any(|(index, (key, _))| members[..index].iter().any(|(other, _)| other == key))
+        before.any(|(index, (key, _))| {
+            let sum = 1 << (sum_of(key) % u64::BITS);
+            let may_be_there = sums & sum != 0;
+            sums |= sum;
+            may_be_there && members[..index].iter().any(|(other, _)| other == key)
+        })
     } else {
         let mut keys: Vec<&str> = members.iter().map(|(key, _)| &**key).collect();
         keys.sort_unstable();
@@ -119,4 +126,13 @@ pub(super) fn keep_last(members: &mut Vec<(Cow<'_, str>, JsonRef<'_>)>) {
         let mut is_last = is_last.into_iter().rev();
         members.retain(|_| is_last.next().unwrap_or(false));
     }
+}
+
+/// A number that is the same for the same keys, and mostly another for others.
+fn sum_of(key: &str) -> u32 {
+    let bytes = key.as_bytes();
+    let at = |index: usize| bytes.get(index).map_or(0, |byte| u32::from(*byte));
+    let length = bytes.len();
+    let last = length.saturating_sub(1);
+    at(0) + 7 * at(length / 2) + 31 * at(last) + 3 * u32::try_from(length).unwrap_or_default()
 }

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use smol_str::{SmolStr, ToSmolStr as _};
+
 use super::JsonError;
 
 /// A JSON number, stored as its text: `1.10` and `1e400` keep their digits.
+///
+/// A text of up to 23 bytes needs no allocation.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct JsonNumber(Box<str>);
+pub struct JsonNumber(SmolStr);
 
 impl JsonNumber {
     /// Creates a number from text that is known to be one.
@@ -48,7 +52,7 @@ macro_rules! from_integer {
     ($($integer:ty),+) => {
         $(impl From<$integer> for JsonNumber {
             fn from(value: $integer) -> Self {
-                Self(value.to_string().into())
+                Self(value.to_smolstr())
             }
         })+
     };
@@ -58,7 +62,7 @@ from_integer!(i8, i16, i32, i64, u8, u16, u32, u64);
 
 impl From<serde_json::Number> for JsonNumber {
     fn from(number: serde_json::Number) -> Self {
-        Self(number.to_string().into())
+        Self(number.to_smolstr())
     }
 }
 

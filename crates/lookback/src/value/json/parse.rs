@@ -79,6 +79,7 @@ pub(super) fn parse_stored(bytes: &[u8]) -> Result<Json, JsonError> {
             text: raw.get(),
             at: 0,
             clips: true,
+            has_escape: false,
         };
         parser.document().ok_or(JsonError::expected("JSON"))
     })
@@ -89,6 +90,7 @@ pub(super) fn parse<'a, T: Tree<'a>>(text: &'a str) -> Result<T, JsonError> {
         text,
         at: 0,
         clips: false,
+        has_escape: false,
     };
     if let Some(value) = parser.document() {
         return Ok(value);
@@ -102,6 +104,8 @@ pub(super) fn parse<'a, T: Tree<'a>>(text: &'a str) -> Result<T, JsonError> {
 }
 
 /// What is built from the parts of a text.
+///
+/// A value is made where it stays: moving one costs about as much as reading it.
 pub(super) trait Tree<'a>: Sized {
     /// The members of an object that is being read.
     type Members: Default;
@@ -112,7 +116,8 @@ pub(super) trait Tree<'a>: Sized {
     fn number(text: &'a str) -> Self;
     fn string(text: Cow<'a, str>) -> Self;
     fn array(items: Vec<Self>) -> Self;
-    fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self);
+    /// Adds a member, and returns the place of its value.
+    fn add<'m>(members: &'m mut Self::Members, key: Cow<'a, str>) -> Option<&'m mut Self>;
     /// If a key occurs twice, the last value counts, as in `jsonb`.
     fn object(members: Self::Members) -> Self;
 }
@@ -140,8 +145,8 @@ impl<'a> Tree<'a> for Json {
         Self::Array(items)
     }
 
-    fn add(members: &mut JsonMap, key: Cow<'a, str>, value: Self) {
-        members.insert(key.into_owned(), value);
+    fn add<'m>(members: &'m mut JsonMap, key: Cow<'a, str>) -> Option<&'m mut Self> {
+        Some(members.get_or_insert_null(key.into_owned()))
     }
 
     fn object(members: JsonMap) -> Self {
@@ -172,11 +177,15 @@ impl<'a> Tree<'a> for JsonRef<'a> {
         Self::Array(items)
     }
 
-    fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self) {
-        if members.capacity() == 0 {
-            members.reserve(12);
+    #[inline]
+    fn add<'m>(members: &'m mut Self::Members, key: Cow<'a, str>) -> Option<&'m mut Self> {
+        // Where the list need not grow, the key is written to its place at once.
+        if members.len() == members.capacity() {
+            add_grown(members, key);
+        } else {
+            members.push((key, Self::Null));
         }
-        members.push((key, value));
+        members.last_mut().map(|(_, value)| value)
     }
 
     fn object(mut members: Self::Members) -> Self {
@@ -185,82 +194,108 @@ impl<'a> Tree<'a> for JsonRef<'a> {
     }
 }
 
+#[cold]
+fn add_grown<'a>(members: &mut Vec<(Cow<'a, str>, JsonRef<'a>)>, key: Cow<'a, str>) {
+    members.reserve(12);
+    members.push((key, JsonRef::Null));
+}
+
 /// Reads text from its start. Each function returns `None` for text that is not JSON.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
     /// Whether values below the deepest level become strings.
     clips: bool,
+    /// Whether the last string has an escape.
+    has_escape: bool,
 }
 
 impl<'a> Parser<'a> {
     fn document<T: Tree<'a>>(mut self) -> Option<T> {
-        let value = self.value(0)?;
+        let mut value = T::null();
+        self.value(0, &mut value)?;
         self.peek().is_none().then_some(value)
     }
 
-    fn value<T: Tree<'a>>(&mut self, depth: usize) -> Option<T> {
+    fn value<T: Tree<'a>>(&mut self, depth: usize, value: &mut T) -> Option<()> {
         match self.peek()? {
-            b'"' => self.string().map(T::string),
-            b'n' => self.word("null").then(T::null),
-            b't' => self.word("true").then(|| T::boolean(true)),
-            b'f' => self.word("false").then(|| T::boolean(false)),
+            b'"' => {
+                let start = self.at;
+                self.skip_string()?;
+                // Two writes, so that the parts of the text go to their place at once.
+                if self.has_escape {
+                    *value = T::string(Cow::Owned(self.unescaped(start)?));
+                } else {
+                    *value = T::string(Cow::Borrowed(self.plain(start)));
+                }
+            }
+            b'n' => *value = self.word("null").then(T::null)?,
+            b't' => *value = self.word("true").then(|| T::boolean(true))?,
+            b'f' => *value = self.word("false").then(|| T::boolean(false))?,
             b'[' | b'{' if depth == MAX_DEPTH => {
                 let text = self.clips.then(|| self.nested()).flatten()?;
-                Some(T::string(Cow::Borrowed(text)))
+                *value = T::string(Cow::Borrowed(text));
             }
-            b'[' => self.array(depth + 1),
-            b'{' => self.object(depth + 1),
-            _ => self.number().map(T::number),
+            b'[' => *value = T::array(self.array(depth + 1)?),
+            b'{' => *value = T::object(self.object::<T>(depth + 1)?),
+            _ => *value = T::number(self.number()?),
         }
+        Some(())
     }
 
-    fn array<T: Tree<'a>>(&mut self, depth: usize) -> Option<T> {
+    fn array<T: Tree<'a>>(&mut self, depth: usize) -> Option<Vec<T>> {
         let mut items = Vec::new();
         self.at += 1;
         if self.take(b']') {
-            return Some(T::array(items));
+            return Some(items);
         }
         loop {
-            items.push(self.value(depth)?);
+            items.push(T::null());
+            self.value(depth, items.last_mut()?)?;
             if !self.take(b',') {
-                return self.take(b']').then(|| T::array(items));
+                return self.take(b']').then_some(items);
             }
         }
     }
 
-    fn object<T: Tree<'a>>(&mut self, depth: usize) -> Option<T> {
+    fn object<T: Tree<'a>>(&mut self, depth: usize) -> Option<T::Members> {
         let mut members = T::Members::default();
         self.at += 1;
         if self.take(b'}') {
-            return Some(T::object(members));
+            return Some(members);
         }
         loop {
             if self.peek()? != b'"' {
                 return None;
             }
-            let key = self.string()?;
+            let start = self.at;
+            self.skip_string()?;
+            let value = if self.has_escape {
+                self.add_escaped(&mut members, start)
+            } else {
+                T::add(&mut members, Cow::Borrowed(self.plain(start)))
+            };
             if !self.take(b':') {
                 return None;
             }
-            T::add(&mut members, key, self.value(depth)?);
+            self.value(depth, value?)?;
             if !self.take(b',') {
-                return self.take(b'}').then(|| T::object(members));
+                return self.take(b'}').then_some(members);
             }
         }
     }
 
-    fn string(&mut self) -> Option<Cow<'a, str>> {
+    /// Skips a string, and notes whether it has an escape.
+    fn skip_string(&mut self) -> Option<()> {
         let bytes = self.text.as_bytes();
-        let start = self.at + 1;
-        let mut end = start;
-        let mut has_escape = false;
+        let mut end = self.at + 1;
+        self.has_escape = false;
         loop {
             end += plain_length(bytes.get(end..)?);
             match bytes.get(end)? {
                 b'"' => break,
                 b'\\' => {
-                    has_escape = true;
+                    self.has_escape = true;
                     end += 2;
                 }
                 // A control character.
@@ -268,11 +303,29 @@ impl<'a> Parser<'a> {
             }
         }
         self.at = end + 1;
-        Some(if has_escape {
-            Cow::Owned(serde_json::from_str(&self.text[start - 1..=end]).ok()?)
-        } else {
-            Cow::Borrowed(&self.text[start..end])
-        })
+        Some(())
+    }
+
+    /// Returns the text of the string that was skipped, from its first quote on. It has no escape.
+    fn plain(&self, start: usize) -> &'a str {
+        &self.text[start + 1..self.at - 1]
+    }
+
+    /// As [`plain`](Self::plain), of a string with escapes.
+    #[cold]
+    fn unescaped(&self, start: usize) -> Option<String> {
+        serde_json::from_str(&self.text[start..self.at]).ok()
+    }
+
+    /// Adds a member whose key has an escape.
+    #[cold]
+    #[inline(never)]
+    fn add_escaped<'m, T: Tree<'a>>(
+        &self,
+        members: &'m mut T::Members,
+        start: usize,
+    ) -> Option<&'m mut T> {
+        T::add(members, Cow::Owned(self.unescaped(start)?))
     }
 
     /// Takes the text of an array or object, however deep it is.
@@ -309,6 +362,10 @@ impl<'a> Parser<'a> {
             length if self.text.as_bytes()[self.at - length] == b'0' => return None,
             _ => {}
         }
+        // Most numbers are integers.
+        if !matches!(self.text.as_bytes().get(self.at), Some(b'.' | b'e' | b'E')) {
+            return Some(&self.text[start..self.at]);
+        }
         if self.take_byte(b'.') && self.digits() == 0 {
             return None;
         }
@@ -338,9 +395,11 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes a byte behind white space.
+    #[inline]
     fn take(&mut self, byte: u8) -> bool {
-        self.peek();
-        self.take_byte(byte)
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
     }
 
     fn take_byte(&mut self, byte: u8) -> bool {
@@ -350,15 +409,15 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips white space, and returns the byte behind it.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(*byte);
+        loop {
+            match *bytes.get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
             }
-            self.at += 1;
         }
-        None
     }
 }
 

@@ -1,0 +1,190 @@
+//! What is known of the names of fields.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use lookback::value::JsonRef;
+use smallvec::SmallVec;
+
+use crate::json::names::{self, Role, RoleSet};
+use crate::secrets::is_secret_name;
+
+/// What is known of a name, and whether the field was taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// The roles of fields within it, if it is an object.
+    pub(super) paths: RoleSet,
+    pub(super) role: Option<Role>,
+    /// The place of the name in the list of its role.
+    pub(super) place: u8,
+    pub(super) marks: Marks,
+    pub(super) is_taken: bool,
+}
+
+/// Marks of a name, or those of all names of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    /// A format of its own may have it.
+    pub(super) const OF_FORMAT: Self = Self(1);
+    /// The record may be that of a request.
+    pub(super) const OF_REQUEST: Self = Self(2);
+    /// Numbers of levels are those of Python.
+    pub(super) const OF_PYTHON: Self = Self(4);
+    pub(super) const SECRET: Self = Self(8);
+    /// What is masked does not depend on this name alone.
+    pub(super) const ODD: Self = Self(16);
+
+    pub(super) fn add(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+
+    pub(super) fn contains(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+}
+
+impl Known {
+    pub(super) fn of(name: &str) -> Self {
+        static NAMES: LazyLock<HashMap<&str, Known>> = LazyLock::new(Known::all);
+        let mut known = NAMES.get(name).copied().unwrap_or_default();
+        if is_secret_name(name) {
+            known.marks.add(Marks::SECRET);
+        }
+        // The value may be that of the name beside it.
+        if name == "value" || name.contains('\0') {
+            known.marks.add(Marks::ODD);
+        }
+        known
+    }
+
+    fn all() -> HashMap<&'static str, Self> {
+        let mut all: HashMap<&str, Self> = HashMap::new();
+        let mut mark = |name, mark| all.entry(name).or_default().marks.add(mark);
+        for name in names::OF_FORMATS {
+            mark(name, Marks::OF_FORMAT);
+        }
+        for name in names::OF_PYTHON {
+            mark(name, Marks::OF_PYTHON);
+        }
+        for name in names::OF_REQUESTS {
+            mark(name, Marks::OF_REQUEST);
+        }
+        for name in Role::Method.names() {
+            mark(name, Marks::OF_REQUEST);
+            mark(first_of(name).0, Marks::OF_REQUEST);
+        }
+        for role in Role::ALL {
+            for (place, name) in (0..).zip(role.names()) {
+                let known = all.entry(name).or_default();
+                (known.role, known.place) = (Some(*role), place);
+                let (first, is_path) = first_of(name);
+                if is_path {
+                    all.entry(first).or_default().paths.insert(*role);
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Returns the first key of a path, and whether it is one.
+fn first_of(name: &str) -> (&str, bool) {
+    name.split_once('.')
+        .map_or((name, false), |(first, _)| (first, true))
+}
+
+/// Returns the names of a role that may be paths, with their places.
+pub(super) fn paths(role: Role) -> &'static [(u8, &'static str)] {
+    static PATHS: LazyLock<Vec<Vec<(u8, &str)>>> = LazyLock::new(|| {
+        let of_role = |role: &Role| {
+            let names = (0..).zip(role.names().iter().copied());
+            names.filter(|(_, name)| first_of(name).1).collect()
+        };
+        Role::ALL.iter().map(of_role).collect()
+    });
+    &PATHS[role as usize]
+}
+
+/// What is known of each name of a record.
+pub(super) type KnownNames = SmallVec<[Known; 16]>;
+
+/// Returns what is known of the name of each member.
+pub(super) fn of_each(members: &[(Cow<'_, str>, JsonRef<'_>)]) -> KnownNames {
+    thread_local! {
+        static SEEN: RefCell<Seen> = RefCell::default();
+    }
+    SEEN.with_borrow_mut(|seen| {
+        let mut before = Seen::START;
+        let mut all = KnownNames::with_capacity(members.len());
+        for (name, _) in members {
+            all.push(seen.known(&mut before, name));
+        }
+        all
+    })
+}
+
+/// The names that were seen so far. Behind a name mostly comes the same one as the last time.
+#[derive(Debug, Default)]
+struct Seen {
+    names: Vec<SeenName>,
+    /// The index of each name.
+    indices: HashMap<String, usize>,
+    /// The index of the name that a record began with.
+    first: usize,
+}
+
+#[derive(Debug)]
+struct SeenName {
+    name: String,
+    known: Known,
+    /// The index of the name that came behind it.
+    next: usize,
+}
+
+impl Seen {
+    /// The most names that are kept, and the most bytes of one.
+    const MAX_NAMES: usize = 1_024;
+    const MAX_LENGTH: usize = 64;
+    /// Stands before the first name.
+    const START: usize = usize::MAX;
+
+    /// Returns what is known of a name. `before` is the index of the name before it, and becomes
+    /// that of this one.
+    fn known(&mut self, before: &mut usize, name: &str) -> Known {
+        let expected = self.names.get(*before).map_or(self.first, |seen| seen.next);
+        if let Some(seen) = self.names.get(expected)
+            && seen.name == name
+        {
+            *before = expected;
+            return seen.known;
+        }
+        let index = match self.indices.get(name) {
+            Some(index) => *index,
+            None if name.len() > Self::MAX_LENGTH => return Known::of(name),
+            None => {
+                if self.names.len() == Self::MAX_NAMES {
+                    *self = Self::default();
+                    *before = Self::START;
+                }
+                let index = self.names.len();
+                self.names.push(SeenName {
+                    name: name.to_owned(),
+                    known: Known::of(name),
+                    next: 0,
+                });
+                self.indices.insert(name.to_owned(), index);
+                index
+            }
+        };
+        match self.names.get_mut(*before) {
+            Some(seen) => seen.next = index,
+            None => self.first = index,
+        }
+        *before = index;
+        self.names[index].known
+    }
+}
