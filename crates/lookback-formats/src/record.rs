@@ -272,14 +272,15 @@ impl<'a> Record<'a> {
             mask_object(&mut map);
             return map;
         }
-        let mut map = JsonMap::with_capacity(self.members.len());
+        let count = self.known.iter().filter(|known| !known.is_taken).count();
+        let mut left = Vec::with_capacity(count);
         for ((name, value), known) in self.members.iter_mut().zip(&mut self.known) {
             if !std::mem::replace(&mut known.is_taken, true) {
                 let value = masked(value, known.marks.contains(Marks::SECRET));
-                map.insert(name.as_ref().to_owned(), value);
+                left.push((name.as_ref().to_owned(), value));
             }
         }
-        map
+        left.into()
     }
 }
 

@@ -127,22 +127,44 @@ pub(super) fn of_each(members: &[(Cow<'_, str>, JsonRef<'_>)]) -> KnownNames {
     })
 }
 
-/// The names that were seen so far. Behind a name mostly comes the same one as the last time.
+/// Whether two names are the same. Most are short: they are compared without a call.
+fn is_same(name: &str, other: &str) -> bool {
+    let (name, other) = (name.as_bytes(), other.as_bytes());
+    if name.len() != other.len() {
+        return false;
+    }
+    match name.len() {
+        4..=8 => {
+            name.first_chunk::<4>() == other.first_chunk()
+                && name.last_chunk::<4>() == other.last_chunk()
+        }
+        9..=16 => {
+            name.first_chunk::<8>() == other.first_chunk()
+                && name.last_chunk::<8>() == other.last_chunk()
+        }
+        _ => name == other,
+    }
+}
+
+/// The names that were seen so far. Behind a name mostly comes one of those that came there before.
 #[derive(Debug, Default)]
 struct Seen {
     names: Vec<SeenName>,
     /// The index of each name.
     indices: HashMap<String, usize>,
-    /// The index of the name that a record began with.
-    first: usize,
+    /// The indices of the names that a record began with, the last one first.
+    first: Next,
 }
+
+/// Indices of two names: records of two kinds are often mixed.
+type Next = [usize; 2];
 
 #[derive(Debug)]
 struct SeenName {
     name: String,
     known: Known,
-    /// The index of the name that came behind it.
-    next: usize,
+    /// The indices of the names that came behind it, the last one first.
+    next: Next,
 }
 
 impl Seen {
@@ -156,35 +178,109 @@ impl Seen {
     /// that of this one.
     fn known(&mut self, before: &mut usize, name: &str) -> Known {
         let expected = self.names.get(*before).map_or(self.first, |seen| seen.next);
-        if let Some(seen) = self.names.get(expected)
-            && seen.name == name
-        {
-            *before = expected;
-            return seen.known;
-        }
-        let index = match self.indices.get(name) {
-            Some(index) => *index,
-            None if name.len() > Self::MAX_LENGTH => return Known::of(name),
-            None => {
-                if self.names.len() == Self::MAX_NAMES {
-                    *self = Self::default();
-                    *before = Self::START;
-                }
-                let index = self.names.len();
-                self.names.push(SeenName {
-                    name: name.to_owned(),
-                    known: Known::of(name),
-                    next: 0,
-                });
-                self.indices.insert(name.to_owned(), index);
-                index
+        for index in expected {
+            if let Some(seen) = self.names.get(index)
+                && is_same(&seen.name, name)
+            {
+                *before = index;
+                return seen.known;
             }
-        };
-        match self.names.get_mut(*before) {
-            Some(seen) => seen.next = index,
-            None => self.first = index,
         }
+        if name.len() > Self::MAX_LENGTH {
+            return Known::of(name);
+        }
+        let index = self.index(before, name);
+        let next = match self.names.get_mut(*before) {
+            Some(seen) => &mut seen.next,
+            None => &mut self.first,
+        };
+        *next = [index, next[0]];
         *before = index;
         self.names[index].known
+    }
+
+    /// Returns the index of a name, which is kept. If there are too many, the others are forgotten.
+    fn index(&mut self, before: &mut usize, name: &str) -> usize {
+        if let Some(index) = self.indices.get(name) {
+            return *index;
+        }
+        if self.names.len() == Self::MAX_NAMES {
+            *self = Self::default();
+            *before = Self::START;
+        }
+        let index = self.names.len();
+        self.names.push(SeenName {
+            name: name.to_owned(),
+            known: Known::of(name),
+            next: Next::default(),
+        });
+        self.indices.insert(name.to_owned(), index);
+        index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Known, Marks, Role, Seen, is_same};
+
+    #[test]
+    fn known_names_are_those_of_the_lists() {
+        let method = Known::of("req.method");
+        assert_eq!(method.role, Some(Role::Method));
+        assert!(method.marks.contains(Marks::OF_REQUEST));
+        let object = Known::of("req");
+        assert!(object.role.is_none() && object.paths.contains(Role::Method));
+        assert!(!object.paths.contains(Role::Level));
+        assert!(Known::of("x-api-key").marks.contains(Marks::SECRET));
+        assert!(Known::of("a\0").marks.contains(Marks::ODD));
+    }
+
+    proptest! {
+        #[test]
+        fn same_names_are_those_with_the_same_bytes(
+            name in "[ab]{0,18}",
+            other in "[ab]{0,18}",
+            changed in 0..18_usize,
+        ) {
+            prop_assert!(is_same(&name, &name.clone()));
+            prop_assert_eq!(is_same(&name, &other), name == other);
+            let mut near = name.clone().into_bytes();
+            if let Some(byte) = near.get_mut(changed) {
+                *byte = b'c';
+                prop_assert!(!is_same(&name, std::str::from_utf8(&near).unwrap()));
+            }
+        }
+
+        /// Whatever was seen before, and however many names there are.
+        #[test]
+        fn seen_names_are_known_as_others(
+            records in prop::collection::vec(
+                prop::collection::vec("(level|msg|time|password|req|[a-c]{1,4}|x{60,70})", 0..9),
+                0..60,
+            ),
+            more in 0..3_000_usize,
+        ) {
+            let mut seen = Seen::default();
+            for (number, record) in records.iter().enumerate() {
+                let mut before = Seen::START;
+                for name in record {
+                    let known = seen.known(&mut before, name);
+                    let expected = Known::of(name);
+                    prop_assert_eq!(known.role, expected.role);
+                    prop_assert_eq!(known.marks, expected.marks);
+                    prop_assert_eq!(known.paths, expected.paths);
+                    prop_assert!(!known.is_taken);
+                }
+                if number == 3 {
+                    for other in 0..more {
+                        seen.known(&mut before, &format!("other{other}"));
+                    }
+                }
+                prop_assert!(seen.names.len() <= Seen::MAX_NAMES);
+                prop_assert_eq!(seen.names.len(), seen.indices.len());
+            }
+        }
     }
 }

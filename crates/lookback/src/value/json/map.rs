@@ -36,12 +36,6 @@ impl JsonMap {
         Self(Members::Few(Vec::new()))
     }
 
-    /// Creates an empty object with room for a number of members.
-    #[must_use]
-    pub fn with_capacity(members: usize) -> Self {
-        Self(Members::Few(Vec::with_capacity(members.min(FEW))))
-    }
-
     /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -241,12 +235,30 @@ impl Extend<(String, Json)> for JsonMap {
 }
 
 /// If a key occurs twice, the last value counts.
+impl From<Vec<(String, Json)>> for JsonMap {
+    fn from(mut members: Vec<(String, Json)>) -> Self {
+        if members.len() > FEW {
+            return Self(Members::Many(Box::new(members.into_iter().collect())));
+        }
+        if !members.is_sorted_by(|(key, _), (next, _)| key < next) {
+            // Values of one key stay in their order.
+            members.sort_by(|(key, _), (other, _)| key.cmp(other));
+            members.dedup_by(|(key, value), (before, kept)| {
+                let is_same = key == before;
+                if is_same {
+                    std::mem::swap(value, kept);
+                }
+                is_same
+            });
+        }
+        Self(Members::Few(members))
+    }
+}
+
+/// If a key occurs twice, the last value counts.
 impl FromIterator<(String, Json)> for JsonMap {
     fn from_iter<I: IntoIterator<Item = (String, Json)>>(members: I) -> Self {
-        let members = members.into_iter();
-        let mut map = Self::with_capacity(members.size_hint().0);
-        map.extend(members);
-        map
+        members.into_iter().collect::<Vec<_>>().into()
     }
 }
 

@@ -116,8 +116,9 @@ pub(super) trait Tree<'a>: Sized {
     fn number(text: &'a str) -> Self;
     fn string(text: Cow<'a, str>) -> Self;
     fn array(items: Vec<Self>) -> Self;
+    fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self);
     /// Adds a member, and returns the place of its value.
-    fn add<'m>(members: &'m mut Self::Members, key: Cow<'a, str>) -> Option<&'m mut Self>;
+    fn add_null<'m>(members: &'m mut Self::Members, key: Cow<'a, str>) -> Option<&'m mut Self>;
     /// If a key occurs twice, the last value counts, as in `jsonb`.
     fn object(members: Self::Members) -> Self;
 }
@@ -145,7 +146,11 @@ impl<'a> Tree<'a> for Json {
         Self::Array(items)
     }
 
-    fn add<'m>(members: &'m mut JsonMap, key: Cow<'a, str>) -> Option<&'m mut Self> {
+    fn add(members: &mut JsonMap, key: Cow<'a, str>, value: Self) {
+        members.insert(key.into_owned(), value);
+    }
+
+    fn add_null<'m>(members: &'m mut JsonMap, key: Cow<'a, str>) -> Option<&'m mut Self> {
         Some(members.get_or_insert_null(key.into_owned()))
     }
 
@@ -177,14 +182,19 @@ impl<'a> Tree<'a> for JsonRef<'a> {
         Self::Array(items)
     }
 
-    #[inline]
-    fn add<'m>(members: &'m mut Self::Members, key: Cow<'a, str>) -> Option<&'m mut Self> {
-        // Where the list need not grow, the key is written to its place at once.
+    // Called, it would get both by way of memory, which takes longer than the rest of it.
+    #[inline(always)]
+    fn add(members: &mut Self::Members, key: Cow<'a, str>, value: Self) {
+        // Where the list need not grow, both are written to their place at once.
         if members.len() == members.capacity() {
-            add_grown(members, key);
+            add_grown(members, key, value);
         } else {
-            members.push((key, Self::Null));
+            members.push((key, value));
         }
+    }
+
+    fn add_null<'m>(members: &'m mut Self::Members, key: Cow<'a, str>) -> Option<&'m mut Self> {
+        Self::add(members, key, Self::Null);
         members.last_mut().map(|(_, value)| value)
     }
 
@@ -195,9 +205,13 @@ impl<'a> Tree<'a> for JsonRef<'a> {
 }
 
 #[cold]
-fn add_grown<'a>(members: &mut Vec<(Cow<'a, str>, JsonRef<'a>)>, key: Cow<'a, str>) {
+fn add_grown<'a>(
+    members: &mut Vec<(Cow<'a, str>, JsonRef<'a>)>,
+    key: Cow<'a, str>,
+    value: JsonRef<'a>,
+) {
     members.reserve(12);
-    members.push((key, JsonRef::Null));
+    members.push((key, value));
 }
 
 /// Reads text from its start. Each function returns `None` for text that is not JSON.
@@ -270,15 +284,12 @@ impl<'a> Parser<'a> {
             }
             let start = self.at;
             self.skip_string()?;
-            let value = if self.has_escape {
-                self.add_escaped(&mut members, start)
+            if self.has_escape {
+                self.member_of_escaped_key::<T>(depth, &mut members, start)?;
             } else {
-                T::add(&mut members, Cow::Borrowed(self.plain(start)))
-            };
-            if !self.take(b':') {
-                return None;
+                let key = self.plain(start);
+                self.member::<T>(depth, &mut members, key)?;
             }
-            self.value(depth, value?)?;
             if !self.take(b',') {
                 return self.take(b'}').then_some(members);
             }
@@ -317,15 +328,52 @@ impl<'a> Parser<'a> {
         serde_json::from_str(&self.text[start..self.at]).ok()
     }
 
-    /// Adds a member whose key has an escape.
+    /// Reads the colon and the value of a key.
+    #[inline]
+    fn member<T: Tree<'a>>(
+        &mut self,
+        depth: usize,
+        members: &mut T::Members,
+        key: &'a str,
+    ) -> Option<()> {
+        if !self.take(b':') {
+            return None;
+        }
+        let key = Cow::Borrowed(key);
+        match self.peek()? {
+            // The commonest ones: the parts of the key and of the value go to their place at once.
+            b'"' => {
+                let start = self.at;
+                self.skip_string()?;
+                if !self.has_escape {
+                    T::add(members, key, T::string(Cow::Borrowed(self.plain(start))));
+                    return Some(());
+                }
+                self.at = start;
+            }
+            b'0'..=b'9' => {
+                T::add(members, key, T::number(self.number()?));
+                return Some(());
+            }
+            _ => {}
+        }
+        self.value(depth, T::add_null(members, key)?)
+    }
+
+    /// As [`member`](Self::member), with a key that was skipped from its first quote on.
     #[cold]
     #[inline(never)]
-    fn add_escaped<'m, T: Tree<'a>>(
-        &self,
-        members: &'m mut T::Members,
+    fn member_of_escaped_key<T: Tree<'a>>(
+        &mut self,
+        depth: usize,
+        members: &mut T::Members,
         start: usize,
-    ) -> Option<&'m mut T> {
-        T::add(members, Cow::Owned(self.unescaped(start)?))
+    ) -> Option<()> {
+        let key = Cow::Owned(self.unescaped(start)?);
+        if !self.take(b':') {
+            return None;
+        }
+        self.value(depth, T::add_null(members, key)?)
     }
 
     /// Takes the text of an array or object, however deep it is.
