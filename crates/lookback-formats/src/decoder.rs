@@ -268,7 +268,8 @@ impl Decoder {
     ) -> Result<(), Problem> {
         let line = String::from_utf8_lossy(line);
         let piece = match self.options.format {
-            None | Some(Format::Cri) => text::container(&line, self.rules()),
+            None => text::container(&line, self.rules()),
+            Some(Format::Cri) => text::cri(&line, self.rules()),
             Some(_) => None,
         };
         match (piece, self.options.format) {
@@ -392,8 +393,13 @@ fn within(draft: Draft, wrapper: Option<Draft>) -> Draft {
     }
 }
 
+/// What tells the lines of one output from those of others.
 fn stream_of(draft: &Draft) -> Option<&str> {
-    draft.meta.get("stream")?.as_str()
+    let stream = draft
+        .meta
+        .get("stream")
+        .or_else(|| draft.meta.get("container"));
+    stream?.as_str()
 }
 
 fn without_stream(mut wrapper: Draft) -> Draft {

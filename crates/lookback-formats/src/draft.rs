@@ -115,6 +115,8 @@ impl Draft {
 
     /// Sets the trace id, in lower case if it is one of W3C; zeros are none.
     pub(crate) fn set_trace_id(&mut self, text: &str) {
+        // Google Cloud writes `projects/shop/traces/…`.
+        let text = text.rsplit_once("/traces/").map_or(text, |(_, id)| id);
         let is_hex = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
         if text.is_empty() || text.bytes().all(|b| matches!(b, b'0' | b'-')) {
             return;

@@ -17,7 +17,7 @@ use crate::fields::{Fields as _, Value as _, take_text, text};
 use crate::record::{Found, Record, Taken, is_text};
 use crate::text::{self, Piece};
 use crate::time::Rules;
-use crate::{Format, Problem, level};
+use crate::{Format, Problem, level, time};
 use names::Role;
 
 /// Reads a line of Docker's json-file: `{"log":"text\n","stream":"stdout","time":"…"}`.
@@ -71,22 +71,37 @@ pub(crate) fn decode(
         Format::Journald
     } else if cloud::is_log_entry(record) {
         Format::Gcp
-    } else if record.iter().count() == 1 && is_list("entries") {
-        return decode_entries(record, rules, drafts);
+    } else if is_list_of_records(record, rules) {
+        return decode_list(record, rules, drafts);
     } else {
         Format::Json
     };
     decode_as(format, record, rules, drafts)
 }
 
-/// Decodes what an exporter of BigQuery, or a page of an API, puts around records.
-fn decode_entries(
+/// Whether a record is what an exporter, or a page of an API, puts around records.
+fn is_list_of_records(record: &Record<'_>, rules: Rules<'_>) -> bool {
+    let is_object = |item: &JsonRef<'_>| matches!(item, JsonRef::Object(_));
+    let Some((name, items @ [JsonRef::Object(first), ..])) = record.list_alone() else {
+        return false;
+    };
+    let first = Record::new(first.clone());
+    let is_time = |value: &JsonRef<'_>| rules.time_of(value).is_some();
+    items.iter().all(is_object)
+        && (name == "entries"
+            || first.find(Role::Time, is_time).is_some()
+            || is_log_line(&first, rules))
+}
+
+/// Decodes the items of such a list.
+fn decode_list(
     record: &mut Record<'_>,
     rules: Rules<'_>,
     drafts: &mut Vec<Draft>,
 ) -> Result<(), Problem> {
     let mut decoded = Ok(());
-    if let Some(JsonRef::Array(items)) = record.take("entries") {
+    let name = record.list_alone().map(|(name, _)| name.to_owned());
+    if let Some(JsonRef::Array(items)) = name.and_then(|name| record.take(&name)) {
         for item in items {
             if let JsonRef::Object(members) = item {
                 decoded = decoded.and(decode(&mut Record::new(members), rules, drafts));
@@ -158,6 +173,15 @@ pub(crate) fn one(record: &mut Record<'_>, rules: Rules<'_>) -> Option<Draft> {
     }
 }
 
+/// Whether an object says what a log line does: a message, and a time or a level.
+pub(crate) fn is_log_line(record: &Record<'_>, rules: Rules<'_>) -> bool {
+    let is_time = |value: &JsonRef<'_>| rules.time_of(value).is_some();
+    let is_level = |value: &JsonRef<'_>| level::of(value).is_some();
+    record.find_by(rules, Role::Message, is_text).is_some()
+        && (record.find_by(rules, Role::Level, is_level).is_some()
+            || record.find_by(rules, Role::Time, is_time).is_some())
+}
+
 /// Reads the fields of an object by their names.
 pub(crate) fn of_fields(record: &mut Record<'_>, format: Format, rules: Rules<'_>) -> Draft {
     if record.may_be_of_format()
@@ -220,6 +244,13 @@ fn take_time(record: &mut Record<'_>, draft: &mut Draft, rules: Rules<'_>) {
         read = rules.time_of(value);
         read.is_some()
     });
+    if read.is_none() {
+        // It stays with the fields: it may be the time of something else.
+        record.find_alike(Role::Time, |value| {
+            read = rules.time_of(value).filter(time::Read::is_of_this_century);
+            read.is_some()
+        });
+    }
     draft.read_time(read);
     // What the column does not hold is kept: digits below a microsecond.
     if let Some(found) = found
@@ -249,7 +280,11 @@ fn take_level<'n, 'a>(
     let found = record.find_by(rules, Role::Level, |value| {
         read = level::of(value);
         read.is_some()
-    })?;
+    });
+    let Some(found) = found else {
+        draft.level = level_alike(record);
+        return None;
+    };
     let taken = record.take_out(found);
     let value = record.taken(&taken);
     if let JsonRef::Number(number) = value
@@ -267,6 +302,24 @@ fn take_level<'n, 'a>(
     }
     let is_exact = draft.read_level(found.name, value, read);
     is_exact.then_some(taken)
+}
+
+/// Reads the level of a field whose name only says that it may be one; it stays with the fields.
+fn level_alike(record: &Record<'_>) -> Option<Level> {
+    let exact = |value: &JsonRef<'_>| {
+        let read = level::of_text(value.as_str()?)?;
+        read.is_exact.then_some(read.level)
+    };
+    // Datadog's name of it.
+    let of_status = record.get("status").and_then(exact);
+    of_status.or_else(|| {
+        let mut level = None;
+        record.find_alike(Role::Level, |value| {
+            level = exact(value);
+            level.is_some()
+        });
+        level
+    })
 }
 
 fn take_source<'n, 'a>(record: &mut Record<'a>, rules: Rules<'n>) -> Option<Taken<'n, 'a>> {
@@ -289,12 +342,19 @@ fn take_message<'n, 'a>(
     let may_be_object = |found: Found<'_>| {
         matches!(found.name, "message" | "msg") || own.iter().any(|own| own == found.name)
     };
-    let mut found = record.find_by(rules, Role::Message, |value| {
+    let found = record.find_by(rules, Role::Message, |value| {
         is_text(value) || matches!(value, JsonRef::Object(_))
-    })?;
-    if !may_be_object(found) {
-        found = record.find_by(rules, Role::Message, is_text)?;
-    }
+    });
+    let found = match found {
+        Some(found) if !may_be_object(found) => record.find_by(rules, Role::Message, is_text),
+        found => found,
+    };
+    let Some(found) = found else {
+        let is_string = |value: &JsonRef<'_>| value.as_str().is_some();
+        let (_, value) = record.find_alike(Role::Message, is_string)?;
+        draft.message = value.text();
+        return None;
+    };
     if let Some(value @ JsonRef::Object(_)) = record.value(found) {
         draft.message = Some(value.clone().into_json().to_string());
         return None;

@@ -87,9 +87,17 @@ impl<'a> Record<'a> {
             .map(|((name, value), _)| (&**name, value))
     }
 
-    /// Whether a field has a name that a format of its own may have.
+    /// Whether a field has a name that a format of its own may have, or it is a list alone.
     pub(crate) fn may_be_of_format(&self) -> bool {
-        self.marks.contains(Marks::OF_FORMAT)
+        self.marks.contains(Marks::OF_FORMAT) || self.list_alone().is_some()
+    }
+
+    /// Returns the name and the items of a list, if it is the only field.
+    pub(crate) fn list_alone(&self) -> Option<(&str, &[JsonRef<'a>])> {
+        match self.members.as_slice() {
+            [(name, JsonRef::Array(items))] => Some((name, items)),
+            _ => None,
+        }
     }
 
     /// Whether a field that is left has a name that a request may have.
@@ -145,6 +153,22 @@ impl<'a> Record<'a> {
             }
         }
         self.find(role, accepts)
+    }
+
+    /// Returns the first field whose name is in no list, but says that it has a role.
+    pub(crate) fn find_alike(
+        &self,
+        role: Role,
+        mut accepts: impl FnMut(&JsonRef<'_>) -> bool,
+    ) -> Option<(&str, &JsonRef<'a>)> {
+        let mark = Marks::alike(role);
+        if !self.marks.contains(mark) {
+            return None;
+        }
+        let mut fields = self.members.iter().zip(&self.known);
+        let is_one = |known: &Known| known.marks.contains(mark) && !known.is_taken;
+        let found = fields.find(|((_, value), known)| is_one(known) && accepts(value));
+        found.map(|((name, value), _)| (&**name, value))
     }
 
     /// Returns the field with a name, if it is accepted.

@@ -3,6 +3,7 @@
 mod access;
 mod heroku;
 mod logfmt;
+mod prefix;
 mod syslog;
 
 pub(crate) use access::of_request_line as access_request_line;
@@ -30,8 +31,13 @@ pub(crate) struct Piece {
     pub(crate) wrapper: Draft,
 }
 
-/// Reads a line of a container runtime: `2024-07-17T12:12:05.120394823Z stdout F text`.
+/// Reads a line of a container, with what a runtime or a tool puts before it.
 pub(crate) fn container(line: &str, rules: Rules<'_>) -> Option<Piece> {
+    cri(line, rules).or_else(|| prefix::container(line))
+}
+
+/// Reads a line of a container runtime: `2024-07-17T12:12:05.120394823Z stdout F text`.
+pub(crate) fn cri(line: &str, rules: Rules<'_>) -> Option<Piece> {
     let (time, rest) = line.split_once(' ')?;
     let (stream, rest) = rest.split_once(' ')?;
     let (tag, text) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -107,28 +113,90 @@ pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decode
         if let Some(draft) = syslog::decode(line, rules, depth) {
             return whole(draft);
         }
+        if let Some(draft) = prefix::decode(line, rules, depth) {
+            return whole(draft);
+        }
     }
-    if let Some(draft) = access::load_balancer(line, rules).or_else(|| access::decode(line, rules))
-    {
+    let draft = access::load_balancer(line, rules)
+        .or_else(|| access::envoy(line, rules))
+        .or_else(|| access::decode(line, rules));
+    if let Some(draft) = draft {
         return whole(draft);
     }
     if let Some(mut record) = logfmt::decode(line) {
         return whole(json::of_fields(&mut record, Format::Logfmt, rules));
     }
-    of_text(line, rules)
+    let mut decoded = of_text(line, rules);
+    if let Some((_, request)) = access::request_in(line) {
+        // The line is kept as it is, too: what it says beside the request has no known form.
+        decoded.draft.format = Format::AccessLog;
+        decoded.draft.request = Some(Box::new(request));
+        decoded.is_text = false;
+    }
+    decoded
 }
 
 fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
     let mut draft = Draft::new(Format::Text);
-    let (read, rest) = time_at_start(line, rules).unzip();
-    draft.read_time(read);
-    // `2026-01-02T03:04:05Z error: text`.
-    draft.level = level::in_text(line).or_else(|| level::in_text(rest?));
+    if let Some((level, read)) = klog(line, rules) {
+        draft.level = Some(level);
+        draft.read_time(Some(read));
+    } else {
+        let (read, rest) = time_near_start(line, rules).unzip();
+        draft.read_time(read);
+        // `2026-01-02T03:04:05Z error: text`.
+        draft.level = level::in_text(line).or_else(|| level::in_text(rest?));
+    }
     draft.message = Some(line.to_owned());
     Decoded {
         draft,
         is_text: true,
     }
+}
+
+/// Reads the start of a line of klog or glog: `E0102 03:04:05.678901   1234 file.go:123] text`.
+fn klog(line: &str, rules: Rules<'_>) -> Option<(Level, crate::time::Read)> {
+    let level = match line.as_bytes().first()? {
+        b'I' => Level::Info,
+        b'W' => Level::Warn,
+        b'E' | b'F' => Level::Error,
+        _ => return None,
+    };
+    let (start, _) = line[1..].split_once("] ")?;
+    let mut words = start.split(' ').filter(|word| !word.is_empty());
+    let (day, time, _, file) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let is_klog = day.len() == 4 && words.next().is_none() && file.contains(':');
+    let read = is_klog.then(|| rules.time_of_klog(&format!("{day} {time}")))??;
+    Some((level, read))
+}
+
+/// Reads the time at the start of a line, or behind a few signs, such as `I, [` of Ruby, `1:M ` of
+/// Redis, and the name of a level; returns it with what follows.
+fn time_near_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Read, &'a str)> {
+    const NEAR: usize = 48;
+    if let Some(found) = time_at_start(line, rules) {
+        return Some(found);
+    }
+    let is_separator = |c: char| matches!(c, ' ' | '[' | '(' | '|' | '\t');
+    let separators = line
+        .char_indices()
+        .take(NEAR)
+        .filter(|(_, c)| is_separator(*c));
+    for (at, _) in separators {
+        let (before, start) = (&line[..at], &line[at + 1..]);
+        // Behind a word it is part of a sentence.
+        let word = before.rsplit(|c: char| !c.is_alphanumeric()).next()?;
+        let is_word = word.len() > 3 && word.starts_with(char::is_alphabetic);
+        if is_word && level::of_text(word).is_none() {
+            return None;
+        }
+        if start.starts_with(|c: char| c.is_ascii_digit())
+            && let Some(found) = time_at_start(start, rules)
+        {
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// Reads the time with which a line begins, if it does; returns it with what follows.
@@ -137,7 +205,7 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
     // The longest first: with a zone behind a blank, the time behind a blank, one word.
     let ends: Vec<usize> = start
         .char_indices()
-        .filter(|(_, c)| matches!(c, ' ' | ']' | ')'))
+        .filter(|(_, c)| matches!(c, ' ' | ']' | ')' | '\t' | '|'))
         .map(|(at, _)| at)
         .take(4)
         .chain((start.len() <= 40).then_some(start.len()))
@@ -152,7 +220,7 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
         })
         .find_map(|(text, rest)| {
             let read = rules.time_of_text(text.trim_end_matches([':', ',', '|']))?;
-            let rest = rest.trim_start_matches([' ', ']', ')', '-', '|', ':']);
+            let rest = rest.trim_start_matches([' ', ']', ')', '-', '|', ':', '\t']);
             Some((read, rest))
         })
 }

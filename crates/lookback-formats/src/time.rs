@@ -19,6 +19,11 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    /// Whether it may be the time of a record, and not a number of something else.
+    pub(crate) fn is_of_this_century(&self) -> bool {
+        (2000..2100).contains(&self.time.year())
+    }
+
     /// Digits below a microsecond are cut.
     fn new(time: DateTime<Utc>, is_local: bool) -> Self {
         Self {
@@ -91,6 +96,7 @@ impl<'a> Rules<'a> {
         // Their first letters tell the forms apart, and most texts are no time.
         let bytes = text.as_bytes();
         match (bytes.first(), bytes.get(2)) {
+            (Some(b'0'..=b'9'), Some(b' ')) => self.of_other(text),
             (Some(b'0'..=b'9'), Some(b'/')) => of_common_log(text).or_else(|| self.of_other(text)),
             (Some(b'0'..=b'9'), _) => self.of_iso(text),
             (Some(b'A'..=b'Z'), _) => self.of_other(text),
@@ -144,6 +150,8 @@ impl<'a> Rules<'a> {
             "%a %b %e %H:%M:%S%.f %Y",
             "%a %b %e %H:%M:%S%.f %Z %Y",
             "%b %e, %Y %H:%M:%S%.f",
+            "%d %b %Y %H:%M:%S%.f",
+            "%d/%b/%Y %H:%M:%S%.f",
         ] {
             if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
                 return self.local(time);
@@ -154,11 +162,19 @@ impl<'a> Rules<'a> {
                 return Some(Read::new(time.to_utc(), false));
             }
         }
+        self.without_year(text, "%Y %b %e %H:%M:%S%.f")
+    }
+
+    /// Reads `0102 03:04:05.678901`: month and day, as klog and glog write them.
+    pub(crate) fn time_of_klog(self, text: &str) -> Option<Read> {
+        self.without_year(text, "%Y %m%d %H:%M:%S%.f")
+    }
+
+    /// Reads a time near the present, in a form with a year.
+    fn without_year(self, text: &str, form: &str) -> Option<Read> {
         let year = self.now.with_timezone(&self.offset).year();
         let with_year = |year: i32| {
-            let time =
-                NaiveDateTime::parse_from_str(&format!("{year} {text}"), "%Y %b %e %H:%M:%S%.f")
-                    .ok()?;
+            let time = NaiveDateTime::parse_from_str(&format!("{year} {text}"), form).ok()?;
             self.local(time)
         };
         let this = with_year(year);
@@ -295,8 +311,12 @@ fn offset_of(zone: &str) -> Offset {
         }
         _ => {}
     }
-    // Go writes the name of the zone after the offset.
-    let zone = zone.split(' ').next().unwrap_or(zone);
+    // Go writes the name of the zone after the offset: `+0100 CET`, `-0300 -03`.
+    let (zone, name) = zone.split_once(' ').unwrap_or((zone, ""));
+    let is_of_name = |byte: u8| byte.is_ascii_uppercase() || b"+-0123456789".contains(&byte);
+    if !name.bytes().all(is_of_name) {
+        return Offset::Unknown;
+    }
     let sign = match zone.as_bytes().first() {
         Some(b'+') => 1,
         Some(b'-') => -1,
@@ -345,6 +365,9 @@ mod tests {
             ("01/Jan/2026:23:59:59 -0330", "2026-01-02T03:29:59Z"),
             ("30/Sep/2025:00:10:38.25 +08:00", "2025-09-29T16:10:38.25Z"),
             ("Nov  3 09:23:38", "2026-11-03T09:23:38Z"),
+            ("02 Jan 2026 03:04:05.678", "2026-01-02T03:04:05.678Z"),
+            ("02/Jan/2026 03:04:05", "2026-01-02T03:04:05Z"),
+            ("2026-01-02 03:04:05 -0300 -03", "2026-01-02T06:04:05Z"),
             ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
             ("1761234567890", "2025-10-23T15:49:27.890Z"),
             ("1761234567", "2025-10-23T15:49:27Z"),
@@ -363,6 +386,7 @@ mod tests {
             "soon",
             "2026-13-01T00:00:00Z",
             "31/Sep/2025:00:10:38 +0800",
+            "2026-01-01 00:00:00 +0000 shop.access:",
             "30/Foo/2025:00:10:38 +0800",
             "2026-01-01T00:00:00 Mars",
             "web.1",

@@ -103,13 +103,17 @@ pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let payload = ["jsonPayload", "protoPayload"].into_iter().find(is_object);
     let payload = payload.and_then(|name| record.take(name));
     let text = take_text(record, &["textPayload"]);
-    draft.meta = record.take_map();
     let mut draft = match (payload, text) {
         (Some(JsonRef::Object(payload)), _) => {
+            draft.meta = record.take_map();
             super::of_fields(&mut Record::new(payload), Format::Gcp, rules).wrapped(draft)
         }
-        (_, Some(text)) => lines::decode(&text, rules).draft.wrapped(draft),
-        _ => draft,
+        (_, Some(text)) => {
+            draft.meta = record.take_map();
+            lines::decode(&text, rules).draft.wrapped(draft)
+        }
+        // What a program writes for the agent: its message is beside the others.
+        _ => super::of_record(record, Format::Gcp, rules).wrapped(draft),
     };
     if let Some(mut fields) = request {
         let mut request = Request {

@@ -79,6 +79,7 @@ const TRACE: &[&str] = &[
     "contextMap.traceId",
     "context.trace_id",
     "dd.trace_id",
+    "logging.googleapis.com/trace",
 ];
 
 const TIME: &[&str] = &[
@@ -112,6 +113,10 @@ const TIME: &[&str] = &[
     "unix_time",
     "_time",
     "syslog_timestamp",
+    // Kubernetes' audit log.
+    "requestReceivedTimestamp",
+    "stageTimestamp",
+    "epoch",
 ];
 
 const LEVEL: &[&str] = &[
@@ -138,6 +143,9 @@ const LEVEL: &[&str] = &[
     "priority",
     "PRIORITY",
     "s",
+    // Splunk's collector.
+    "event.severity",
+    "event.level",
 ];
 
 const SOURCE: &[&str] = &[
@@ -184,6 +192,7 @@ const MESSAGE: &[&str] = &[
     "renderedMessage",
     "RenderedMessage",
     "MessageTemplate",
+    "event.message",
 ];
 
 const METHOD: &[&str] = &[
@@ -199,6 +208,7 @@ const METHOD: &[&str] = &[
     "verb",
     "req.method",
     "request.method",
+    "proxy.method",
 ];
 
 const TARGET: &[&str] = &[
@@ -221,6 +231,10 @@ const TARGET: &[&str] = &[
     "request_path",
     "requestPath",
     "request_url",
+    // Kubernetes' audit log.
+    "requestURI",
+    // Vercel.
+    "proxy.path",
 ];
 
 const STATUS: &[&str] = &[
@@ -237,6 +251,8 @@ const STATUS: &[&str] = &[
     "res.statusCode",
     "response.status",
     "responseStatus",
+    "responseStatus.code",
+    "proxy.statusCode",
 ];
 
 const DURATION: &[&str] = &[
@@ -318,6 +334,7 @@ const USER_ID: &[&str] = &[
     "enduser.id",
     "user.id",
     "ClientUsername",
+    "user.username",
 ];
 
 const VERSION: &[&str] = &["service.version", "version"];
@@ -329,6 +346,34 @@ const STAGE: &[&str] = &[
     "env",
     "environment",
 ];
+
+/// Whether a name that is in no list says what it is: `eventTimestamp`, `log-severity`, `errorMsg`.
+pub(crate) fn says(role: Role, name: &str) -> bool {
+    /// Times of something else, and lengths of time.
+    const OTHER_TIMES: [&str; 9] = [
+        "up", "run", "life", "response", "process", "expir", "valid", "birth", "elapsed",
+    ];
+    let mut plain: String = name.chars().filter(char::is_ascii_alphabetic).collect();
+    plain.make_ascii_lowercase();
+    let ends = |ends: &[&str]| ends.iter().any(|end| plain.ends_with(end));
+    match role {
+        Role::Time => {
+            let is_short = name.ends_with("_ts") || name.ends_with("Ts");
+            let units = [
+                "timeinms",
+                "timestampinms",
+                "timems",
+                "timestampms",
+                "timeutc",
+            ];
+            (is_short || ends(&["time", "timestamp", "date"]) || ends(&units))
+                && !OTHER_TIMES.iter().any(|other| plain.contains(other))
+        }
+        Role::Level => ends(&["level", "severity", "lvl"]),
+        Role::Message => ends(&["message", "msg"]),
+        _ => false,
+    }
+}
 
 /// The names by which a record of a format of its own is recognised, or a batch of records.
 pub(crate) const OF_FORMATS: &[&str] = &[

@@ -38,6 +38,16 @@ impl Marks {
     /// What is masked does not depend on this name alone.
     pub(super) const ODD: Self = Self(16);
 
+    /// It is in no list, but says that it has this role.
+    pub(super) const fn alike(role: Role) -> Self {
+        match role {
+            Role::Time => Self(32),
+            Role::Level => Self(64),
+            Role::Message => Self(128),
+            _ => Self(0),
+        }
+    }
+
     pub(super) fn add(&mut self, others: Self) {
         self.0 |= others.0;
     }
@@ -53,6 +63,12 @@ impl Known {
         let mut known = NAMES.get(name).copied().unwrap_or_default();
         if is_secret_name(name) {
             known.marks.add(Marks::SECRET);
+        }
+        if known.role.is_none() {
+            let roles = [Role::Time, Role::Level, Role::Message];
+            for role in roles.into_iter().filter(|role| names::says(*role, name)) {
+                known.marks.add(Marks::alike(role));
+            }
         }
         // The value may be that of the name beside it.
         if name == "value" || name.contains('\0') {

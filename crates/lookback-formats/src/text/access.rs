@@ -71,6 +71,14 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
             None => others.push(Json::from(value)),
         }
     }
+    // Traefik ends a line with the duration.
+    if let [.., Json::String(last)] = others.as_slice()
+        && let Some(milliseconds) = last.strip_suffix("ms")
+        && let Ok(milliseconds) = milliseconds.parse::<u32>()
+    {
+        request.duration = Some(f64::from(milliseconds));
+        others.pop();
+    }
     if !others.is_empty() {
         draft
             .meta
@@ -79,6 +87,119 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     draft.request = Some(Box::new(request));
     draft.is_access = true;
     Some(draft)
+}
+
+/// The values behind the status of a line of Envoy, and those that Istio adds.
+const ENVOY_FIELDS: [&str; 10] = [
+    "response_flags",
+    "bytes_received",
+    "bytes_sent",
+    "duration",
+    "upstream_service_time",
+    "x_forwarded_for",
+    "user_agent",
+    "request_id",
+    "authority",
+    "upstream_host",
+];
+const ISTIO_FIELDS: [&str; 19] = [
+    "response_flags",
+    "response_code_details",
+    "connection_termination_details",
+    "upstream_transport_failure_reason",
+    "bytes_received",
+    "bytes_sent",
+    "duration",
+    "upstream_service_time",
+    "x_forwarded_for",
+    "user_agent",
+    "request_id",
+    "authority",
+    "upstream_host",
+    "upstream_cluster",
+    "upstream_local_address",
+    "downstream_local_address",
+    "downstream_remote_address",
+    "requested_server_name",
+    "route_name",
+];
+
+/// Reads a line of Envoy: `[time] "request" status flags …`.
+pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    let (time, rest) = line.strip_prefix('[')?.split_once("] \"")?;
+    let (line, rest) = quoted(rest)?;
+    let mut rest = rest.strip_prefix(' ')?;
+    let mut values = Vec::new();
+    while !rest.is_empty() {
+        let (value, after) = match rest.strip_prefix('"') {
+            Some(text) => quoted(text)?,
+            None => {
+                let end = rest.find(' ').unwrap_or(rest.len());
+                (rest[..end].to_owned(), &rest[end..])
+            }
+        };
+        values.push(value);
+        rest = after.trim_start();
+    }
+    let (status, values) = values.split_first()?;
+    let names: &[&str] = match values.len() {
+        10 => &ENVOY_FIELDS,
+        13..=19 => &ISTIO_FIELDS,
+        _ => return None,
+    };
+    let mut draft = Draft::new(Format::AccessLog);
+    if !draft.read_time(rules.time_of_text(time)) {
+        return None;
+    }
+    let mut request = of_request_line(&line, &mut draft);
+    request.status = Some(status.parse().ok()?);
+    for (name, value) in names.iter().zip(values).filter(|(_, value)| *value != "-") {
+        let header = match *name {
+            "user_agent" => "user-agent",
+            "x_forwarded_for" => "x-forwarded-for",
+            "authority" => "host",
+            "duration" => {
+                request.duration = Some(value.parse().ok()?);
+                continue;
+            }
+            name => {
+                draft.meta.insert(name.to_owned(), value.as_str().into());
+                continue;
+            }
+        };
+        request
+            .headers
+            .insert(header.to_owned(), value.as_str().into());
+    }
+    draft.request = Some(Box::new(request));
+    draft.is_access = true;
+    Some(draft)
+}
+
+/// Returns the request that a line of text has, and where it begins: `"GET /path HTTP/1.1" 200`, as
+/// servers of Python and others write it.
+pub(super) fn request_in(line: &str) -> Option<(usize, Request)> {
+    let at = line.find('"')?;
+    let (request, rest) = quoted(&line[at + 1..])?;
+    let mut words = request.split(' ');
+    let (method, target, protocol) = (words.next()?, words.next()?, words.next()?);
+    let is_request = words.next().is_none()
+        && (3..=10).contains(&method.len())
+        && method.bytes().all(|b| b.is_ascii_uppercase())
+        && target.starts_with(['/', 'h', '*'])
+        && protocol.starts_with("HTTP/");
+    let status = rest.strip_prefix(' ')?.split([' ', ',']).next()?;
+    let status: i32 = status
+        .parse()
+        .ok()
+        .filter(|_| status.len() == 3 && is_request)?;
+    let request = Request {
+        method: method.to_owned(),
+        target: target.to_owned(),
+        status: Some(status),
+        ..Request::default()
+    };
+    (100..=599).contains(&status).then_some((at, request))
 }
 
 /// Reads `GET /path?query HTTP/1.1`. Anything else was no request of HTTP: it is kept as it is.

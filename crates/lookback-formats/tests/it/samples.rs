@@ -303,3 +303,62 @@ fn long_message_is_cut_and_whole_in_meta() {
     assert_eq!(log.message.len(), 1024 * 1024);
     assert_eq!(log.meta.as_ref().unwrap()["message"].as_str(), Some(&*text));
 }
+
+sample!(
+    times_near_the_start_of_a_text,
+    r#"I, [2026-04-05T06:07:08.123456 #4711]  INFO -- : Completed 201 Created in 12ms
+ERROR [2026-04-05 06:07:09,500] queue is full
+1:M 05 Apr 2026 06:07:10.250 # Out of memory
+W0405 06:07:11.250001       1 reflector.go:561] watch ended
+2026-04-05T06:07:12.5Z	WARN	server/main.go:42	slow start	{"took": "3s"}
+token of the job expires 2031-01-01T00:00:00Z
+Order 66 2026-04-05T06:07:13Z
+127.0.0.1:52814 - "no request" 200"#
+);
+
+sample!(
+    lines_behind_the_prefix_of_a_tool,
+    r#"shop-1   | {"level":50,"time":1765432100500,"msg":"of compose"}
+my_db_2  | 2026-04-05 06:07:08.250 UTC [88] LOG:  checkpoint starting
+shop-1   | Error: no such cart
+shop-1   |     at find (cart.js:9:3)
+my_db_2  | next
+ls -1 | sort
+[pod/shop-5d8-x2/shop] {"level":"warn","ts":1765432100.5,"msg":"of kubectl"}
+[pod/ is no prefix] text
+2026-04-05T06:07:08.123456789Z {"level":40,"msg":"of docker logs -t"}
+2026-04-05T06:07:09.123456789Z 198.51.100.7 - - [05/Apr/2026:06:07:09 +0000] "GET /a?b=1 HTTP/1.1" 404 12
+shop-5d8-x2 shop {"level":20,"time":1765432100500,"msg":"of stern"}
+2026-04-05 06:07:08 +0200 shop.web: {"severity":"error","message":"of fluentd"}
+[2026-04-05 06:07:10] production.ERROR: no such user {"exception":"x"}"#
+);
+
+sample!(
+    requests_in_text,
+    r#"[2026-04-05T06:07:08.250Z] "POST /carts?x=1 HTTP/2" 503 UH 10 81 24 - "203.0.113.9" "curl/8.7" "8a0-1" "shop.example" "-"
+[2026-04-05T06:07:09.250Z] "GET /a HTTP/1.1" 200 - via_upstream - "-" 0 5 7 6 "-" "Go-http-client/2.0" "8a0-2" "shop:80" "10.1.2.3:80" outbound|80||shop 10.1.2.4:1 10.1.2.5:80 10.1.2.4:2 - default
+[2026-04-05T06:07:10.250Z] "GET /b HTTP/1.1" 200 - and more
+[05/Apr/2026 06:07:11] "GET /admin/ HTTP/1.1" 302 0
+INFO:     203.0.113.9:52814 - "PUT /items/7 HTTP/1.1" 422 Unprocessable Entity
+198.51.100.7 - - [05/Apr/2026:06:07:12 +0000] "GET /c HTTP/2.0" 200 99 "-" "curl/8.7" 31 "shop@docker" "http://10.0.0.9:8080" 17ms
+upstream said "GET /d HTTP/1.1", not 200"#
+);
+
+sample!(
+    records_of_agents_and_platforms,
+    r#"{"time":1765432100.5,"host":"h","source":"/var/log/shop.log","sourcetype":"_json","event":{"message":"of Splunk's collector","severity":"WARN","cart":9}}
+{"version":"1.1","host":"web-7","short_message":"of GELF","full_message":"of GELF\nat a","level":4,"timestamp":1765432100.5,"_cart":9}
+{"ddsource":"ruby","service":"mail","status":"warn","message":"of Datadog","timestamp":1765432100500}
+{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","auditID":"0f-1","stage":"ResponseComplete","requestURI":"/api/v1/pods?limit=5","verb":"list","user":{"username":"system:node","groups":["g"]},"responseStatus":{"code":403},"requestReceivedTimestamp":"2026-04-05T06:07:08.123456Z","stageTimestamp":"2026-04-05T06:07:08.200000Z"}
+{"id":"7","message":"of Vercel","timestampInMs":1765432100500,"type":"stdout","proxy":{"method":"GET","path":"/api/cart","statusCode":200}}
+{"severity":"ERROR","time":"2026-04-05T06:07:08.5Z","message":"of a program on Google Cloud","logging.googleapis.com/trace":"projects/p/traces/11112222333344445555666677778888","httpRequest":{"requestMethod":"GET","requestUrl":"https://shop.example/a","status":500,"latency":"0.25s"}}
+{"Records":[{"eventTime":"2026-04-05T06:07:08Z","eventName":"PutObject","awsRegion":"eu-west-1"},{"eventTime":"2026-04-05T06:07:09Z","eventName":"GetObject"}]}
+{"errors":[{"code":7},{"code":8}]}"#
+);
+
+sample!(
+    names_that_say_what_they_are,
+    r#"{"eventTimestamp":"2026-04-05T06:07:08Z","logSeverity":"warning","errorMsg":"of no known name"}
+{"uptime":1765432100,"tokenExpiryTime":"2031-01-01T00:00:00Z","energyLevel":"error 7","batteryLevel":40,"note":"nothing here"}
+{"lastSeenDate":20260405,"message":"a number that is no time"}"#
+);

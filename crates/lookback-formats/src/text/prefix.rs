@@ -1,0 +1,108 @@
+//! What a tool puts before each line of a program.
+
+use lookback::value::JsonRef;
+
+use super::{Decoded, Piece, decode_at_depth, time_at_start};
+use crate::draft::Draft;
+use crate::record::Record;
+use crate::time::Rules;
+use crate::{Format, json};
+
+/// Reads a line of a container: that of `docker compose logs` (`shop-1  | text`), or of `kubectl
+/// logs --prefix` (`[pod/shop-7c/app] text`).
+pub(super) fn container(line: &str) -> Option<Piece> {
+    let (wrapper, text) = of_compose(line).or_else(|| of_kubectl(line))?;
+    Some(Piece {
+        stream: String::new(),
+        text: text.to_owned(),
+        is_part: false,
+        wrapper,
+    })
+}
+
+/// Decodes a line behind a prefix, if it is of a known format there: that of `docker logs -t` and
+/// `kubectl logs --timestamps`, which is a time, or any text before an object that is a log line.
+pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
+    if let Some(draft) = before_object(line, rules) {
+        return Some(draft);
+    }
+    // A line of an access log has a time of its own.
+    let (time, text) = time_at_start(line, rules)?;
+    if !text.contains("] \"") {
+        return None;
+    }
+    let Decoded { draft, is_text } = decode_at_depth(text, rules, depth + 1);
+    let mut wrapper = Draft::new(Format::Text);
+    wrapper.read_time(Some(time));
+    (!is_text).then(|| draft.wrapped(wrapper))
+}
+
+/// Splits `shop-1  | text`. The name of a container ends with its number.
+fn of_compose(line: &str) -> Option<(Draft, &str)> {
+    let (name, text) = line.split_once('|')?;
+    let container = name.trim_end_matches(' ');
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let (service, number) = container.rsplit_once(['-', '_'])?;
+    let is_container = container.len() < name.len()
+        && container.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && container.chars().all(is_of_name)
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_container || service.is_empty() {
+        return None;
+    }
+    let mut wrapper = Draft::new(Format::Text);
+    wrapper.source = Some(service.to_owned());
+    wrapper
+        .meta
+        .insert("container".to_owned(), container.into());
+    Some((wrapper, text.strip_prefix(' ').unwrap_or(text)))
+}
+
+/// Splits `[pod/shop-7c/app] text`.
+fn of_kubectl(line: &str) -> Option<(Draft, &str)> {
+    let (names, text) = line.strip_prefix("[pod/")?.split_once("] ")?;
+    let (pod, container) = names.split_once('/')?;
+    let is_name = |name: &str| {
+        let mut letters = name.bytes();
+        !name.is_empty() && letters.all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+    };
+    if !is_name(pod) || !is_name(container) {
+        return None;
+    }
+    let mut wrapper = Draft::new(Format::Text);
+    wrapper.source = Some(container.to_owned());
+    for (name, value) in [("pod", pod), ("container", container)] {
+        wrapper.meta.insert(name.to_owned(), value.into());
+    }
+    Some((wrapper, text))
+}
+
+/// Reads an object at the end of a line, if it is a record, and not what a text says more of.
+fn before_object(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    const LONGEST: usize = 256;
+    if !line.ends_with('}') {
+        return None;
+    }
+    let at = line.find('{').filter(|at| (1..LONGEST).contains(at))?;
+    let prefix = line[..at].trim_end();
+    if prefix.len() == at {
+        return None;
+    }
+    let JsonRef::Object(members) = JsonRef::from_slice(&line.as_bytes()[at..]).ok()? else {
+        return None;
+    };
+    let mut record = Record::new(members);
+    if !json::is_log_line(&record, rules) {
+        return None;
+    }
+    let draft = json::one(&mut record, rules)?;
+    let mut wrapper = Draft::new(Format::Text);
+    let (time, rest) = time_at_start(prefix, rules).unzip();
+    wrapper.read_time(time);
+    let rest = rest.unwrap_or(prefix).trim();
+    if !rest.is_empty() {
+        wrapper.meta.insert("prefix".to_owned(), rest.into());
+    }
+    Some(draft.wrapped(wrapper))
+}
