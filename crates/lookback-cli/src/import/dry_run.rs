@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use lookback::table::ColumnValues;
 use lookback::{Json, Log, Metric, Model, RequestSnapshot, User};
 
+use super::batches::decoding;
 use super::content::{self, Content};
 use super::lines::Lines;
 use super::reader::{self, Batch, Outcome, ReadOptions, Rejected};
-use super::{Input, decoding, entries};
+use super::{Input, entries};
 use crate::args::{ImportArgs, ImportKind};
 use crate::failure::Failure;
 use crate::output::{self, grouped};

@@ -17,9 +17,10 @@ use tokio::sync::mpsc;
 
 use super::connection::SharedConnections;
 use super::input::{self, Identity};
+use super::interrupt::Interrupt;
 use super::report::Summary;
 use super::stream::EndOfStream;
-use super::{INTERRUPT_TIMEOUT, Interrupt, files, maintenance_worker};
+use super::{INTERRUPT_TIMEOUT, files, maintenance_worker};
 use crate::args::{Format, ImportArgs};
 use crate::config::Config;
 use crate::database;

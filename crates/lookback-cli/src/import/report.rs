@@ -6,11 +6,12 @@ use std::time::Duration;
 use lookback::{Model as _, User};
 use serde_json::json;
 
+use super::Input;
+use super::batches::ImportEnd;
 use super::checkpoint::Checkpoint;
 use super::content::Content;
 use super::encoding;
 use super::reader::Rejected;
-use super::{ImportEnd, Input};
 use crate::args::ImportArgs;
 use crate::failure::Failure;
 use crate::output::{self, counted, grouped};

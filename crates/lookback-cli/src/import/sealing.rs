@@ -6,7 +6,7 @@ use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::table::Table;
 use sqlx::PgPool;
 
-use super::Interrupt;
+use super::interrupt::Interrupt;
 use crate::commands::storage::SealingBar;
 use crate::failure::Failure;
 use crate::output;

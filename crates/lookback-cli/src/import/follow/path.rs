@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 
+use super::super::batches::{ImportEnd, ImportSource, import_content};
 use super::super::checkpoint::{self, Checkpoint, Import};
 use super::super::connection::Connection;
 use super::super::content::{self, Content};
@@ -16,7 +17,6 @@ use super::super::input::{Identity, Input};
 use super::super::lines::Lines;
 use super::super::rejects::Rejects;
 use super::super::report::Report;
-use super::super::{ImportEnd, ImportSource, import_content};
 use super::live::{self, EndOfContent, LiveFile};
 use super::reader::FollowReader;
 use super::{Claim, Shared, cannot_follow, rotated};
