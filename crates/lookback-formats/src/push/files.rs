@@ -1,4 +1,6 @@
-//! Files of protobuf: recognised by their first bytes, and split into messages.
+//! Files of protobuf: recognised by their first bytes, and split into messages and records.
+
+mod split;
 
 use super::Push;
 use super::protobuf::{Kind, LOG_RECORD, SPAN, Schema};
@@ -15,8 +17,22 @@ pub struct ProtobufFile {
     pub is_framed: bool,
 }
 
+impl ProtobufFile {
+    /// Whether the first bytes, of which eight are enough, may be those of such a file, so that it
+    /// is worth to read more of it for [`detect`].
+    #[must_use]
+    pub fn may_begin_with(start: &[u8]) -> bool {
+        match start {
+            // A batch begins with its first field, and a length of less than 128 MiB with this.
+            [0x0a | 0..=7, ..] => true,
+            _ => begins_as_loki(start).is_some(),
+        }
+    }
+}
+
 /// Recognises OpenTelemetry in protobuf by the start of a file: the more of it, the surer; the
-/// first record should be in it, so 64 KiB are a good length.
+/// first record should be in it, so 64 KiB are a good length. A push to Loki is recognised, too, as
+/// far as its start shows: [`records`](super::records) then says whether it can be decompressed.
 ///
 /// `None` is anything else: text, metrics, a batch without records.
 #[must_use]
@@ -30,14 +46,74 @@ pub fn detect(start: &[u8]) -> Option<ProtobufFile> {
     let (length, rest) = start.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let message = &rest[..length.min(rest.len())];
-    signal(message).map(|push| ProtobufFile {
-        push,
-        is_framed: true,
+    if let Some(push) = signal(message) {
+        return Some(ProtobufFile {
+            push,
+            is_framed: true,
+        });
+    }
+    let labels = begins_as_loki(start)?;
+    (labels == Some(b'{')).then_some(ProtobufFile {
+        push: Push::Loki,
+        is_framed: false,
     })
 }
 
-/// Finds the first record, and what it is.
+/// Whether a body may be a push to Loki, compressed by snappy, as far as its start shows. Returns
+/// the first byte of its labels, if it is in the start.
+fn begins_as_loki(start: &[u8]) -> Option<Option<u8>> {
+    /// Returns the bytes behind a number.
+    fn behind_varint(bytes: &[u8]) -> Option<&[u8]> {
+        let last = bytes.iter().take(5).position(|byte| *byte < 0x80)?;
+        Some(&bytes[last + 1..])
+    }
+    // The length when it is decompressed, then bytes as they are, at first the two tags.
+    let (tag, literal) = behind_varint(start)?.split_first()?;
+    let length = match tag {
+        tag if tag & 3 != 0 => return None,
+        tag if *tag < 60 << 2 => 0,
+        tag => usize::from(tag >> 2) - 59,
+    };
+    let mut rest = literal.get(length..)?;
+    for _ in 0..2 {
+        match rest.split_first() {
+            Some((0x0a, behind)) => match behind_varint(behind) {
+                Some(behind) => rest = behind,
+                None => return Some(None),
+            },
+            Some(_) => return None,
+            None => return Some(None),
+        }
+    }
+    Some(rest.first().copied())
+}
+
+impl Push {
+    /// Whether a message is a batch of OpenTelemetry's metrics, in protobuf, as far as its first one
+    /// shows.
+    #[must_use]
+    pub fn is_of_metrics(message: &[u8]) -> bool {
+        let is_metric = |record: &[u8]| {
+            let mut has_data = false;
+            for field in Fields::of_start(record) {
+                match field {
+                    Ok((1..=3 | 12, Wire::Bytes(_))) => {}
+                    Ok((5 | 7 | 9 | 10 | 11, Wire::Bytes(_))) => has_data = true,
+                    _ => return false,
+                }
+            }
+            has_data
+        };
+        signal(message).is_none() && first_record(message).is_some_and(is_metric)
+    }
+}
+
+/// Finds what the first record is.
 fn signal(message: &[u8]) -> Option<Push> {
+    first_record(message).and_then(of_record)
+}
+
+fn first_record(message: &[u8]) -> Option<&[u8]> {
     for group in Fields::of_start(message) {
         let (1, Wire::Bytes(group)) = group.ok()? else {
             return None;
@@ -51,7 +127,7 @@ fn signal(message: &[u8]) -> Option<Push> {
             };
             for record in Fields::of_start(scoped) {
                 match record.ok()? {
-                    (2, Wire::Bytes(record)) => return of_record(record),
+                    (2, Wire::Bytes(record)) => return Some(record),
                     (1 | 3, Wire::Bytes(_)) => {}
                     _ => return None,
                 }

@@ -6,4 +6,5 @@ mod accounted;
 mod options;
 mod push;
 mod samples;
+mod split;
 mod tracing_subscriber;

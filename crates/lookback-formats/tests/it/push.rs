@@ -48,7 +48,7 @@ fn pair(key: &str, value: AnyValue) -> KeyValue {
     }
 }
 
-fn resource() -> Resource {
+pub(crate) fn resource() -> Resource {
     Resource {
         attributes: vec![pair("service.name", text("shop"))],
         dropped_attributes_count: 31,
@@ -61,7 +61,7 @@ fn resource() -> Resource {
     }
 }
 
-fn scope() -> InstrumentationScope {
+pub(crate) fn scope() -> InstrumentationScope {
     InstrumentationScope {
         name: "the scope".to_owned(),
         version: "v32".to_owned(),
@@ -70,7 +70,7 @@ fn scope() -> InstrumentationScope {
     }
 }
 
-fn logs(log_records: Vec<LogRecord>) -> LogsData {
+pub(crate) fn logs(log_records: Vec<LogRecord>) -> LogsData {
     LogsData {
         resource_logs: vec![ResourceLogs {
             resource: Some(resource()),
@@ -98,7 +98,7 @@ fn spans(spans: Vec<Span>) -> TracesData {
     }
 }
 
-fn log_record(body: &str) -> LogRecord {
+pub(crate) fn log_record(body: &str) -> LogRecord {
     LogRecord {
         time_unix_nano: 1_791_720_794_500_000_000,
         body: Some(text(body)),
@@ -264,7 +264,7 @@ fn server_span_is_a_request_and_others_are_skipped() {
 }
 
 /// A field of a message, as it is on the wire.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
     prost::encoding::encode_varint(bytes.len() as u64, &mut out);
     out.extend_from_slice(bytes);
@@ -436,57 +436,57 @@ fn bad_record_of_json_is_rejected_and_the_others_are_stored() {
     );
 }
 
-mod loki {
+pub(crate) mod loki {
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct PushRequest {
+    pub(crate) struct PushRequest {
         #[prost(message, repeated, tag = "1")]
-        pub(super) streams: Vec<Stream>,
+        pub(crate) streams: Vec<Stream>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Stream {
+    pub(crate) struct Stream {
         #[prost(string, tag = "1")]
-        pub(super) labels: String,
+        pub(crate) labels: String,
         #[prost(message, repeated, tag = "2")]
-        pub(super) entries: Vec<Entry>,
+        pub(crate) entries: Vec<Entry>,
         #[prost(uint64, tag = "3")]
-        pub(super) hash: u64,
+        pub(crate) hash: u64,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Entry {
+    pub(crate) struct Entry {
         #[prost(message, optional, tag = "1")]
-        pub(super) timestamp: Option<Timestamp>,
+        pub(crate) timestamp: Option<Timestamp>,
         #[prost(string, tag = "2")]
-        pub(super) line: String,
+        pub(crate) line: String,
         #[prost(message, repeated, tag = "3")]
-        pub(super) structured_metadata: Vec<Pair>,
+        pub(crate) structured_metadata: Vec<Pair>,
         #[prost(message, repeated, tag = "4")]
-        pub(super) parsed: Vec<Pair>,
+        pub(crate) parsed: Vec<Pair>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Timestamp {
+    pub(crate) struct Timestamp {
         #[prost(int64, tag = "1")]
-        pub(super) seconds: i64,
+        pub(crate) seconds: i64,
         #[prost(int32, tag = "2")]
-        pub(super) nanos: i32,
+        pub(crate) nanos: i32,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Pair {
+    pub(crate) struct Pair {
         #[prost(string, tag = "1")]
-        pub(super) name: String,
+        pub(crate) name: String,
         #[prost(string, tag = "2")]
-        pub(super) value: String,
+        pub(crate) value: String,
     }
 }
 
-fn compressed(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn compressed(bytes: &[u8]) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(bytes).unwrap()
 }
 
-fn loki_entry(nanos: i32, line: &str, metadata: &[(&str, &str)]) -> loki::Entry {
+pub(crate) fn loki_entry(nanos: i32, line: &str, metadata: &[(&str, &str)]) -> loki::Entry {
     let pair = |(name, value): &(&str, &str)| loki::Pair {
         name: (*name).to_owned(),
         value: (*value).to_owned(),
@@ -597,9 +597,8 @@ fn file_of_protobuf_is_recognised_by_its_start() {
     assert_eq!(frames.next(), None);
 }
 
-#[test]
-fn other_files_are_not_taken_for_protobuf() {
-    let metrics = MetricsData {
+pub(crate) fn metrics() -> MetricsData {
+    MetricsData {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(resource()),
             scope_metrics: vec![ScopeMetrics {
@@ -614,7 +613,12 @@ fn other_files_are_not_taken_for_protobuf() {
             }],
             schema_url: String::new(),
         }],
-    };
+    }
+}
+
+#[test]
+fn other_files_are_not_taken_for_protobuf() {
+    let metrics = metrics();
     for file in [
         &metrics.encode_to_vec()[..],
         b"",
@@ -758,7 +762,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_logs()(groups in prop::collection::vec((prop::option::of(any_resource()), prop::collection::vec((prop::option::of(any_scope()), prop::collection::vec(any_log(), 0..3), word()), 0..3), word()), 0..3)) -> LogsData {
+    pub(crate) fn any_logs()(groups in prop::collection::vec((prop::option::of(any_resource()), prop::collection::vec((prop::option::of(any_scope()), prop::collection::vec(any_log(), 0..3), word()), 0..3), word()), 0..3)) -> LogsData {
         let resource_logs = groups.into_iter().map(|(resource, scopes, schema_url)| ResourceLogs {
             resource,
             scope_logs: scopes.into_iter().map(|(scope, log_records, schema_url)| ScopeLogs { scope, log_records, schema_url }).collect(),
@@ -769,7 +773,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_spans()(groups in prop::collection::vec((prop::option::of(any_resource()), prop::collection::vec((prop::option::of(any_scope()), prop::collection::vec(any_span(), 0..3), word()), 0..3), word()), 0..3)) -> TracesData {
+    pub(crate) fn any_spans()(groups in prop::collection::vec((prop::option::of(any_resource()), prop::collection::vec((prop::option::of(any_scope()), prop::collection::vec(any_span(), 0..3), word()), 0..3), word()), 0..3)) -> TracesData {
         let resource_spans = groups.into_iter().map(|(resource, scopes, schema_url)| ResourceSpans {
             resource,
             scope_spans: scopes.into_iter().map(|(scope, spans, schema_url)| ScopeSpans { scope, spans, schema_url }).collect(),
