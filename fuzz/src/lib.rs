@@ -30,6 +30,7 @@ impl AnyOptions {
             // Until the year 2100.
             now: DateTime::from_timestamp(self.now.rem_euclid(4_102_444_800), 0)
                 .unwrap_or(default.now),
+            ..default
         }
     }
 }
@@ -135,6 +136,13 @@ pub fn check_push(push: Push, body: &[u8]) {
     assert_eq!(rejected.count() == 0, rejected.to_string().is_empty());
     let all = pushed.entries.len() as u64 + rejected.count() + pushed.skipped;
     assert!(last <= all);
+    let parts = push.split(body.to_vec(), MOST).map(|part| {
+        // What is around a record, and its compression, take more than the record alone.
+        let pushed = push::decode(push, &part, &Options::default(), 8 * MOST);
+        let pushed = pushed.expect("a part of a body is a body");
+        pushed.entries.len() as u64 + pushed.rejected.count() + pushed.skipped
+    });
+    assert_eq!(parts.sum::<u64>(), all);
 }
 
 /// Bytes of protobuf at random, in the shape of messages in messages.
