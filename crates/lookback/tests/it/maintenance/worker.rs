@@ -112,6 +112,55 @@ async fn several_workers_do_every_step_once() {
     assert_eq!(number(&pool, "SELECT count(*) FROM logs_default").await, 0);
 }
 
+/// It keeps rows out of the default partition, and leaves the rest to others.
+#[tokio::test]
+async fn worker_that_does_not_seal_creates_partitions_and_nothing_else() {
+    let db = testkit::database_without_ranges().await;
+    let pool = PgPoolOptions::new()
+        .acquire_timeout(END)
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let mut options = options();
+    options.seals = false;
+    let mut worker = MaintenanceWorker::spawn(pool.clone(), options).unwrap();
+    let mut created = 0;
+    for _ in 0..3 {
+        let head = number(&pool, "SELECT coalesce(max(id), 0) FROM logs").await;
+        let rows = usize::try_from(1_100 - head % 1_000).unwrap();
+        Log::records()
+            .create_many(&pool, &lines(0..rows))
+            .await
+            .unwrap();
+        until_stats(&mut worker, |stats| stats.created_partitions > created).await;
+        created = worker.stats().created_partitions;
+    }
+    // Nothing to do, though there are segments that others would seal.
+    let idle = worker.stats().idle_rounds;
+    until_stats(&mut worker, |stats| stats.idle_rounds > idle + 2).await;
+    let stats = stopped(worker).await;
+    assert_eq!((stats.sealed_segments, stats.sealed_rows), (0, 0));
+    assert_eq!(stats.frozen_partitions, 0);
+    let status = status_of(&pool, Log::TABLE).await;
+    assert!(status.rows >= 3_000, "{status:#?}");
+    assert_eq!(status.unsealed_rows, status.rows, "{status:#?}");
+    assert_eq!(status.count(PartitionState::Frozen), 0, "{status:#?}");
+    let segments = "SELECT count(*) FROM sealed_segments";
+    assert_eq!(number(&pool, segments).await, 0);
+    assert_eq!(number(&pool, "SELECT count(*) FROM logs_default").await, 0);
+
+    // Another one does the rest.
+    let worker = MaintenanceWorker::spawn(pool.clone(), self::options()).unwrap();
+    let status = settled(&pool).await;
+    let stats = stopped(worker).await;
+    assert!(stats.sealed_rows > 2_500, "{stats:?}");
+    assert_eq!(
+        stats.sealed_segments.cast_signed(),
+        number(&pool, segments).await
+    );
+    assert!(status.count(PartitionState::Frozen) >= 2, "{status:#?}");
+}
+
 #[tokio::test]
 async fn killed_workers_are_continued_by_others() {
     let db = testkit::database_without_ranges().await;
