@@ -18,13 +18,21 @@ pub struct ProtobufFile {
 }
 
 impl ProtobufFile {
-    /// Whether the first bytes, of which eight are enough, may be those of such a file, so that it
-    /// is worth to read more of it for [`detect`].
+    /// Whether the first bytes may be those of such a file, so that it is worth to read more of it
+    /// for [`detect`]: eight are enough to exclude most text. A message behind its length may be
+    /// compressed by zstd, or JSON.
     #[must_use]
     pub fn may_begin_with(start: &[u8]) -> bool {
         match start {
-            // A batch begins with its first field, and a length of less than 128 MiB with this.
-            [0x0a | 0..=7, ..] => true,
+            // A group, and one of its fields: 1 to 3, or what 2 was before.
+            [0x0a, rest @ ..] => match behind_varint(rest) {
+                Some(group) => matches!(group, [] | [0x0a | 0x12 | 0x1a | 0xc2, ..]),
+                None => rest.len() < 5,
+            },
+            [0, 0, 0, 0, ..] => true,
+            // A length of less than 128 MiB.
+            [0..=7, _, _, _, message, ..] => matches!(message, 0x0a | 0x28 | b'{'),
+            [0..=7, ..] => true,
             _ => begins_as_loki(start).is_some(),
         }
     }
@@ -62,11 +70,6 @@ pub fn detect(start: &[u8]) -> Option<ProtobufFile> {
 /// Whether a body may be a push to Loki, compressed by snappy, as far as its start shows. Returns
 /// the first byte of its labels, if it is in the start.
 fn begins_as_loki(start: &[u8]) -> Option<Option<u8>> {
-    /// Returns the bytes behind a number.
-    fn behind_varint(bytes: &[u8]) -> Option<&[u8]> {
-        let last = bytes.iter().take(5).position(|byte| *byte < 0x80)?;
-        Some(&bytes[last + 1..])
-    }
     // The length when it is decompressed, then bytes as they are, at first the two tags.
     let (tag, literal) = behind_varint(start)?.split_first()?;
     let length = match tag {
@@ -86,6 +89,12 @@ fn begins_as_loki(start: &[u8]) -> Option<Option<u8>> {
         }
     }
     Some(rest.first().copied())
+}
+
+/// Returns the bytes behind a length.
+fn behind_varint(bytes: &[u8]) -> Option<&[u8]> {
+    let last = bytes.iter().take(5).position(|byte| *byte < 0x80)?;
+    Some(&bytes[last + 1..])
 }
 
 impl Push {

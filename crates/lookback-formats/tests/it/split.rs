@@ -167,8 +167,17 @@ fn push_to_loki_is_recognised_by_its_start() {
 fn what_may_be_protobuf_is_known_by_eight_bytes() {
     let message = logs(vec![log_record("m")]).encode_to_vec();
     let framed = |length: u32| [&length.to_be_bytes()[..], &message].concat();
-    for file in [message.clone(), framed(100), framed(100 << 20)] {
-        assert!(ProtobufFile::may_begin_with(&file[..8]), "{file:?}");
+    for file in [
+        message.clone(),
+        framed(100),
+        framed(100 << 20),
+        b"\0\0\0\x09\x28\xb5\x2f\xfd".to_vec(),
+        b"\0\0\0\x09{\"res".to_vec(),
+        vec![0; 8],
+    ] {
+        for length in 1..=8 {
+            assert!(ProtobufFile::may_begin_with(&file[..length]), "{file:?}");
+        }
     }
     for text in [
         &b"{\"msg\":\""[..],
@@ -178,6 +187,10 @@ fn what_may_be_protobuf_is_known_by_eight_bytes() {
         b"\x1f\x8b\x08",
         "größe".as_bytes(),
         b"gr\xf6\xdfe",
+        b"\n{\"msg\":",
+        b"\n\x07bell",
+        b"\x07bell on",
+        b"\n\xff\xff\xff\xff\xff\xff\xff",
         b"",
     ] {
         assert!(!ProtobufFile::may_begin_with(text), "{text:?}");
