@@ -48,6 +48,7 @@ mod report;
 mod sealing;
 mod store;
 mod stream;
+mod unstored;
 
 use batches::{ImportSource, import_content};
 use checkpoint::{Checkpoint, Import};

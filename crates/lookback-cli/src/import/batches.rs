@@ -302,7 +302,10 @@ impl ImportRun<'_> {
                 "{}: the database cannot be reached; what was read waits for it",
                 self.input.shown()
             ));
-            if let Some(behind) = self.reconnect(kept).await? {
+            self.input.buffer().set_away(true);
+            let behind = self.reconnect(kept).await;
+            self.input.buffer().set_away(false);
+            if let Some(behind) = behind? {
                 self.conn.release().await;
                 let records = behind.stored() - self.checkpoint.stored();
                 *self.checkpoint = behind;
@@ -344,6 +347,7 @@ impl ImportRun<'_> {
     }
 
     fn count(&mut self, stored: &StoredBatch) {
+        self.input.buffer().set_stored(stored.position);
         self.summary.stored += stored.records;
         self.summary.requests += stored.requests;
         self.summary.local_times += stored.local_times;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::convert::{CsvRows, RowsReader};
 use super::encoding;
-use super::stream::{EndOfStream, StreamReader};
+use super::stream::{EndOfStream, StreamBuffer, StreamReader};
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
 
@@ -29,6 +29,8 @@ pub(crate) struct Input {
     format: OnceLock<Format>,
     /// Ends a stream.
     end: EndOfStream,
+    /// What a stream has sent and is not stored yet.
+    buffer: Arc<StreamBuffer>,
     /// Set if the content is not the bytes of the input: it is compressed, or in UTF-16.
     is_converted: OnceLock<()>,
     /// Whether it is a file that is read while it grows.
@@ -64,6 +66,7 @@ impl Input {
                 is_format_given: args.own_format().is_some(),
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
+                buffer: Arc::default(),
                 is_converted: OnceLock::new(),
                 is_followed: false,
             });
@@ -94,6 +97,7 @@ impl Input {
             is_format_given: args.own_format().is_some(),
             format: OnceLock::new(),
             end,
+            buffer: Arc::default(),
             is_converted: OnceLock::new(),
             is_followed: true,
         })
@@ -118,6 +122,7 @@ impl Input {
                 is_format_given: false,
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
+                buffer: Arc::default(),
                 is_converted: OnceLock::new(),
                 is_followed: false,
             });
@@ -136,6 +141,7 @@ impl Input {
             is_format_given: false,
             format: OnceLock::new(),
             end: EndOfStream::default(),
+            buffer: Arc::default(),
             is_converted: OnceLock::new(),
             is_followed: false,
         })
@@ -154,6 +160,11 @@ impl Input {
     /// Ends a stream: what it has sent so far is still read. A file ends by itself.
     pub(crate) fn end_stream(&self) {
         self.end.set();
+    }
+
+    /// What a stream has sent and is not stored yet.
+    pub(super) fn buffer(&self) -> &StreamBuffer {
+        &self.buffer
     }
 
     /// Whether the content has to be records of Lookback: their format was given, or it is one
@@ -195,7 +206,10 @@ impl Input {
         let whole = Box::new(io::Cursor::new(start).chain(bytes));
         Ok(match format {
             Format::Jsonl if self.is_file() => whole,
-            Format::Jsonl => Box::new(StreamReader::spawn(whole, self.end.clone())),
+            Format::Jsonl => {
+                let buffer = Arc::clone(&self.buffer);
+                Box::new(StreamReader::spawn(whole, buffer, self.end.clone()))
+            }
             Format::Csv => Box::new(RowsReader::new(CsvRows::new(whole))),
             Format::Parquet => self.parquet(whole)?,
         })

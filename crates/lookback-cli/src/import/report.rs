@@ -12,6 +12,7 @@ use super::checkpoint::Checkpoint;
 use super::content::Content;
 use super::encoding;
 use super::reader::Rejected;
+use super::unstored;
 use crate::args::ImportArgs;
 use crate::failure::Failure;
 use crate::output::{self, counted, grouped};
@@ -49,7 +50,11 @@ impl Report<'_> {
                 printed => printed?,
             }
         }
-        let (total, resume) = (self.total(), self.resume());
+        let resume = match &ended {
+            Ok(ImportEnd::Done | ImportEnd::AllRejected | ImportEnd::Unfinished) => String::new(),
+            Ok(ImportEnd::Stopped(_) | ImportEnd::Interrupted) | Err(_) => self.resume(),
+        };
+        let total = self.total();
         match ended {
             Ok(ImportEnd::Done) => {
                 self.note();
@@ -73,7 +78,7 @@ impl Report<'_> {
                 ));
                 Ok(())
             }
-            Ok(ImportEnd::Stopped(bad)) => Err(self.stopped(&bad, &total)),
+            Ok(ImportEnd::Stopped(bad)) => Err(self.stopped(&bad, &total, &resume)),
             Ok(ImportEnd::Interrupted) => {
                 Err(Failure::interrupted("interrupted").hint(format!("{total}; {resume}")))
             }
@@ -82,8 +87,8 @@ impl Report<'_> {
     }
 
     /// The failure of an import that stopped at a line.
-    fn stopped(&self, bad: &Rejected, total: &str) -> Failure {
-        let (input, unit, resume) = (self.input, self.input.unit(), self.resume());
+    fn stopped(&self, bad: &Rejected, total: &str, resume: &str) -> Failure {
+        let (input, unit) = (self.input, self.input.unit());
         let failure = Failure::failed(format!(
             "{}, {unit} {}: {}",
             input.shown(),
@@ -137,14 +142,37 @@ impl Report<'_> {
         }
     }
 
-    fn resume(&self) -> &'static str {
-        // A later import cannot identify an unnamed input.
-        match (self.input.known_name(), self.checkpoint.lines()) {
-            _ if self.input.is_followed() => "to continue: the same command",
-            (_, 0) => "to continue: the same command",
-            (Some(_), _) => "to continue: the same command with --resume",
-            (None, _) => "to continue: import the lines after them",
+    /// How the import can be continued. What a stream has sent and is not stored is saved.
+    fn resume(&self) -> String {
+        match unstored::save(self.input) {
+            Ok(None) => {}
+            Ok(Some(path)) => {
+                let path = path.display();
+                let source = match &self.args.source {
+                    Some(source) => format!(" --source '{source}'"),
+                    None if self.checkpoint.content == Content::Entries => {
+                        format!(" --source {}", self.input.stem())
+                    }
+                    None => String::new(),
+                };
+                return format!(
+                    "what was read and is not stored is in {path}; to store it: lookback import \
+                     '{path}'{source}"
+                );
+            }
+            Err(error) => output::warning(&format!(
+                "{}: what was read and is not stored could not be saved: {error}",
+                self.input.shown()
+            )),
         }
+        // A later import cannot identify an unnamed input.
+        let how = match (self.input.known_name(), self.checkpoint.lines()) {
+            _ if self.input.is_followed() => "the same command",
+            (_, 0) => "the same command",
+            (Some(_), _) => "the same command with --resume",
+            (None, _) => "import the lines after them",
+        };
+        format!("to continue: {how}")
     }
 
     fn note(&self) {

@@ -1,9 +1,10 @@
-//! Reads a stream without waiting for it longer than a moment.
+//! Reads a stream without waiting for it longer than a moment, and keeps what is not stored yet.
 
-use std::io::{self, Read};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The time after which a stream that sends nothing is left for what else is to do.
@@ -11,8 +12,12 @@ const MOMENT: Duration = Duration::from_millis(100);
 const CHUNK: usize = 64 * 1024;
 /// The most that a pipe holds.
 const MAX_PIPE: usize = 1024 * 1024;
-/// The number of chunks that are read ahead.
-const CHUNKS_AHEAD: usize = 8;
+/// The number of bytes that are read ahead, so that the program that sends them seldom waits.
+const MAX_AHEAD: u64 = 8 * CHUNK as u64;
+/// As [`MAX_AHEAD`], while the database is away. What comes then goes to a temporary file.
+const MAX_AHEAD_WHILE_AWAY: u64 = 8 * 1024 * 1024;
+/// The most bytes of the temporary file. The program that sends more waits.
+const MAX_SPILL: u64 = 1024 * 1024 * 1024;
 
 /// Ends a stream: what it has sent so far is still read.
 #[derive(Clone, Debug, Default)]
@@ -28,56 +33,58 @@ impl EndOfStream {
     }
 }
 
-/// A reader that fails with [`io::ErrorKind::WouldBlock`] if nothing comes for a moment.
+/// A reader of a stream that fails with [`io::ErrorKind::WouldBlock`] if nothing comes for a moment.
 pub(super) struct StreamReader {
-    chunks: Receiver<io::Result<Chunk>>,
-    chunk: io::Cursor<Vec<u8>>,
-    is_last: bool,
+    buffer: Arc<StreamBuffer>,
     end: EndOfStream,
+}
+
+impl StreamReader {
+    /// Reads in a thread of its own, which ends with the stream or with the process.
+    pub(super) fn spawn(
+        mut stream: Box<dyn Read + Send>,
+        buffer: Arc<StreamBuffer>,
+        end: EndOfStream,
+    ) -> Self {
+        let (of_thread, end_of_thread) = (Arc::clone(&buffer), end.clone());
+        std::thread::spawn(move || {
+            let mut bytes = vec![0; CHUNK];
+            let mut left = MAX_PIPE;
+            loop {
+                let is_ended = end_of_thread.is_set();
+                match stream.read(&mut bytes) {
+                    Ok(0) => return of_thread.end(Ok(())),
+                    Ok(length) if is_ended => {
+                        left = left.saturating_sub(length);
+                        let chunk = last(&bytes[..length], left == 0);
+                        of_thread.push(chunk.bytes);
+                        if chunk.is_last {
+                            return of_thread.end(Ok(()));
+                        }
+                    }
+                    Ok(length) => of_thread.push(bytes[..length].to_vec()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return of_thread.end(Err(error)),
+                }
+            }
+        });
+        Self { buffer, end }
+    }
+}
+
+impl Read for StreamReader {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.buffer.read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.end.is_set() => Ok(0),
+            read => read,
+        }
+    }
 }
 
 struct Chunk {
     bytes: Vec<u8>,
     /// Whether the stream was ended, and has everything that was sent before.
     is_last: bool,
-}
-
-impl StreamReader {
-    /// Reads in a thread of its own, which ends with the stream or with the process.
-    pub(super) fn spawn(mut stream: Box<dyn Read + Send>, end: EndOfStream) -> Self {
-        let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        let end_of_thread = end.clone();
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; CHUNK];
-            let mut left = MAX_PIPE;
-            loop {
-                let is_ended = end_of_thread.is_set();
-                let chunk = match stream.read(&mut buffer) {
-                    Ok(0) => return,
-                    Ok(length) if is_ended => {
-                        left = left.saturating_sub(length);
-                        Ok(last(&buffer[..length], left == 0))
-                    }
-                    Ok(length) => Ok(Chunk {
-                        bytes: buffer[..length].to_vec(),
-                        is_last: false,
-                    }),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => Err(error),
-                };
-                let is_last = chunk.as_ref().map_or(true, |chunk| chunk.is_last);
-                if sender.send(chunk).is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        Self {
-            chunks,
-            chunk: io::Cursor::new(Vec::new()),
-            is_last: false,
-            end,
-        }
-    }
 }
 
 /// The chunk of a stream that was ended: the last one if the pipe is empty, or if everything that it
@@ -94,26 +101,327 @@ fn last(bytes: &[u8], is_all: bool) -> Chunk {
     }
 }
 
-impl Read for StreamReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+/// What a stream has sent and is not stored yet: nothing else has it.
+///
+/// A program that sends faster than records are stored waits, as with any pipe. While the database
+/// is away, it does not: what it sends goes to a temporary file.
+#[derive(Debug, Default)]
+pub(super) struct StreamBuffer {
+    state: Mutex<Buffered>,
+    changed: Condvar,
+}
+
+/// The bytes, by their position in the stream.
+#[derive(Debug, Default)]
+struct Buffered {
+    /// What is in memory, from `start` on.
+    chunks: VecDeque<Vec<u8>>,
+    start: u64,
+    /// What comes behind it.
+    spill: Option<Spill>,
+    /// Up to here, all is stored.
+    stored: u64,
+    /// Up to here, all was read.
+    read: u64,
+    /// Up to here, all has come.
+    end: u64,
+    is_away: bool,
+    /// Whether the temporary file cannot be written: then the program that sends waits.
+    is_spill_full: bool,
+    ended: Option<io::Result<()>>,
+}
+
+/// A temporary file.
+#[derive(Debug)]
+struct Spill {
+    file: File,
+    /// The position of its first byte.
+    start: u64,
+}
+
+impl StreamBuffer {
+    fn lock(&self) -> MutexGuard<'_, Buffered> {
+        // No change of it can be left half done by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes whether the database is away.
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.lock().is_away = is_away;
+        self.changed.notify_all();
+    }
+
+    /// Notes that all up to a position is stored.
+    pub(super) fn set_stored(&self, position: u64) {
+        let mut state = self.lock();
+        state.stored = state.stored.max(position.min(state.read));
+        while let Some(chunk) = state.chunks.front()
+            && state.start + chunk.len() as u64 <= state.stored
+        {
+            state.start += chunk.len() as u64;
+            state.chunks.pop_front();
+        }
+        if state.spill.is_some() && state.stored == state.end {
+            (state.spill, state.start) = (None, state.end);
+            state.is_spill_full = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Writes what is not stored, and returns the number of bytes.
+    pub(super) fn write_unstored(&self, out: &mut impl Write) -> io::Result<u64> {
+        let mut state = self.lock();
+        let mut position = state.start;
+        for chunk in &state.chunks {
+            let stored = usize::try_from(state.stored.saturating_sub(position));
+            out.write_all(
+                chunk
+                    .get(stored.unwrap_or(usize::MAX)..)
+                    .unwrap_or_default(),
+            )?;
+            position += chunk.len() as u64;
+        }
+        let (stored, end) = (state.stored, state.end);
+        if let Some(spill) = &mut state.spill {
+            let from = stored.max(spill.start);
+            spill.file.seek(SeekFrom::Start(from - spill.start))?;
+            io::copy(&mut (&spill.file).take(end - from), out)?;
+        }
+        Ok(end - stored)
+    }
+
+    /// Whether all that was read is stored.
+    pub(super) fn is_all_stored(&self) -> bool {
+        let state = self.lock();
+        state.stored == state.end
+    }
+
+    /// Adds what has come. Waits for room.
+    fn push(&self, bytes: Vec<u8>) {
+        let mut state = self.lock();
+        while !state.has_room() || !state.add(&bytes) {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        self.changed.notify_all();
+    }
+
+    fn end(&self, ended: io::Result<()>) {
+        self.lock().ended = Some(ended);
+        self.changed.notify_all();
+    }
+
+    /// Reads what has come. Waits for a moment.
+    fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let state = self.lock();
+        let nothing = |state: &mut Buffered| state.read == state.end && state.ended.is_none();
+        let waited = self.changed.wait_timeout_while(state, MOMENT, nothing);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.read < state.end {
+            let length = state.copy_to(bytes)?;
+            state.read += length as u64;
+            self.changed.notify_all();
+            return Ok(length);
+        }
+        match &mut state.ended {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            // An error is returned once.
+            Some(ended) => std::mem::replace(ended, Ok(())).map(|()| 0),
+        }
+    }
+}
+
+impl Buffered {
+    fn has_room(&self) -> bool {
+        let ahead = self.end - self.read;
+        match &self.spill {
+            Some(spill) => self.end - spill.start < MAX_SPILL && !self.is_spill_full,
+            None if self.is_away => ahead < MAX_AHEAD_WHILE_AWAY || !self.is_spill_full,
+            None => ahead < MAX_AHEAD,
+        }
+    }
+
+    /// Adds bytes, and returns whether it could.
+    fn add(&mut self, bytes: &[u8]) -> bool {
+        let is_in_memory = self.spill.is_none() && self.end - self.read < MAX_AHEAD_WHILE_AWAY;
+        if is_in_memory {
+            self.chunks.push_back(bytes.to_vec());
+        } else if self.add_to_spill(bytes).is_err() {
+            self.is_spill_full = true;
+            return false;
+        }
+        self.end += bytes.len() as u64;
+        true
+    }
+
+    fn add_to_spill(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.spill.is_none() {
+            let file = tempfile::tempfile()?;
+            let start = self.end;
+            self.spill = Some(Spill { file, start });
+        }
+        if let Some(spill) = &mut self.spill {
+            spill.file.seek(SeekFrom::Start(self.end - spill.start))?;
+            spill.file.write_all(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Copies bytes from the position up to which all was read.
+    fn copy_to(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut start = self.start;
+        for chunk in &self.chunks {
+            let end = start + chunk.len() as u64;
+            if self.read < end {
+                let from = usize::try_from(self.read - start).unwrap_or(chunk.len());
+                return (&chunk[from..]).read(bytes);
+            }
+            start = end;
+        }
+        let Some(spill) = &mut self.spill else {
+            return Ok(0);
+        };
+        spill.file.seek(SeekFrom::Start(self.read - spill.start))?;
+        let left = self.end - self.read;
+        (&mut spill.file).take(left).read(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A stream that counts what is taken of it.
+    struct Counted {
+        taken: Arc<AtomicUsize>,
+        all: usize,
+    }
+
+    fn byte(position: usize) -> u8 {
+        (position / 7 % 251).try_into().unwrap()
+    }
+
+    impl Read for Counted {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            let from = self.taken.load(Ordering::SeqCst);
+            let length = bytes.len().min(self.all - from);
+            for (index, value) in bytes[..length].iter_mut().enumerate() {
+                *value = byte(from + index);
+            }
+            self.taken.store(from + length, Ordering::SeqCst);
+            Ok(length)
+        }
+    }
+
+    fn start(all: usize) -> (Arc<AtomicUsize>, Arc<StreamBuffer>, StreamReader) {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let stream = Counted {
+            taken: Arc::clone(&taken),
+            all,
+        };
+        let buffer = Arc::new(StreamBuffer::default());
+        let end = EndOfStream::default();
+        let reader = StreamReader::spawn(Box::new(stream), Arc::clone(&buffer), end);
+        (taken, buffer, reader)
+    }
+
+    /// Waits until the number that is taken does not change any more.
+    fn settled(taken: &AtomicUsize) -> usize {
+        let mut before = usize::MAX;
         loop {
-            let length = self.chunk.read(buffer)?;
-            if length > 0 || buffer.is_empty() {
-                return Ok(length);
+            let now = taken.load(Ordering::SeqCst);
+            if now == before {
+                return now;
             }
-            if self.is_last {
-                return Ok(0);
-            }
-            match self.chunks.recv_timeout(MOMENT) {
-                Ok(chunk) => {
-                    let chunk = chunk?;
-                    self.is_last = chunk.is_last;
-                    self.chunk = io::Cursor::new(chunk.bytes);
+            before = now;
+            std::thread::sleep(MOMENT);
+        }
+    }
+
+    fn assert_rest(mut reader: StreamReader, from: usize, all: usize) {
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest.len(), all - from);
+        assert!(
+            (from..)
+                .zip(&rest)
+                .all(|(position, value)| *value == byte(position))
+        );
+    }
+
+    #[test]
+    fn stream_waits_for_its_reader_unless_the_database_is_away() {
+        let all = 40 * 1024 * 1024;
+        let (taken, buffer, mut reader) = start(all);
+        let ahead = settled(&taken);
+        assert!(
+            ahead <= usize::try_from(MAX_AHEAD).unwrap() + 2 * CHUNK,
+            "{ahead}"
+        );
+        let mut first = vec![0; 1_000];
+        reader.read_exact(&mut first).unwrap();
+        buffer.set_away(true);
+        assert_eq!(settled(&taken), all);
+        assert!(buffer.lock().spill.is_some());
+        buffer.set_away(false);
+        assert_rest(reader, 1_000, all);
+        assert!(!buffer.is_all_stored());
+        buffer.set_stored(all as u64);
+        assert!(buffer.is_all_stored());
+        let state = buffer.lock();
+        assert!(state.spill.is_none() && state.chunks.is_empty());
+    }
+
+    #[test]
+    fn unstored_bytes_are_those_behind_the_last_ones_that_are_stored() {
+        let all = 20 * 1024 * 1024;
+        let (taken, buffer, mut reader) = start(all);
+        buffer.set_away(true);
+        assert_eq!(settled(&taken), all);
+        let mut read = vec![0; 12 * 1024 * 1024];
+        reader.read_exact(&mut read).unwrap();
+        for stored in [0, 5, CHUNK, 100_000, 9 * 1024 * 1024 + 3] {
+            buffer.set_stored(stored as u64);
+            let mut unstored = Vec::new();
+            let length = buffer.write_unstored(&mut unstored).unwrap();
+            assert_eq!(
+                (length, unstored.len()),
+                ((all - stored) as u64, all - stored)
+            );
+            let is_right = |(position, value): (usize, &u8)| *value == byte(position);
+            assert!((stored..).zip(&unstored).all(is_right), "{stored}");
+        }
+        // What was not read cannot be stored.
+        buffer.set_stored(all as u64);
+        assert_eq!(buffer.lock().stored, read.len() as u64);
+        assert_rest(reader, read.len(), all);
+    }
+
+    #[test]
+    fn error_of_stream_comes_behind_its_bytes() {
+        struct Failing(bool);
+        impl Read for Failing {
+            fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::Error::other("gone"));
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
-                Err(RecvTimeoutError::Timeout) if self.end.is_set() => return Ok(0),
-                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::WouldBlock.into()),
+                bytes[0] = b'x';
+                Ok(1)
             }
         }
+        let buffer = Arc::new(StreamBuffer::default());
+        let end = EndOfStream::default();
+        let mut reader = StreamReader::spawn(Box::new(Failing(false)), buffer, end);
+        let mut bytes = Vec::new();
+        let error = reader.read_to_end(&mut bytes).unwrap_err();
+        assert_eq!(
+            (bytes, error.to_string()),
+            (b"x".to_vec(), "gone".to_owned())
+        );
     }
 }

@@ -29,6 +29,8 @@ mod records;
 mod round_trip;
 mod setup;
 mod storage;
+#[cfg(unix)]
+mod stream;
 mod support;
 mod surroundings;
 mod tables;
