@@ -1,7 +1,7 @@
 //! `lookback import`: imports records into the database, batch by batch.
 //!
-//! CSV and Parquet are converted to JSON lines ([`convert`]), so that everything after that is the
-//! same for all formats.
+//! CSV, Parquet and the records of [`protobuf`] are converted to JSON lines ([`convert`]), so that
+//! everything after that is the same for all formats.
 //!
 //! Lines of other programs are decoded to log lines and requests by `lookback-formats`
 //! ([`entries`]); [`content`] detects them.
@@ -42,6 +42,7 @@ mod interrupt;
 mod line_size;
 mod lines;
 mod progress;
+mod protobuf;
 mod reader;
 mod rejects;
 mod report;
@@ -337,7 +338,9 @@ fn continue_after(
             "{} has grown since it was imported: it is stored up to {unit} {taken} ({records})",
             input.shown()
         ))
-        .hint("to import the new lines: --resume; to import all of it again: --restart")
+        .hint(format!(
+            "to import the new {unit}s: --resume; to import all of it again: --restart"
+        ))
     } else {
         Failure::failed(format!(
             "an earlier import of {} stopped after {unit} {taken}: {} stored",

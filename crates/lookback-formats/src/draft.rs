@@ -285,7 +285,7 @@ impl Request {
         if let Some(host) = host
             && !headers.keys().any(|key| key.eq_ignore_ascii_case("host"))
         {
-            headers.insert("host".to_owned(), host.into());
+            headers.insert("host".to_owned(), clean(host, 1024).into());
         }
         for (key, value) in rest {
             insert_beside(&mut headers, "field", key, value);

@@ -314,6 +314,7 @@ impl ImportRun<'_> {
                     requests: kept.requests.records.len() as u64,
                     renumbered: kept.renumbered,
                     local_times: kept.local_times,
+                    skipped: kept.skipped,
                     rejected: kept.rejected.clone(),
                     position: kept.end.position,
                     outcome: kept.outcome.clone(),
@@ -351,6 +352,8 @@ impl ImportRun<'_> {
         self.summary.stored += stored.records;
         self.summary.requests += stored.requests;
         self.summary.local_times += stored.local_times;
+        self.summary.skipped.spans += stored.skipped.spans;
+        self.summary.skipped.metrics += stored.skipped.metrics;
         self.summary.renumbered += stored.renumbered;
         self.summary.rejected += stored.rejected.len() as u64;
         self.progress

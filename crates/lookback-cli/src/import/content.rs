@@ -61,6 +61,13 @@ pub(crate) fn given(args: &ImportArgs) -> Option<Content> {
 
 /// Returns what an input contains: as the arguments say, or as its first line does.
 pub(crate) fn of(args: &ImportArgs, lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
+    if let (Some(_), Some(file)) = (args.kind, input.protobuf()) {
+        return Err(Failure::usage(format!(
+            "--kind: is for Lookback's own records, and {} is {}",
+            input.shown(),
+            file.what()
+        )));
+    }
     match given(args) {
         Some(content) => Ok(content),
         None => detect(lines, input),
@@ -96,7 +103,7 @@ fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
             "{}: is no text: its first line has a byte 0",
             input.shown()
         ))
-        .hint("import reads text: logs, requests, JSON, CSV; and Parquet"));
+        .hint("import reads text: logs, requests, JSON, CSV; Parquet; OpenTelemetry and Loki in protobuf"));
     }
     Ok(content)
 }

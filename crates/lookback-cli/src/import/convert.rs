@@ -12,10 +12,12 @@ use lookback::{Json, table::ColumnDef, table::Table};
 mod csv;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod protobuf;
 
 pub(super) use csv::CsvRows;
 #[cfg(feature = "parquet")]
 pub(super) use parquet::ParquetRows;
+pub(super) use protobuf::ProtobufRows;
 
 /// The rows of an input, as JSON lines.
 pub(super) trait Rows: Send {

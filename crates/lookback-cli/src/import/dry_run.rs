@@ -92,6 +92,9 @@ fn shown<M: Model>(
     for bad in &batch.rejected {
         output::warning(&problem(bad));
     }
+    if let Some(skipped) = batch.skipped.shown() {
+        output::note(&format!("{}: would skip {skipped}", input.shown()));
+    }
     match &batch.outcome {
         Outcome::Stopped(bad) => Err(Failure::failed(problem(bad))),
         _ => Ok(()),

@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 
 use lookback::query::{Imported, check_new};
 use lookback::{Json, NewLog};
+use lookback_formats::push::{self, MAX_BYTES};
 use lookback_formats::{Decoder, Entry, Format, Options};
 
 use super::lines::{Line, Lines, MAX_LINE, Mark, Next};
+use super::protobuf::{RecordLine, Skipped};
 use super::reader::{
     Batch, BatchAge, MAX_BATCH_BYTES, Outcome, ReadOptions, Rejected, Requests, SourceLine,
 };
@@ -27,7 +29,8 @@ pub(crate) fn read(
     mut take: impl FnMut(Result<Batch<NewLog>, Failure>) -> bool,
 ) {
     let mut reader = EntryReader {
-        decoder: Decoder::new(decoding),
+        decoder: Decoder::new(decoding.clone()),
+        decoding,
         options,
         is_strict,
         open: VecDeque::new(),
@@ -54,6 +57,7 @@ pub(super) fn keep_before<T>(records: &mut Vec<T>, lines: &mut Vec<SourceLine>, 
 
 struct EntryReader {
     decoder: Decoder,
+    decoding: Options,
     options: ReadOptions,
     /// Whether text of no known format is rejected.
     is_strict: bool,
@@ -72,6 +76,7 @@ struct Building {
     requests: Requests,
     rejected: Vec<Rejected>,
     local_times: u64,
+    skipped: Skipped,
     bytes: usize,
 }
 
@@ -152,6 +157,7 @@ impl EntryReader {
             requests: batch.requests,
             rejected: batch.rejected,
             local_times: batch.local_times,
+            skipped: batch.skipped,
             end,
             outcome,
         })
@@ -177,7 +183,19 @@ impl EntryReader {
             before,
         };
         self.open.push_back((self.decoder.lines() + 1, source));
-        let problem = if line.cut {
+        let may_be_record = matches!(
+            self.decoding.format,
+            None | Some(Format::Otlp | Format::Loki)
+        );
+        let record = (may_be_record && !line.cut).then(|| RecordLine::of(&line.bytes));
+        let problem = if let Some(record) = record.flatten() {
+            // Text that waited for a stack trace ends here.
+            self.decoder.finish(entries);
+            self.decoder.skip_line();
+            let number = self.decoder.lines();
+            let problem = self.record(record, number, entries, &mut batch.skipped);
+            problem.map(|problem| (number..=number, problem))
+        } else if line.cut {
             self.decoder.skip_line();
             let most = grouped(MAX_LINE as u64);
             let number = self.decoder.lines();
@@ -199,6 +217,47 @@ impl EntryReader {
             Some(bad) => Some(bad),
             None => self.reject(source, problem, batch),
         }
+    }
+
+    /// Decodes a record of protobuf. Returns what is wrong with it.
+    fn record(
+        &self,
+        record: RecordLine,
+        number: u64,
+        entries: &mut Vec<Entry>,
+        skipped: &mut Skipped,
+    ) -> Option<String> {
+        let other =
+            (self.decoding.format).filter(|given| record.format().is_some_and(|of| of != *given));
+        if let Some(given) = other {
+            return Some(format!("is not of the format {}", given.name()));
+        }
+        let (push, body) = match record {
+            RecordLine::Record(push, body) => (push, body),
+            RecordLine::Metrics => {
+                skipped.metrics += 1;
+                return None;
+            }
+            RecordLine::Invalid(problem) => return Some(problem),
+            RecordLine::Incomplete => return Some("the message ends before its length".to_owned()),
+        };
+        // A record with what is around it may have a little more than the body that had it.
+        let mut records = match push::records(push, &body, &self.decoding, 2 * MAX_BYTES) {
+            Ok(records) => records,
+            Err(problem) => return Some(problem.to_string()),
+        };
+        let mut problem = None;
+        for record in &mut records {
+            match record {
+                Ok(mut entry) => {
+                    entry.lines = number..=number;
+                    entries.push(entry);
+                }
+                Err(bad) => problem = problem.or(Some(bad.to_string())),
+            }
+        }
+        skipped.spans += records.skipped();
+        problem
     }
 
     /// Returns lines as one: with the number of the first, and the bytes of all.

@@ -6,8 +6,9 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::convert::{CsvRows, RowsReader};
+use super::convert::{CsvRows, ProtobufRows, RowsReader};
 use super::encoding;
+use super::protobuf::{self, PushFile};
 use super::stream::{EndOfStream, StreamBuffer, StreamReader};
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
@@ -31,8 +32,12 @@ pub(crate) struct Input {
     end: EndOfStream,
     /// What a stream has sent and is not stored yet.
     buffer: Arc<StreamBuffer>,
-    /// Set if the content is not the bytes of the input: it is compressed, or in UTF-16.
+    /// Set if the content is not the bytes of the input: it is compressed, in UTF-16 or in protobuf.
     is_converted: OnceLock<()>,
+    /// Whether it may be protobuf: no other format was given.
+    may_be_protobuf: bool,
+    /// What it is in protobuf, once it was read.
+    protobuf: OnceLock<PushFile>,
     /// Whether it is a file that is read while it grows.
     is_followed: bool,
 }
@@ -68,6 +73,8 @@ impl Input {
                 end: EndOfStream::default(),
                 buffer: Arc::default(),
                 is_converted: OnceLock::new(),
+                may_be_protobuf: may_be_protobuf(args),
+                protobuf: OnceLock::new(),
                 is_followed: false,
             });
         }
@@ -76,6 +83,7 @@ impl Input {
             .map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
         input.is_format_given = args.own_format().is_some();
         input.expected = args.own_format().or_else(|| by_extension(&args.input));
+        input.may_be_protobuf = may_be_protobuf(args);
         Ok(input)
     }
 
@@ -99,6 +107,8 @@ impl Input {
             end,
             buffer: Arc::default(),
             is_converted: OnceLock::new(),
+            may_be_protobuf: false,
+            protobuf: OnceLock::new(),
             is_followed: true,
         })
     }
@@ -124,6 +134,8 @@ impl Input {
                 end: EndOfStream::default(),
                 buffer: Arc::default(),
                 is_converted: OnceLock::new(),
+                may_be_protobuf: false,
+                protobuf: OnceLock::new(),
                 is_followed: false,
             });
         }
@@ -143,6 +155,8 @@ impl Input {
             end: EndOfStream::default(),
             buffer: Arc::default(),
             is_converted: OnceLock::new(),
+            may_be_protobuf: false,
+            protobuf: OnceLock::new(),
             is_followed: false,
         })
     }
@@ -203,7 +217,28 @@ impl Input {
             self.expected.unwrap_or(Format::Jsonl)
         };
         let _ = self.format.set(format);
+        let mut protobuf = None;
+        if self.may_be_protobuf && format == Format::Jsonl {
+            protobuf = protobuf::recognise(&mut start, &mut bytes, !self.is_file())
+                .map_err(|error| self.unreadable(&error))?;
+        }
         let whole = Box::new(io::Cursor::new(start).chain(bytes));
+        if let Some(file) = protobuf {
+            let _ = self.is_converted.set(());
+            let _ = self.protobuf.set(file);
+            let whole: Box<dyn Read + Send> = if self.is_file() {
+                whole
+            } else {
+                // The positions of its records are not those of its bytes.
+                let buffer = Arc::new(StreamBuffer::of_bytes_once_read());
+                Box::new(StreamReader::spawn(whole, buffer, self.end.clone()))
+            };
+            return Ok(Box::new(RowsReader::new(ProtobufRows::new(
+                file,
+                &self.shown,
+                whole,
+            ))));
+        }
         Ok(match format {
             Format::Jsonl if self.is_file() => whole,
             Format::Jsonl => {
@@ -259,9 +294,16 @@ impl Input {
         self.format.get().copied().unwrap_or(Format::Jsonl)
     }
 
-    /// The noun for a part of the input with a number: `line`, or `row` of Parquet.
+    /// What it is in protobuf; `None` until a reader was made.
+    pub(crate) fn protobuf(&self) -> Option<PushFile> {
+        self.protobuf.get().copied()
+    }
+
+    /// The noun for a part of the input with a number: `line`, `row` of Parquet, or `record` of
+    /// protobuf.
     pub(crate) fn unit(&self) -> &'static str {
         match self.format() {
+            _ if self.protobuf().is_some() => "record",
             Format::Parquet => "row",
             Format::Jsonl | Format::Csv => "line",
         }
@@ -317,6 +359,13 @@ impl Input {
     pub(crate) fn is_same(&self, file: &Metadata) -> bool {
         self.identity.is_some() && self.identity == Identity::of(file)
     }
+}
+
+/// Whether an input may be protobuf, as far as the arguments say.
+fn may_be_protobuf(args: &ImportArgs) -> bool {
+    use lookback_formats::Format::{Loki, Otlp};
+
+    args.own_format().is_none() && matches!(args.other_format(), None | Some(Otlp | Loki))
 }
 
 /// Reads the first bytes, or fewer if the first line ends before: a stream may send no more for

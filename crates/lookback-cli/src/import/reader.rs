@@ -12,6 +12,7 @@ use lookback::{Json, Model as _, NewRequestSnapshot, User, password};
 use super::convert::{self, INCOMPLETE_ROW};
 use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark, Next};
+use super::protobuf::Skipped;
 use super::{Input, encoding};
 use crate::args::{Format, ImportKind, OnError};
 use crate::failure::Failure;
@@ -29,6 +30,8 @@ pub(crate) struct Batch<N> {
     pub(crate) requests: Requests,
     /// How many records had a time without a zone.
     pub(crate) local_times: u64,
+    /// What is not imported, and no mistake.
+    pub(crate) skipped: Skipped,
     pub(crate) rejected: Vec<Rejected>,
     /// The end of the batch in the input.
     pub(crate) end: Mark,
@@ -237,6 +240,7 @@ fn read_batch<N: ColumnValues>(
         lines: source_lines,
         requests: Requests::default(),
         local_times: 0,
+        skipped: Skipped::default(),
         rejected,
         end: lines.mark().clone(),
         outcome,

@@ -11,6 +11,7 @@ use super::batches::ImportEnd;
 use super::checkpoint::Checkpoint;
 use super::content::Content;
 use super::encoding;
+use super::protobuf::Skipped;
 use super::reader::Rejected;
 use super::unstored;
 use crate::args::ImportArgs;
@@ -28,6 +29,8 @@ pub(crate) struct Summary {
     pub(crate) local_times: u64,
     /// Records whose ids were not kept.
     pub(crate) renumbered: u64,
+    /// What is not imported, and no mistake.
+    pub(crate) skipped: Skipped,
 }
 
 /// The report at the end of an import.
@@ -65,16 +68,13 @@ impl Report<'_> {
                 self.input.shown(),
                 self.rejected()
             ))
-            .hint(format!(
-                "are these records of another kind than {}? give it by --kind; or correct the lines, \
-                 and import them again",
-                self.checkpoint.target()
-            ))),
+            .hint(self.all_rejected())),
             Ok(ImportEnd::Unfinished) => {
                 self.note();
                 output::warning(&format!(
-                    "{}: the last line is incomplete: it was left for a later --resume",
-                    self.input.shown()
+                    "{}: the last {} is incomplete: it was left for a later --resume",
+                    self.input.shown(),
+                    self.input.unit()
                 ));
                 Ok(())
             }
@@ -84,6 +84,18 @@ impl Report<'_> {
             }
             Err(failure) => Err(failure.and_hint(&format!("{total}; {resume}"))),
         }
+    }
+
+    /// The hint of an import that rejected all lines.
+    fn all_rejected(&self) -> String {
+        if self.input.protobuf().is_some() {
+            return "is the file damaged, or cut? import it again when it is whole".to_owned();
+        }
+        format!(
+            "are these records of another kind than {}? give it by --kind; or correct the lines, \
+             and import them again",
+            self.checkpoint.target()
+        )
     }
 
     /// The failure of an import that stopped at a line.
@@ -102,6 +114,15 @@ impl Report<'_> {
             .flatten();
         match hint.filter(|_| is_first) {
             Some(hint) => failure.hint(format!("{total}; {hint}")),
+            // Nobody corrects bytes by hand.
+            None if input.protobuf().is_some() => {
+                let with = if resume.ends_with("--resume") {
+                    "and"
+                } else {
+                    "with"
+                };
+                failure.hint(format!("{total}; {resume} {with} --on-error skip"))
+            }
             None => failure.hint(format!(
                 "{total}; {resume}, after correcting the {unit} or with --on-error skip{}",
                 if bad.is_taken_id {
@@ -114,14 +135,19 @@ impl Report<'_> {
     }
 
     fn print_json(&self, finished: bool) -> Result<(), Failure> {
-        output::json(&json!({"data": {
+        let mut data = json!({
             "stored": self.summary.stored,
             "rejected": self.summary.rejected,
             "stored_in_all": self.checkpoint.stored(),
             "rejected_in_all": self.checkpoint.rejected(),
             "lines": self.checkpoint.lines(),
             "finished": finished,
-        }}))
+        });
+        if self.input.protobuf().is_some() {
+            let Skipped { spans, metrics } = self.summary.skipped;
+            data["skipped"] = (spans + metrics).into();
+        }
+        output::json(&json!({ "data": data }))
     }
 
     fn total(&self) -> String {
@@ -202,6 +228,9 @@ impl Report<'_> {
             grouped(rate),
             self.rejected()
         ));
+        if let Some(skipped) = self.summary.skipped.shown() {
+            output::note(&format!("{}: skipped {skipped}", self.input.shown()));
+        }
         if self.summary.local_times > 0 && self.args.timezone.is_none() {
             output::note(&format!(
                 "{} had a time without a zone, read as UTC: --timezone +02:00 reads them as of another",

@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, busy, is_lock_timeout};
 use super::encoder::Encoded;
 use super::entries::keep_before;
 use super::input::Input;
+use super::protobuf::Skipped;
 use super::reader::{Batch, Outcome, Rejected, SourceLine};
 use super::rejects::Rejects;
 use crate::args::OnError;
@@ -37,6 +38,7 @@ pub(crate) struct StoredBatch {
     pub(crate) requests: u64,
     /// How many of them had a time without a zone.
     pub(crate) local_times: u64,
+    pub(crate) skipped: Skipped,
     /// How many of them had an id that was not kept.
     pub(crate) renumbered: u64,
     pub(crate) rejected: Vec<Rejected>,
@@ -64,6 +66,7 @@ pub(crate) async fn store<M: Model>(
         mut requests,
         renumbered,
         local_times,
+        skipped,
         mut rejected,
         mut end,
         mut outcome,
@@ -170,6 +173,7 @@ pub(crate) async fn store<M: Model>(
         requests: inserted_requests.stored,
         renumbered: renumbered.min(stored),
         local_times,
+        skipped,
         rejected,
         position: end.position,
         outcome,

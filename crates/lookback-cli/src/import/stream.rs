@@ -126,6 +126,8 @@ struct Buffered {
     /// Up to here, all has come.
     end: u64,
     is_away: bool,
+    /// Whether bytes are kept only until they are read.
+    is_forgetful: bool,
     /// Whether the temporary file cannot be written: then the program that sends waits.
     is_spill_full: bool,
     ended: Option<io::Result<()>>,
@@ -151,21 +153,17 @@ impl StreamBuffer {
         self.changed.notify_all();
     }
 
+    /// Creates one that keeps bytes only until they are read.
+    pub(super) fn of_bytes_once_read() -> Self {
+        let buffer = Self::default();
+        buffer.lock().is_forgetful = true;
+        buffer
+    }
+
     /// Notes that all up to a position is stored.
     pub(super) fn set_stored(&self, position: u64) {
-        let mut state = self.lock();
-        state.stored = state.stored.max(position.min(state.read));
-        while let Some(chunk) = state.chunks.front()
-            && state.start + chunk.len() as u64 <= state.stored
-        {
-            state.start += chunk.len() as u64;
-            state.chunks.pop_front();
-        }
-        if state.spill.is_some() && state.stored == state.end {
-            (state.spill, state.start) = (None, state.end);
-            state.is_spill_full = false;
-            self.changed.notify_all();
-        }
+        self.lock().set_stored(position);
+        self.changed.notify_all();
     }
 
     /// Writes what is not stored, and returns the number of bytes.
@@ -222,6 +220,10 @@ impl StreamBuffer {
         if state.read < state.end {
             let length = state.copy_to(bytes)?;
             state.read += length as u64;
+            if state.is_forgetful {
+                let read = state.read;
+                state.set_stored(read);
+            }
             self.changed.notify_all();
             return Ok(length);
         }
@@ -234,6 +236,20 @@ impl StreamBuffer {
 }
 
 impl Buffered {
+    fn set_stored(&mut self, position: u64) {
+        self.stored = self.stored.max(position.min(self.read));
+        while let Some(chunk) = self.chunks.front()
+            && self.start + chunk.len() as u64 <= self.stored
+        {
+            self.start += chunk.len() as u64;
+            self.chunks.pop_front();
+        }
+        if self.spill.is_some() && self.stored == self.end {
+            (self.spill, self.start) = (None, self.end);
+            self.is_spill_full = false;
+        }
+    }
+
     fn has_room(&self) -> bool {
         let ahead = self.end - self.read;
         match &self.spill {

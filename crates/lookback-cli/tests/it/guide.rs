@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::protobuf;
 use crate::support::Lookback;
 
 /// Pages with blocks of commands, each with the number of its blocks that a test here runs.
 const PAGES: [(&str, usize); 5] = [
     ("README.md", 1),
     ("docs/guide/export.md", 2),
-    ("docs/guide/import.md", 3),
+    ("docs/guide/import.md", 4),
     ("docs/guide/search.md", 4),
     ("docs/guide/storage.md", 1),
 ];
@@ -265,6 +266,7 @@ async fn commands_of_the_guide_run() {
         "own.log",
         "{\"what\":\"own names\",\"at\":{\"when\":1761234567890},\"sev\":\"warn\",\"svc\":\"shop\"}\n",
     );
+    protobuf::write_samples(lookback);
     let zipped = shell.output("head -5 app.jsonl | sed s/answered/zipped/ | gzip > app.jsonl.gz");
     assert!(zipped.status.success(), "{zipped:?}");
     for page in [

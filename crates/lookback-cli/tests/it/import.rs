@@ -134,7 +134,7 @@ $ lookback import - --kind logs
     transcript!(lookback.run_with(&["import", "-"], b"a\0b\n"), @"
 $ lookback import -
 ! error: standard input: is no text: its first line has a byte 0
-! hint: import reads text: logs, requests, JSON, CSV; and Parquet
+! hint: import reads text: logs, requests, JSON, CSV; Parquet; OpenTelemetry and Loki in protobuf
 [exit code 1]
 ");
     transcript!(lookback.run_with(&["import", "-", "--kind", "requests"], b"{\"message\": \"m\"}\n"), @"

@@ -22,6 +22,7 @@ mod kill_migrate;
 mod migrate;
 mod numbers;
 mod pg;
+mod protobuf;
 mod pull;
 mod push;
 mod rebase;

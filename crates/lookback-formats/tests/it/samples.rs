@@ -362,3 +362,28 @@ sample!(
 {"uptime":1765432100,"tokenExpiryTime":"2031-01-01T00:00:00Z","energyLevel":"error 7","batteryLevel":40,"note":"nothing here"}
 {"lastSeenDate":20260405,"message":"a number that is no time"}"#
 );
+
+#[test]
+fn nul_in_any_part_of_a_request_is_replaced() {
+    let url = "http://us\0er:pw@ho\0st/pa\0th?na\0me=va\0lue";
+    let line = format!(
+        "192.0.2.1 id\0 us\0er [05/Apr/2026:06:07:09 +0000] \"GE\0T {url} HTTP/1.1\" 200 5 \"re\0f\" \"ag\0ent\""
+    );
+    let json = format!(
+        "{{\"method\":\"PUT\",\"url\":{},\"status\":200,\"user_id\":\"u\\u0000\",\"trace_id\":\"t\\u0000\",\
+          \"version\":\"1\\u0000\",\"env\":\"e\\u0000\",\"ClientCountry\":\"c\\u0000\",\"a\\u0000b\":{{\"c\\u0000\":\"\\u0000\"}}}}",
+        Json::from(url)
+    );
+    for entry in decode(&format!(
+        "{line}\n{json}\n{{\"msg\":\"m\\u0000\",\"name\":\"n\\u0000\"}}"
+    )) {
+        if let Some(log) = &entry.log {
+            let checked = lookback::query::check_new(log);
+            assert!(checked.is_ok(), "{checked:?} {log:?}");
+        }
+        if let Some(request) = &entry.request {
+            let checked = lookback::query::check_new(&**request);
+            assert!(checked.is_ok(), "{checked:?} {request:?}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use super::super::content::{self, Content};
 use super::super::encoding;
 use super::super::input::{Identity, Input};
 use super::super::lines::Lines;
+use super::super::protobuf;
 use super::super::rejects::Rejects;
 use super::super::report::Report;
 use super::live::{self, EndOfContent, LiveFile};
@@ -547,6 +548,9 @@ fn is_rotated(path: &Path) -> bool {
 fn check_start(start: &[u8], path: &Path) -> Result<(), Failure> {
     if start.starts_with(encoding::PARQUET) {
         return Err(cannot_follow(path, "Parquet"));
+    }
+    if protobuf::is_start(start) {
+        return Err(cannot_follow(path, "protobuf"));
     }
     if let Some(layer) = encoding::Layer::of(start) {
         return Err(cannot_follow(path, layer.what()));
