@@ -7,12 +7,16 @@
 
 mod bad_input;
 mod completions;
+#[cfg(unix)]
+mod concurrent;
 mod config;
 mod export;
 #[cfg(unix)]
 mod follow;
 #[cfg(unix)]
 mod follow_random;
+#[cfg(unix)]
+mod full_disk;
 mod generate;
 mod guide;
 mod import;

@@ -157,6 +157,56 @@ impl Lookback {
     }
 }
 
+/// A running program, whose messages go to a file.
+pub(crate) struct Running {
+    child: Child,
+    err: tempfile::NamedTempFile,
+}
+
+impl Running {
+    pub(crate) fn start(lookback: &Lookback, call: &[&str]) -> Self {
+        let err = tempfile::NamedTempFile::new().unwrap();
+        let mut command = lookback.command(call);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(err.reopen().unwrap());
+        Self {
+            child: command.spawn().unwrap(),
+            err,
+        }
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Asks it to end.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        signal(&self.child, nix::sys::signal::Signal::SIGTERM);
+    }
+
+    /// Waits until it ends; returns its exit code, and what it printed.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + DEADLINE;
+        while !self.has_ended() {
+            assert!(Instant::now() < deadline, "does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let status = self.child.wait().unwrap();
+        let err = std::fs::read_to_string(self.err.path()).unwrap();
+        (status.code(), err)
+    }
+}
+
+/// Kills what a failed test has left.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Sends a signal to a running program.
 #[cfg(unix)]
 pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
