@@ -16,6 +16,10 @@ use crate::{Entry, Format, Options, Problem};
 const MAX_RECORD: usize = 128 * 1024 * 1024;
 /// The most bytes of a log line to which others are added.
 const MAX_FOLDED: usize = 1024 * 1024;
+/// The most lines from the first part of a long line to the last.
+const MAX_PARTS: u64 = 1_000;
+/// The most outputs whose long lines are joined at a time.
+const MAX_STREAMS: usize = 64;
 
 /// Decodes lines to records.
 ///
@@ -129,7 +133,7 @@ impl Decoder {
         let may_be_json = self.options.format.is_none_or(Format::is_json);
         if may_be_json && matches!(line.trim_ascii_start().first(), Some(b'{' | b'[')) {
             match JsonRef::from_slice(line) {
-                Ok(value) => return self.value(value, &number, entries),
+                Ok(value) if is_records(&value) => return self.value(value, &number, entries),
                 _ if starts_open_json(line) => {
                     let mut open = OpenJson {
                         first: self.lines,
@@ -165,9 +169,12 @@ impl Decoder {
         let Some(open) = self.open_json.take() else {
             return Ok(());
         };
-        let Ok(value) = JsonRef::from_slice(&open.bytes) else {
-            self.open_json = Some(open);
-            return self.give_up_json(entries);
+        let value = match JsonRef::from_slice(&open.bytes) {
+            Ok(value) if is_records(&value) => value,
+            _ => {
+                self.open_json = Some(open);
+                return self.give_up_json(entries);
+            }
         };
         let lines = open.first..=self.lines;
         self.close_text(entries);
@@ -213,18 +220,19 @@ impl Decoder {
         lines: &RangeInclusive<u64>,
         entries: &mut Vec<Entry>,
     ) -> Result<(), Problem> {
-        let is_object = |value: &JsonRef<'_>| matches!(value, JsonRef::Object(_));
+        let mut first = Ok(());
         match value {
-            JsonRef::Object(members) => self.record(&mut Record::new(members), lines, entries),
-            JsonRef::Array(items) if !items.is_empty() && items.iter().all(is_object) => {
-                let mut first = Ok(());
+            JsonRef::Object(members) => {
+                return self.record(&mut Record::new(members), lines, entries);
+            }
+            JsonRef::Array(items) => {
                 for item in items {
                     first = first.and(self.value(item, lines, entries));
                 }
-                first
             }
-            other => self.text_line(other.into_json().to_string().as_bytes(), lines, entries),
+            _ => {}
         }
+        first
     }
 
     fn record(
@@ -307,7 +315,9 @@ impl Decoder {
                 lines: lines.clone(),
             },
         };
-        if is_part && kept.text.len() <= MAX_FOLDED {
+        let parts = kept.lines.end() - kept.lines.start();
+        let is_kept = kept.text.len() <= MAX_FOLDED && parts <= MAX_PARTS;
+        if is_part && is_kept && self.parts.len() < MAX_STREAMS {
             self.keeps_last = true;
             self.parts.insert(stream, kept);
         } else {
@@ -390,6 +400,15 @@ fn within(draft: Draft, wrapper: Option<Draft>) -> Draft {
     match wrapper {
         Some(wrapper) => draft.wrapped(wrapper),
         None => draft,
+    }
+}
+
+/// Whether a value is a record, or a list of records.
+fn is_records(value: &JsonRef<'_>) -> bool {
+    let is_object = |value: &JsonRef<'_>| matches!(value, JsonRef::Object(_));
+    match value {
+        JsonRef::Array(items) => !items.is_empty() && items.iter().all(is_object),
+        value => is_object(value),
     }
 }
 

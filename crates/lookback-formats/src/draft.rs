@@ -23,6 +23,8 @@ pub(crate) struct Draft {
     pub(crate) time: Option<DateTime<Utc>>,
     /// Whether the time had no zone.
     pub(crate) is_local: bool,
+    /// Whether the time and the level were found in a text, and are no fields.
+    pub(crate) is_guess: bool,
     /// Whether the time is stored with all its digits.
     pub(crate) is_exact_time: bool,
     pub(crate) level: Option<Level>,
@@ -64,6 +66,7 @@ impl Draft {
             format,
             time: None,
             is_local: false,
+            is_guess: false,
             is_exact_time: true,
             level: None,
             source: None,
@@ -132,7 +135,7 @@ impl Draft {
     /// Adds what the wrapper of a line knows: the inner record's own comes first.
     pub(crate) fn wrapped(mut self, wrapper: Self) -> Self {
         // The wrapper says more than a word of a text, and a time with a zone more than one without.
-        let is_text = self.format == Format::Text;
+        let is_text = self.is_guess;
         let is_better = is_text || self.is_local && !wrapper.is_local;
         if self.time.is_none() || (is_better && wrapper.time.is_some()) {
             self.time = wrapper.time;
@@ -143,14 +146,26 @@ impl Draft {
         } else {
             self.level.or(wrapper.level)
         };
-        self.source = self.source.or(wrapper.source);
-        self.trace_id = self.trace_id.or(wrapper.trace_id);
-        if is_text {
+        if self.format == Format::Text {
             self.format = wrapper.format;
         }
-        self.is_masked &= wrapper.meta.is_empty();
-        for (key, value) in wrapper.meta {
-            insert_beside(&mut self.meta, wrapper.format.name(), key, value);
+        let of = wrapper.format.name();
+        let mut rest = wrapper.meta;
+        for (name, own, around) in [
+            ("source", &mut self.source, wrapper.source),
+            ("trace_id", &mut self.trace_id, wrapper.trace_id),
+        ] {
+            match (&*own, around) {
+                (None, around) => *own = around,
+                (Some(own), Some(around)) if *own != around => {
+                    insert_beside(&mut rest, of, name.to_owned(), around.into());
+                }
+                (Some(_), _) => {}
+            }
+        }
+        self.is_masked &= rest.is_empty();
+        for (key, value) in rest {
+            insert_beside(&mut self.meta, of, key, value);
         }
         self
     }
@@ -161,7 +176,13 @@ impl Draft {
             mask_object(&mut self.meta);
         }
         let source = match self.source.take() {
-            Some(source) if !is_blank(&source) => cleaned(source, MAX_SOURCE),
+            Some(source) if !is_blank(&source) => {
+                if source.len() > MAX_SOURCE {
+                    let whole = clean(&source, usize::MAX).into();
+                    insert_beside(&mut self.meta, "log", "source".to_owned(), whole);
+                }
+                cleaned(source, MAX_SOURCE)
+            }
             _ => cleaned(options.source.clone(), MAX_SOURCE),
         };
         if let Some(id) = self.trace_id.take() {
@@ -280,26 +301,28 @@ impl Request {
         trace_id: Option<String>,
         rest: JsonMap,
     ) -> NewRequestSnapshot {
-        let (host, path, query) = split_target(&self.target);
+        let (host, path, query, fragment) = split_target(&self.target);
         let mut headers = self.headers;
         if let Some(host) = host
             && !headers.keys().any(|key| key.eq_ignore_ascii_case("host"))
         {
             headers.insert("host".to_owned(), clean(host, 1024).into());
         }
+        let mut keep = |name: &str, value: Json| {
+            insert_beside(&mut headers, "field", name.to_owned(), value);
+        };
         for (key, value) in rest {
-            insert_beside(&mut headers, "field", key, value);
+            keep(&key, value);
         }
-        let trace_id = trace_id.or_else(|| {
-            trace_of_headers(headers.iter().map(|(name, value)| (name.as_str(), value)))
-        });
-        let query = match self.query.filter(|query| !query.is_empty()) {
-            Some(query) => Some(query),
-            None => query.map(|query| {
-                let mut query = query_map(query);
-                mask_object(&mut query);
-                query
-            }),
+        if let Some(fragment) = fragment {
+            keep("fragment", clean(&mask_text(fragment), usize::MAX).into());
+        }
+        // A text that is longer than its column is whole among the headers.
+        let mut fitting = |name: &str, text: &str, most: usize| {
+            if text.len() > most {
+                keep(name, clean(text, usize::MAX).into());
+            }
+            clean(text, most)
         };
         let or_unknown = |text: Option<String>| {
             text.filter(|text| !text.is_empty())
@@ -310,13 +333,30 @@ impl Request {
         } else {
             self.method
         };
+        let path = mask_text(if path.is_empty() { "/" } else { path });
         let mut record = NewRequestSnapshot::new(
-            clean(&method, 64),
-            clean(if path.is_empty() { "/" } else { path }, 65_536),
+            fitting("method", &method, 64),
+            fitting("path", &path, 65_536),
             time,
-            clean(&or_unknown(self.version), 1024),
-            clean(&or_unknown(self.stage), 1024),
+            fitting("version", &or_unknown(self.version), 1024),
+            fitting("stage", &or_unknown(self.stage), 1024),
         );
+        let user = self.user_id.filter(|id| !id.is_empty());
+        record.user_id = user.map(|id| fitting("user_id", &id, 1024));
+        let country = self.country;
+        record.geo_country = country.map(|country| fitting("geo_country", &country, 1024));
+        let trace_id = trace_id.or_else(|| {
+            let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
+            trace_of_headers(headers)
+        });
+        let query = match self.query.filter(|query| !query.is_empty()) {
+            Some(query) => Some(query),
+            None => query.map(|query| {
+                let mut query = query_map(query);
+                mask_object(&mut query);
+                query
+            }),
+        };
         let of_map = |map: JsonMap| (!map.is_empty()).then_some(Json::Object(map));
         record.query = query.and_then(of_map);
         record.headers = of_map(headers);
@@ -331,19 +371,14 @@ impl Request {
                 .then(|| ms.round() as i32)
         };
         record.duration = self.duration.and_then(milliseconds);
-        record.user_id = self
-            .user_id
-            .filter(|id| !id.is_empty())
-            .map(|id| clean(&id, 1024));
-        record.geo_country = self.country.map(|country| clean(&country, 1024));
         record.trace_id = trace_id.filter(|id| id.len() <= MAX_TRACE_ID);
         record.created_at = Some(time);
         record
     }
 }
 
-/// Splits the target of a request, or a URL, into host, path and query.
-fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>) {
+/// Splits the target of a request, or a URL, into host, path, query and fragment.
+fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>, Option<&str>) {
     let (host, rest) = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -354,10 +389,15 @@ fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>) {
         }
         _ => (None, target),
     };
-    let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+    let is_some = |part: &&str| !part.is_empty();
+    let (rest, fragment) = rest
+        .split_once('#')
+        .map_or((rest, None), |(rest, fragment)| {
+            (rest, Some(fragment).filter(is_some))
+        });
     match rest.split_once('?') {
-        Some((path, query)) => (host, path, Some(query).filter(|query| !query.is_empty())),
-        None => (host, rest, None),
+        Some((path, query)) => (host, path, Some(query).filter(is_some), fragment),
+        None => (host, rest, None, fragment),
     }
 }
 
@@ -385,12 +425,21 @@ pub(crate) fn push(map: &mut JsonMap, name: String, value: Json) {
     }
 }
 
-/// Adds a field. If another value has its name, it gets one with what it is of before it.
-pub(crate) fn insert_beside(map: &mut JsonMap, of: &str, mut name: String, value: Json) {
-    while map.get(&name).is_some_and(|other| *other != value) {
-        name = format!("{of}.{name}");
+/// Adds a field. If another value has its name, it gets one with what it is of before it, and then
+/// a number behind it.
+pub(crate) fn insert_beside(map: &mut JsonMap, of: &str, name: String, value: Json) {
+    let is_other = |name: &str| map.get(name).is_some_and(|other| *other != value);
+    let mut free = name;
+    if is_other(&free) {
+        let name = format!("{of}.{free}");
+        let mut number = 1;
+        free.clone_from(&name);
+        while is_other(&free) {
+            number += 1;
+            free = format!("{name}.{number}");
+        }
     }
-    map.insert(name, value);
+    map.insert(free, value);
 }
 
 /// Decodes `%41` and `+`.

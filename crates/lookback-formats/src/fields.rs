@@ -75,11 +75,18 @@ impl Value for Json {
     }
 
     fn text(&self) -> Option<String> {
-        JsonRef::from(self).text()
+        match self {
+            Self::String(text) => Some(text.clone()),
+            Self::Number(_) | Self::Bool(_) => Some(self.to_string()),
+            _ => None,
+        }
     }
 
     fn number(&self) -> Option<f64> {
-        JsonRef::from(self).number()
+        match self {
+            Self::String(text) => number_of(text.trim()),
+            _ => self.as_f64(),
+        }
     }
 }
 
@@ -109,13 +116,17 @@ impl Value for JsonRef<'_> {
     }
 
     fn number(&self) -> Option<f64> {
-        let number: Option<f64> = match self {
-            Self::String(text) => text.trim().parse().ok(),
-            Self::Number(text) => text.parse().ok(),
+        match self {
+            Self::String(text) => number_of(text.trim()),
+            Self::Number(text) => number_of(text),
             _ => None,
-        };
-        number.filter(|number| number.is_finite())
+        }
     }
+}
+
+fn number_of(text: &str) -> Option<f64> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|number| number.is_finite())
 }
 
 /// Takes the first field of these names that is there; a null is none.

@@ -12,9 +12,10 @@ use std::borrow::Cow;
 use lookback::Level;
 use lookback::value::JsonRef;
 
-use crate::draft::{Draft, trace_of_headers};
-use crate::fields::{Fields as _, Value as _, take_text, text};
+use crate::draft::{Draft, insert_beside, trace_of_headers};
+use crate::fields::{Fields as _, Value, take_text, text};
 use crate::record::{Found, Record, Taken, is_text};
+use crate::secrets::is_secret_name;
 use crate::text::{self, Piece};
 use crate::time::Rules;
 use crate::{Format, Problem, level, time};
@@ -24,6 +25,21 @@ use names::Role;
 pub(crate) fn docker(record: &Record<'_>, rules: Rules<'_>) -> Option<Piece> {
     let log = record.get("log")?.as_str()?;
     let stream = record.get("stream").and_then(JsonRef::as_str);
+    let is_of_docker = |(name, _): (&str, _)| matches!(name, "log" | "stream" | "time" | "attrs");
+    let is_part = if record.iter().all(is_of_docker) {
+        !log.ends_with('\n')
+    } else if matches!(stream, Some("stdout" | "stderr")) {
+        // What an agent adds fields to has its line end no more.
+        let is = |name: &str, wanted: &str| {
+            record
+                .get(name)
+                .and_then(Value::text)
+                .is_some_and(|text| text == wanted)
+        };
+        is("logtag", "P") || is("_p", "P") || is("partial_message", "true")
+    } else {
+        return None;
+    };
     let mut wrapper = Draft::new(Format::Docker);
     if !wrapper.read_time(rules.time_of(record.get("time")?)) {
         return None;
@@ -37,7 +53,7 @@ pub(crate) fn docker(record: &Record<'_>, rules: Rules<'_>) -> Option<Piece> {
     Some(Piece {
         stream: stream.unwrap_or_default().to_owned(),
         text: log.trim_end_matches(['\n', '\r']).to_owned(),
-        is_part: !log.ends_with('\n'),
+        is_part,
         wrapper,
     })
 }
@@ -56,14 +72,19 @@ pub(crate) fn decode(
         drafts.push(of_fields(record, Format::Json, rules));
         return Ok(());
     }
-    let is_list = |name| matches!(record.get(name), Some(JsonRef::Array(_)));
-    let format = if otlp::is_batch(record) {
+    // A log line may have fields with the names of those around a batch.
+    let may_be_batch = record.find_by(rules, Role::Message, is_text).is_none();
+    let is_loki = |stream: &JsonRef<'_>| stream.get("values").or(stream.get("stream")).is_some();
+    let format = if may_be_batch && otlp::is_batch(record) {
         Format::Otlp
-    } else if har::is_archive(record) {
+    } else if may_be_batch && har::is_archive(record) {
         Format::Har
-    } else if is_list("streams") {
+    } else if may_be_batch
+        && let Some(JsonRef::Array(streams)) = record.get("streams")
+        && streams.iter().all(is_loki)
+    {
         Format::Loki
-    } else if cloud::is_batch(record) {
+    } else if may_be_batch && cloud::is_batch(record) {
         Format::CloudWatch
     } else if record.contains("@t") {
         Format::Clef
@@ -127,7 +148,7 @@ pub(crate) fn decode_as(
             let lines = cloud::loki_lines(record.take_map(), rules)?;
             return add(lines.map(|line| line.map(Some)), drafts);
         }
-        Format::Har => drafts.extend(har::decode(record, rules)?),
+        Format::Har => return har::decode(record, rules, drafts),
         Format::CloudWatch | Format::Azure if cloud::is_batch(record) => {
             drafts.extend(cloud::batch(record, rules)?);
         }
@@ -186,8 +207,9 @@ pub(crate) fn is_log_line(record: &Record<'_>, rules: Rules<'_>) -> bool {
 pub(crate) fn of_fields(record: &mut Record<'_>, format: Format, rules: Rules<'_>) -> Draft {
     if record.may_be_of_format()
         && let Some(inner @ JsonRef::Object(_)) = record.get("record")
-        && inner.get("message").is_some()
-        && inner.get("level").is_some()
+        && ["message", "level", "extra", "elapsed"]
+            .iter()
+            .all(|name| inner.get(name).is_some())
         && let Some(JsonRef::Object(inner)) = record.take("record")
     {
         return loguru(record, &mut Record::new(inner), rules);
@@ -211,8 +233,15 @@ pub(crate) fn of_record(record: &mut Record<'_>, format: Format, rules: Rules<'_
         let taken = [level, source, message].into_iter().flatten();
         access::take_request(record, &mut draft, taken);
     }
-    draft.is_masked = draft.meta.is_empty() || draft.request.is_none();
-    draft.meta.append(&mut record.take_masked());
+    draft.is_masked = draft.meta.is_empty();
+    let rest = record.take_masked();
+    if draft.is_masked {
+        draft.meta = rest;
+    } else {
+        for (name, value) in rest {
+            insert_beside(&mut draft.meta, "log", name, value);
+        }
+    }
     draft
 }
 
@@ -323,7 +352,12 @@ fn level_alike(record: &Record<'_>) -> Option<Level> {
 }
 
 fn take_source<'n, 'a>(record: &mut Record<'a>, rules: Rules<'n>) -> Option<Taken<'n, 'a>> {
-    let is_name = |value: &JsonRef<'_>| value.as_str().is_some_and(|text| !text.trim().is_empty());
+    let has_value = record.contains("value");
+    let is_name = |value: &JsonRef<'_>| {
+        // The name of a secret, with its value beside it, is masked with it.
+        let is_name = |text: &str| !text.trim().is_empty() && !(has_value && is_secret_name(text));
+        value.as_str().is_some_and(is_name)
+    };
     if let Some(found) = record.find_by(rules, Role::Source, is_name) {
         return Some(record.take_out(found));
     }
@@ -394,7 +428,9 @@ fn loguru(line: &mut Record<'_>, record: &mut Record<'_>, rules: Rules<'_>) -> D
     }
     // The line repeats the message; with a traceback it says more.
     let written = line.get("text").and_then(JsonRef::as_str);
-    if written.is_some_and(|text| text.trim_end().lines().count() <= 1) {
+    let message = draft.message.as_deref().unwrap_or_default();
+    let repeats = |text: &str| text.contains(message) && text.trim_end().lines().count() <= 1;
+    if written.is_some_and(repeats) {
         line.take("text");
     }
     draft.meta.append(&mut record.take_map());

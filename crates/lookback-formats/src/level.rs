@@ -30,7 +30,10 @@ pub(crate) fn of(value: &JsonRef<'_>) -> Option<Read> {
 
 /// As [`of`].
 pub(crate) fn of_json(value: &Json) -> Option<Read> {
-    of(&value.into())
+    match value {
+        Json::String(_) | Json::Number(_) => of(&value.into()),
+        _ => None,
+    }
 }
 
 const fn exact(level: Level) -> Read {

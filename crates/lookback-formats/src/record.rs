@@ -205,8 +205,8 @@ impl<'a> Record<'a> {
     }
 
     fn index(&self, name: &str) -> Option<usize> {
-        let index = self.members.iter().position(|(other, _)| other == name)?;
-        (!self.known[index].is_taken).then_some(index)
+        let mut all = self.members.iter().zip(&self.known);
+        all.position(|((other, _), known)| other == name && !known.is_taken)
     }
 
     /// Returns the value of a field that was found.

@@ -1,6 +1,7 @@
 //! Lines of text.
 
 mod access;
+pub(crate) mod escapes;
 mod heroku;
 mod logfmt;
 mod prefix;
@@ -62,18 +63,15 @@ pub(crate) fn cri(line: &str, rules: Rules<'_>) -> Option<Piece> {
     })
 }
 
-/// Decodes a line of text.
-pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
-    decode_at_depth(line, rules, 0)
-}
-
 /// Decodes a line of a format; `None` if it is none.
 pub(crate) fn decode_as(format: Format, line: &str, rules: Rules<'_>) -> Option<Decoded> {
     let plain = without_colours(line.trim_end_matches(['\r', '\n']));
     let draft = match format {
-        Format::Syslog => syslog::decode(&plain, rules, 0),
-        Format::Heroku => heroku::decode(&plain, rules, 0),
-        Format::AccessLog => access::decode(&plain, rules),
+        Format::Syslog => syslog::decode(&plain, rules),
+        Format::Heroku => heroku::decode(&plain, rules),
+        Format::AccessLog => access::decode(&plain, rules)
+            .or_else(|| access::envoy(&plain, rules))
+            .or_else(|| with_request(&plain, rules)),
         Format::Alb => access::load_balancer(&plain, rules),
         Format::Logfmt => {
             let record = logfmt::decode(&plain);
@@ -88,32 +86,30 @@ pub(crate) fn decode_as(format: Format, line: &str, rules: Rules<'_>) -> Option<
     })
 }
 
-/// A line within a line, at most this many times.
-const MAX_DEPTH: u8 = 4;
-
-pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decoded {
+/// Decodes a line of text.
+pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
     let plain = without_colours(line.trim_end_matches(['\r', '\n']));
     let line: &str = &plain;
     let whole = |draft| Decoded {
         draft,
         is_text: false,
     };
-    if depth < MAX_DEPTH {
+    if let Some(within) = rules.within() {
         let start = line.trim_start();
         let start = start.strip_prefix("@cee:").map_or(start, str::trim_start);
         if start.starts_with('{')
             && let Ok(JsonRef::Object(members)) = JsonRef::from_slice(start.as_bytes())
-            && let Some(draft) = json::one(&mut Record::new(members), rules)
+            && let Some(draft) = json::one(&mut Record::new(members), within)
         {
             return whole(draft);
         }
-        if let Some(draft) = heroku::decode(line, rules, depth) {
+        if let Some(draft) = heroku::decode(line, rules) {
             return whole(draft);
         }
-        if let Some(draft) = syslog::decode(line, rules, depth) {
+        if let Some(draft) = syslog::decode(line, rules) {
             return whole(draft);
         }
-        if let Some(draft) = prefix::decode(line, rules, depth) {
+        if let Some(draft) = prefix::decode(line, rules) {
             return whole(draft);
         }
     }
@@ -126,18 +122,25 @@ pub(crate) fn decode_at_depth(line: &str, rules: Rules<'_>, depth: u8) -> Decode
     if let Some(mut record) = logfmt::decode(line) {
         return whole(json::of_fields(&mut record, Format::Logfmt, rules));
     }
-    let mut decoded = of_text(line, rules);
-    if let Some((_, request)) = access::request_in(line) {
-        // The line is kept as it is, too: what it says beside the request has no known form.
-        decoded.draft.format = Format::AccessLog;
-        decoded.draft.request = Some(Box::new(request));
-        decoded.is_text = false;
+    match with_request(line, rules) {
+        Some(draft) => whole(draft),
+        None => of_text(line, rules),
     }
-    decoded
+}
+
+/// Reads a text with a request in it. The line is kept as it is, too: what it says beside the
+/// request has no known form.
+fn with_request(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    let request = access::request_in(line)?;
+    let mut draft = of_text(line, rules).draft;
+    draft.format = Format::AccessLog;
+    draft.request = Some(Box::new(request));
+    Some(draft)
 }
 
 fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
     let mut draft = Draft::new(Format::Text);
+    draft.is_guess = true;
     if let Some((level, read)) = klog(line, rules) {
         draft.level = Some(level);
         draft.read_time(Some(read));

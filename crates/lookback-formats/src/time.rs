@@ -19,6 +19,13 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    /// Notes the digits of its fraction: those behind the ninth were cut.
+    fn with_digits(mut self, fraction: &str) -> Self {
+        let cut = fraction.get(9..).unwrap_or_default();
+        self.is_exact &= cut.bytes().all(|digit| digit == b'0');
+        self
+    }
+
     /// Whether it may be the time of a record, and not a number of something else.
     pub(crate) fn is_of_this_century(&self) -> bool {
         (2000..2100).contains(&self.time.year())
@@ -44,6 +51,8 @@ pub(crate) struct Rules<'a> {
     /// The unit of times that are numbers, if it is known.
     pub(crate) unit: Option<TimeUnit>,
     pub(crate) names: &'a FieldNames,
+    /// How many lines the current one is within.
+    depth: u8,
 }
 
 impl<'a> Rules<'a> {
@@ -53,7 +62,15 @@ impl<'a> Rules<'a> {
             now: options.now,
             unit: options.time_unit,
             names: &options.names,
+            depth: 0,
         }
+    }
+
+    /// Returns the rules for a line within the current one; `None` if there are too many around it.
+    pub(crate) fn within(self) -> Option<Self> {
+        const MAX_DEPTH: u8 = 4;
+        let depth = self.depth + 1;
+        (depth <= MAX_DEPTH).then_some(Self { depth, ..self })
     }
 
     fn local(self, time: NaiveDateTime) -> Option<Read> {
@@ -131,7 +148,9 @@ impl<'a> Rules<'a> {
         } else {
             (second, false)
         };
-        let nanos = parts.next().map_or(Some(0), nanoseconds)?;
+        // Some loggers write milliseconds behind a colon.
+        let fraction = parts.next().or_else(|| clock.next()).unwrap_or_default();
+        let nanos = nanoseconds(fraction)?;
         let time =
             date.and_hms_nano_opt(hour, minute, second, if leap { 999_999_999 } else { nanos })?;
         match offset_of(zone.trim()) {
@@ -142,6 +161,7 @@ impl<'a> Rules<'a> {
             Offset::Missing => self.local(time),
             Offset::Unknown => None,
         }
+        .map(|read| read.with_digits(fraction))
     }
 
     /// Reads the forms of syslog (`Nov  3 09:23:38`, without a year) and of the C library.
@@ -179,7 +199,9 @@ impl<'a> Rules<'a> {
         };
         let this = with_year(year);
         match this {
-            Some(read) if read.time <= self.now + Duration::days(1) => Some(read),
+            Some(read) if read.time.signed_duration_since(self.now) <= Duration::days(1) => {
+                Some(read)
+            }
             _ => with_year(year - 1),
         }
     }
@@ -190,6 +212,7 @@ impl<'a> Rules<'a> {
 pub(crate) fn of_epoch(number: &str, unit: Option<TimeUnit>) -> Option<Read> {
     if unit.is_none()
         && number.len() == 13
+        && !number.starts_with('0')
         && let Ok(milliseconds) = number.parse::<u64>()
     {
         // The commonest form.
@@ -221,20 +244,28 @@ pub(crate) fn of_epoch(number: &str, unit: Option<TimeUnit>) -> Option<Read> {
         (None, 100_000_000_000_000..100_000_000_000_000_000) => 1_000_000,
         (None, _) => 1_000_000_000,
     };
-    let seconds = whole.div_euclid(per_second);
-    let rest = whole.rem_euclid(per_second) * (1_000_000_000 / per_second);
-    let has_fraction = !fraction.is_empty();
-    let fraction = i64::from(nanoseconds(fraction)?) / per_second;
-    let read = at(seconds, u32::try_from(rest + fraction).ok()?)?;
-    if read.is_exact || !has_fraction {
+    let nanos_per_unit = i128::from(1_000_000_000 / per_second);
+    let of_fraction = i128::from(i64::from(nanoseconds(fraction)?) / per_second);
+    let sign = if number.starts_with('-') { -1 } else { 1 };
+    let nanos = i128::from(whole) * nanos_per_unit + sign * of_fraction;
+    let read = at_nanos(nanos)?.with_digits(fraction);
+    if read.is_exact || fraction.is_empty() {
         return Some(read);
     }
     // A float is near the time, not before it.
-    let near = DateTime::from_timestamp(seconds, u32::try_from(rest + fraction).ok()?)?;
+    let micros = i64::try_from((nanos + 500).div_euclid(1_000)).ok()?;
     Some(Read {
-        time: near.round_subsecs(6),
+        time: DateTime::from_timestamp_micros(micros)?,
         ..read
     })
+}
+
+fn at_nanos(nanos: i128) -> Option<Read> {
+    let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
+    at(
+        seconds,
+        u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?,
+    )
 }
 
 fn at(seconds: i64, nanos: u32) -> Option<Read> {
@@ -371,6 +402,7 @@ mod tests {
             ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
             ("1761234567890", "2025-10-23T15:49:27.890Z"),
             ("1761234567", "2025-10-23T15:49:27Z"),
+            ("2026-01-02 03:04:05:678", "2026-01-02T03:04:05.678Z"),
             ("1761019822.3152757", "2025-10-21T04:10:22.315276Z"),
             ("1734860261221373", "2024-12-22T09:37:41.221373Z"),
             ("1761234567890123456", "2025-10-23T15:49:27.890123Z"),
@@ -387,12 +419,35 @@ mod tests {
             "2026-13-01T00:00:00Z",
             "31/Sep/2025:00:10:38 +0800",
             "2026-01-01 00:00:00 +0000 shop.access:",
+            "0000000012345",
             "30/Foo/2025:00:10:38 +0800",
             "2026-01-01T00:00:00 Mars",
             "web.1",
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn time_at_the_end_of_all_times_is_read_or_none() {
+        let options = Options {
+            now: DateTime::<Utc>::MAX_UTC,
+            time_unit: Some(crate::TimeUnit::Seconds),
+            ..options()
+        };
+        let rules = Rules::new(&options);
+        for text in [
+            "8210266876799.9999999",
+            "-8334601228800.9",
+            "Nov  3 09:23:38",
+            "1e300",
+        ] {
+            let _ = rules.time_of_text(text);
+        }
+        assert!(!read("1761234567.1234567890123").unwrap().is_exact);
+        let before = super::of_epoch("-1761234567.5", None).unwrap();
+        assert_eq!(before.time.to_rfc3339(), "1914-03-11T08:10:32.500+00:00");
+        assert!(read("2026-01-02T03:04:05.1234560000001Z").is_some_and(|read| !read.is_exact));
     }
 
     #[test]

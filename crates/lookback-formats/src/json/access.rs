@@ -5,7 +5,7 @@ use lookback::value::{JsonMap, JsonRef};
 
 use super::names::{Role, milliseconds_per_unit};
 use crate::Format;
-use crate::draft::{Draft, Request, push, query_map};
+use crate::draft::{Draft, Request, insert_beside, push, query_map};
 use crate::fields::{
     Fields as _, Value as _, milliseconds, take_duration, take_status, take_text, text,
 };
@@ -143,8 +143,9 @@ fn read_headers(record: &mut Record<'_>, request: &mut Request) {
         while let Some(found) = record.find(role, is_object)
             && let Some(JsonRef::Object(members)) = record.take_found(found)
         {
-            let members = members.into_iter();
-            headers.extend(members.map(|(name, value)| (name.into_owned(), value.into_json())));
+            for (name, value) in members {
+                insert_beside(headers, "field", name.into_owned(), value.into_json());
+            }
         }
     }
     let has = |headers: &JsonMap, header: &str| {
@@ -161,7 +162,9 @@ fn read_headers(record: &mut Record<'_>, request: &mut Request) {
             }
         }
     }
-    if let Some(host) = take_text(record, &["request.host"]) {
+    if !has(&request.headers, "host")
+        && let Some(host) = take_text(record, &["request.host"])
+    {
         request.headers.insert("host".to_owned(), host.into());
     }
 }
@@ -181,10 +184,10 @@ fn read_rest(record: &mut Record<'_>, request: &mut Request) {
             && query != "-"
         {
             request.query = Some(query_map(query.trim_start_matches('?')));
-        } else if let Some(JsonRef::Object(query)) =
-            record.get("req.query").or_else(|| record.get("params"))
+        } else if let Some((name, JsonRef::Object(query))) = ["req.query", "params"]
+            .into_iter()
+            .find_map(|name| Some((name, record.get(name)?)))
         {
-            // lograge names the query so.
             let mut parameters = JsonMap::new();
             for (name, value) in query {
                 push(
@@ -194,14 +197,17 @@ fn read_rest(record: &mut Record<'_>, request: &mut Request) {
                 );
             }
             request.query = Some(parameters);
-            record.take("params");
+            // lograge names the query so.
+            if name == "params" {
+                record.take(name);
+            }
         }
     }
     for (role, body) in [
         (Role::RequestBody, &mut request.body),
         (Role::ResponseBody, &mut request.response_body),
     ] {
-        while let Some(found) = record.find(role, |_| true)
+        if let Some(found) = record.find(role, |_| true)
             && let Some(value) = record.take_found(found)
         {
             *body = Some(parsed(value.into_json()));

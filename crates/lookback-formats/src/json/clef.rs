@@ -5,41 +5,52 @@ use lookback::value::JsonRef;
 use super::access;
 use crate::Format;
 use crate::draft::Draft;
-use crate::fields::{Fields as _, take_first, take_text};
-use crate::record::Record;
+use crate::fields::{Fields as _, Value as _, take_text};
+use crate::record::{Record, is_text};
 use crate::time::Rules;
 
 pub(super) fn decode(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Clef);
     if let Some(time) = record.get("@t")
         && draft.read_time(rules.time_of(time))
+        && draft.is_exact_time
     {
         record.take("@t");
     }
+    let is_there = |value: &JsonRef<'_>| *value != JsonRef::Null;
     // Information is left out.
-    if let Some(level) = take_first(record, &["@l"]) {
-        draft.set_level("@l", &level);
+    let level = record
+        .find_name("@l", is_there)
+        .map(|found| record.take_out(found));
+    if let Some(level) = &level {
+        draft.set_level("@l", record.taken(level));
     }
     if let Some(id) = take_text(record, &["@tr"]) {
         draft.set_trace_id(&id);
     }
-    draft.source = take_text(record, &["SourceContext", "Application"]);
+    let source = record
+        .find_name("SourceContext", is_text)
+        .or_else(|| record.find_name("Application", is_text));
+    let source = source.map(|found| record.take_out(found));
+    draft.source = source
+        .as_ref()
+        .and_then(|source| record.taken(source).text());
     draft.message = take_text(record, &["@m"]).or_else(|| {
         let template = record.get("@mt")?.as_str()?;
         Some(rendered(template, record))
     });
     // A name of one's own that begins with `@` is written with two.
+    const MOST: usize = 100;
     let names = record.iter().map(|(name, _)| name);
-    let names: Vec<String> = names
-        .filter(|name| name.starts_with("@@"))
-        .map(str::to_owned)
-        .collect();
+    let names = names.filter(|name| name.starts_with("@@")).take(MOST);
+    let names: Vec<String> = names.map(str::to_owned).collect();
     for name in names {
         if let Some(value) = record.take(&name) {
             record.insert_beside("@", name[1..].to_owned().into(), value);
         }
     }
-    access::take_request(record, &mut draft, []);
+    let taken = [level, source].into_iter().flatten();
+    access::take_request(record, &mut draft, taken);
     draft.meta.append(&mut record.take_map());
     draft
 }
@@ -52,9 +63,17 @@ fn rendered(template: &str, fields: &Record<'_>) -> String {
         _ => &[],
     };
     let mut renderings = renderings.iter();
+    // A template is a line of code. A longer text is another's, and might grow without end.
+    const MAX_HOLES: usize = 1_000;
+    const MAX_LENGTH: usize = 1024 * 1024;
     let mut message = String::with_capacity(template.len() * 2);
     let mut rest = template;
+    let mut holes = 0;
     while let Some(at) = rest.find(['{', '}']) {
+        holes += 1;
+        if holes > MAX_HOLES || message.len() > MAX_LENGTH {
+            break;
+        }
         message.push_str(&rest[..at]);
         let bracket = &rest[at..=at];
         rest = &rest[at + 1..];

@@ -56,7 +56,8 @@ fn take_time(record: &mut Record<'_>, name: &str, draft: &mut Draft, rules: Rule
         return false;
     };
     let is_read = draft.read_time(rules.time_of(time));
-    if is_read {
+    // What the column does not hold is kept: digits below a microsecond.
+    if is_read && draft.is_exact_time {
         record.take(name);
     }
     is_read
@@ -78,8 +79,9 @@ pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     if !is_read && let Some(time) = record.get("receiveTimestamp") {
         draft.read_time(rules.time_of(time));
     }
-    if let Some(severity) = take_first(record, &["severity"]) {
-        draft.set_level("severity", &severity);
+    let severity = take_first(record, &["severity"]);
+    if let Some(severity) = &severity {
+        draft.set_level("severity", severity);
     }
     for name in ["trace", "logging.googleapis.com/trace"] {
         if let Some(trace) = take_text(record, &[name]) {
@@ -95,8 +97,8 @@ pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     ]
     .into_iter();
     draft.source = labels.find_map(label);
-    let request = match take_first(record, &["httpRequest"]) {
-        Some(JsonRef::Object(request)) => Some(Record::new(request)),
+    let request = match record.get("httpRequest") {
+        Some(JsonRef::Object(_)) => record.take("httpRequest"),
         _ => None,
     };
     let is_object = |name: &&str| matches!(record.get(name), Some(JsonRef::Object(_)));
@@ -104,8 +106,11 @@ pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let payload = payload.and_then(|name| record.take(name));
     let text = take_text(record, &["textPayload"]);
     let mut draft = match (payload, text) {
-        (Some(JsonRef::Object(payload)), _) => {
+        (Some(JsonRef::Object(payload)), text) => {
             draft.meta = record.take_map();
+            if let Some(text) = text {
+                draft.meta.insert("textPayload".to_owned(), text.into());
+            }
             super::of_fields(&mut Record::new(payload), Format::Gcp, rules).wrapped(draft)
         }
         (_, Some(text)) => {
@@ -115,7 +120,13 @@ pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
         // What a program writes for the agent: its message is beside the others.
         _ => super::of_record(record, Format::Gcp, rules).wrapped(draft),
     };
-    if let Some(mut fields) = request {
+    if draft.request.is_some() {
+        // The payload has its own.
+        if let Some(request) = request {
+            draft.keep("httpRequest", &request);
+        }
+    } else if let Some(JsonRef::Object(request)) = request {
+        let mut fields = Record::new(request);
         let mut request = Request {
             method: take_text(&mut fields, &["requestMethod"]).unwrap_or_default(),
             target: take_text(&mut fields, &["requestUrl"]).unwrap_or_default(),
@@ -129,11 +140,17 @@ pub(super) fn log_entry(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
             }
         }
         draft.is_access = draft.message.is_none();
+        if draft.is_access
+            && let Some(severity) = severity
+        {
+            draft.keep("severity", &severity);
+        }
         let rest = fields.take_map();
         if !rest.is_empty() {
             draft
                 .meta
                 .insert("httpRequest".to_owned(), Json::Object(rest));
+            draft.is_masked = false;
         }
         draft.request = Some(Box::new(request));
     }
@@ -147,55 +164,92 @@ const BATCHES: [(&str, &str, Format); 3] = [
     ("events", "message", Format::CloudWatch),
 ];
 
-/// Whether a record holds events of CloudWatch or records of Azure.
-pub(super) fn is_batch(record: &Record<'_>) -> bool {
-    BATCHES
+/// Returns the name of the list of a batch of CloudWatch or Azure, and the format of its records.
+fn list_of(record: &Record<'_>) -> Option<(&'static str, Format)> {
+    let batch = BATCHES
         .iter()
-        .any(|(name, field, _)| match record.get(name) {
+        .find(|(name, field, _)| match record.get(name) {
             Some(JsonRef::Array(items)) => {
                 items.first().is_some_and(|item| item.get(field).is_some())
             }
             _ => false,
-        })
+        });
+    batch.map(|(name, _, format)| (*name, *format))
+}
+
+/// Whether a record holds events of CloudWatch or records of Azure.
+pub(super) fn is_batch(record: &Record<'_>) -> bool {
+    list_of(record).is_some()
 }
 
 pub(super) fn batch(record: &mut Record<'_>, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
-    let has = |(name, ..): &&(&str, &str, Format)| record.contains(name);
-    let Some((name, _, format)) = BATCHES.iter().find(has) else {
+    let Some((name, format)) = list_of(record) else {
         return Err(Problem::new("must have logEvents or records"));
     };
     let Some(JsonRef::Array(items)) = record.take(name) else {
         return Err(Problem::new(format!("{name}: must be an array")));
     };
-    let drafts = items.into_iter().map(|item| match item {
-        JsonRef::Object(item) if *format == Format::Azure => azure(&mut Record::new(item), rules),
-        JsonRef::Object(item) => cloudwatch(&mut Record::new(item), Some(record), rules),
-        other => {
-            let mut draft = Draft::new(*format);
-            draft.message = Some(other.into_json().to_string());
-            draft
-        }
+    let mut around = Around::new(record.take_map());
+    let drafts = items.into_iter().map(|item| {
+        let mut draft = match item {
+            JsonRef::Object(item) if format == Format::Azure => {
+                azure(&mut Record::new(item), rules)
+            }
+            JsonRef::Object(item) => {
+                let group = around.text("logGroup");
+                cloudwatch(&mut Record::new(item), group, rules)
+            }
+            other => {
+                let mut draft = Draft::new(format);
+                draft.message = Some(other.into_json().to_string());
+                draft
+            }
+        };
+        around.add_to(&mut draft);
+        draft
     });
     Ok(drafts.collect())
 }
 
+/// What a batch says once of its records. Each has it, unless it is large: then the first one has.
+struct Around {
+    fields: JsonMap,
+    is_large: bool,
+}
+
+impl Around {
+    const MAX: usize = 16 * 1024;
+
+    fn new(fields: JsonMap) -> Self {
+        let is_large = Json::Object(fields.clone()).to_string().len() > Self::MAX;
+        Self { fields, is_large }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        text(&self.fields, name)
+    }
+
+    fn add_to(&mut self, draft: &mut Draft) {
+        let fields = if self.is_large {
+            std::mem::take(&mut self.fields)
+        } else {
+            self.fields.clone()
+        };
+        for (name, value) in fields {
+            insert_beside(&mut draft.meta, "batch", name, value);
+            draft.is_masked = false;
+        }
+    }
+}
+
 /// Reads an event of CloudWatch, alone or of a batch.
-pub(super) fn cloudwatch(
-    event: &mut Record<'_>,
-    batch: Option<&Record<'_>>,
-    rules: Rules<'_>,
-) -> Draft {
+pub(super) fn cloudwatch(event: &mut Record<'_>, group: Option<String>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::CloudWatch);
     take_time(event, "timestamp", &mut draft, rules);
-    let group = batch.and_then(|batch| text(batch, "logGroup"));
     let group = group.or_else(|| text(event, "logGroupName"));
     draft.source = group.map(|group| group.rsplit('/').next().unwrap_or(&group).to_owned());
     let message = take_text(event, &["message"]).unwrap_or_default();
     draft.meta = event.take_map();
-    for (name, value) in batch.into_iter().flat_map(Record::iter) {
-        let value = value.clone().into_json();
-        insert_beside(&mut draft.meta, "batch", name.to_owned(), value);
-    }
     lines::decode(message.trim_end(), rules)
         .draft
         .wrapped(draft)
@@ -205,12 +259,15 @@ pub(super) fn cloudwatch(
 pub(super) fn azure(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
     let mut draft = Draft::new(Format::Azure);
     take_time(record, "time", &mut draft, rules);
+    let is_request = record.get("properties.CsMethod").is_some();
     let mut names = ["level", "Level", "severityLevel"].into_iter();
-    let name = names.find(|name| record.get(name).is_some_and(|value| !value.is_null()));
-    if let Some(name) = name
+    let is_there = |name: &&str| record.get(name).is_some_and(|value| !value.is_null());
+    if let Some(name) = names.find(is_there)
         && let Some(level) = record.take(name)
+        && (!draft.set_level(name, &level) || is_request)
     {
-        draft.set_level(name, &level);
+        // A request has no level.
+        draft.keep(name, &level);
     }
     const MESSAGE: &[&str] = &[
         "resultDescription",
@@ -219,10 +276,11 @@ pub(super) fn azure(record: &mut Record<'_>, rules: Rules<'_>) -> Draft {
         "message",
         "Message",
     ];
-    draft.message = take_text(record, MESSAGE).or_else(|| text(record, "operationName"));
+    if !is_request {
+        draft.message = take_text(record, MESSAGE).or_else(|| text(record, "operationName"));
+    }
     let mut names = ["properties.serviceName", "AppRoleName", "category"].into_iter();
     draft.source = names.find_map(|name| text(record, name));
-    let is_request = record.get("properties.CsMethod").is_some();
     if is_request && let Some(JsonRef::Object(properties)) = record.take("properties") {
         let mut properties = Record::new(properties);
         let mut request = Request {
@@ -260,9 +318,15 @@ pub(crate) fn loki_lines(
             Ok((labels, values)) => (labels, values, None),
             Err(problem) => (JsonMap::new(), Vec::new(), Some(Err(problem))),
         };
-        let lines = values
-            .into_iter()
-            .map(move |value| loki_value(value, labels.clone(), rules));
+        let mut around = Around::new(labels);
+        let lines = values.into_iter().map(move |value| {
+            let labels = if around.is_large {
+                std::mem::take(&mut around.fields)
+            } else {
+                around.fields.clone()
+            };
+            loki_value(value, labels, rules)
+        });
         failed.into_iter().chain(lines)
     }))
 }

@@ -1,12 +1,14 @@
 //! HTTP archives (HAR 1.2), as browsers and proxies save them.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lookback::Json;
 use lookback::value::{JsonMap, JsonRef};
 
 use super::access::parsed;
-use crate::draft::{Draft, Request, push};
+use crate::draft::{Draft, Request, insert_beside, push};
 use crate::fields::{Fields as _, take_duration, take_status, take_text, text};
 use crate::record::Record;
 use crate::time::Rules;
@@ -16,31 +18,55 @@ pub(super) fn is_archive(record: &Record<'_>) -> bool {
     matches!(record.get("log.entries"), Some(JsonRef::Array(_)))
 }
 
-pub(super) fn decode(record: &mut Record<'_>, rules: Rules<'_>) -> Result<Vec<Draft>, Problem> {
+/// Adds the entries that can be read.
+///
+/// # Errors
+///
+/// Some cannot be read.
+pub(super) fn decode(
+    record: &mut Record<'_>,
+    rules: Rules<'_>,
+    drafts: &mut Vec<Draft>,
+) -> Result<(), Problem> {
     let Some(JsonRef::Array(entries)) = record.take("log.entries") else {
         return Err(Problem::new("log.entries: must be an array"));
     };
-    let page_of = |entry: &JsonMap| {
-        let id = text(entry, "pageref")?;
-        let JsonRef::Array(pages) = record.get("log.pages")? else {
-            return None;
-        };
-        let has_id = |page: &&JsonRef<'_>| page.get("id").and_then(JsonRef::as_str) == Some(&id);
-        Some(pages.iter().find(has_id)?.clone().into_json())
+    // Each entry has its page, unless that is large.
+    const MAX_PAGE: usize = 64 * 1024;
+    let mut pages = HashMap::new();
+    if let Some(JsonRef::Array(list)) = record.take("log.pages") {
+        for page in list {
+            let Some(id) = page.get("id").and_then(JsonRef::as_str).map(str::to_owned) else {
+                continue;
+            };
+            let page = page.into_json();
+            if page.to_string().len() <= MAX_PAGE {
+                pages.insert(id, page);
+            }
+        }
+    }
+    // What the archive says of itself is kept with its first entry.
+    let mut about = match record.take("log") {
+        Some(JsonRef::Object(log)) => Record::new(log).take_map(),
+        _ => JsonMap::new(),
     };
-    let mut drafts = Vec::with_capacity(entries.len());
+    let mut decoded = Ok(());
     for entry in entries {
         let Json::Object(entry) = entry.into_json() else {
-            return Err(Problem::new("log.entries: must have objects"));
+            decoded = Err(Problem::new("log.entries: must have objects"));
+            continue;
         };
-        let page = page_of(&entry);
+        let page = text(&entry, "pageref").and_then(|id| pages.get(&id).cloned());
         let mut draft = of_entry(entry, rules);
         if let Some(page) = page {
             draft.meta.insert("page".to_owned(), page);
         }
+        for (name, value) in std::mem::take(&mut about) {
+            insert_beside(&mut draft.meta, "log", name, value);
+        }
         drafts.push(draft);
     }
-    Ok(drafts)
+    decoded
 }
 
 fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {

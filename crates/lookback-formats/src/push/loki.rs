@@ -8,6 +8,7 @@ use super::wire::{Fields, Wire};
 use crate::Problem;
 use crate::draft::Draft;
 use crate::json::cloud::loki_line;
+use crate::text::escapes;
 use crate::time::Rules;
 
 /// Decompresses a body.
@@ -231,45 +232,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
         let (raw, rest) = raw.split_once('`')?;
         return Some((raw.to_owned(), rest));
     }
-    let mut rest = text.strip_prefix('"')?;
-    let mut bytes = Vec::new();
-    loop {
-        let end = rest.find(['"', '\\'])?;
-        bytes.extend_from_slice(&rest.as_bytes()[..end]);
-        let is_end = rest[end..].starts_with('"');
-        rest = &rest[end + 1..];
-        if is_end {
-            return Some((String::from_utf8_lossy(&bytes).into_owned(), rest));
-        }
-        let escape = rest.chars().next()?;
-        let digits = |at: usize, count: usize, radix: u32| {
-            let digits = rest.get(at..at + count)?;
-            u32::from_str_radix(digits, radix).ok()
-        };
-        // Bytes by their number, and characters by theirs.
-        let (byte, letter, length) = match escape {
-            'a' => (Some(7), None, 1),
-            'b' => (Some(8), None, 1),
-            'f' => (Some(12), None, 1),
-            'n' => (Some(10), None, 1),
-            'r' => (Some(13), None, 1),
-            't' => (Some(9), None, 1),
-            'v' => (Some(11), None, 1),
-            '\\' | '"' | '\'' => (None, Some(escape), 1),
-            'x' => (Some(digits(1, 2, 16)?), None, 3),
-            'u' => (None, Some(char::from_u32(digits(1, 4, 16)?)?), 5),
-            'U' => (None, Some(char::from_u32(digits(1, 8, 16)?)?), 9),
-            '0'..='7' => (Some(digits(0, 3, 8)?), None, 3),
-            _ => return None,
-        };
-        if let Some(byte) = byte {
-            bytes.push(u8::try_from(byte).ok()?);
-        }
-        if let Some(letter) = letter {
-            bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-        }
-        rest = &rest[length..];
-    }
+    escapes::unquoted(text.strip_prefix('"')?)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::time::Rules;
 pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (before, rest) = line.split_once(" [")?;
     let (time, rest) = rest.split_once("] \"")?;
-    let mut names: Vec<&str> = before.split(' ').collect();
+    let mut names: Vec<&str> = before.splitn(5, ' ').collect();
     // A virtual host may come first.
     let virtual_host = (names.len() == 4).then(|| names.remove(0));
     let [host, ident, user] = names.as_slice() else {
@@ -24,12 +24,16 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (line, rest) = quoted(rest)?;
     let mut words = rest.trim_start().split_inclusive(' ');
     let status = words.next()?.trim();
+    let mut rest = rest.trim_start()[status.len()..].trim_start();
     let bytes = words.next().unwrap_or_default().trim();
+    let bytes = Some(bytes).filter(|bytes| *bytes == "-" || bytes.parse::<i64>().is_ok());
+    rest = rest[bytes.map_or(0, str::len)..].trim_start();
     let status: i32 = status.parse().ok()?;
-    let mut rest: &str = &rest.trim_start()[status.to_string().len()..];
-    rest = rest.trim_start().get(bytes.len()..)?.trim_start();
     let mut request = of_request_line(&line, &mut draft);
     request.status = Some(status);
+    if !(100..=599).contains(&status) {
+        draft.meta.insert("status".to_owned(), status.into());
+    }
     if *user != "-" {
         request.user_id = Some((*user).to_owned());
     }
@@ -40,7 +44,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     if let Some(host) = virtual_host {
         request.headers.insert("host".to_owned(), host.into());
     }
-    if let Ok(bytes) = bytes.parse::<i64>() {
+    if let Some(Ok(bytes)) = bytes.map(str::parse::<i64>) {
         draft
             .meta
             .insert("body_bytes_sent".to_owned(), bytes.into());
@@ -127,10 +131,11 @@ const ISTIO_FIELDS: [&str; 19] = [
 /// Reads a line of Envoy: `[time] "request" status flags …`.
 pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (time, rest) = line.strip_prefix('[')?.split_once("] \"")?;
+    let read = rules.time_of_text(time)?;
     let (line, rest) = quoted(rest)?;
     let mut rest = rest.strip_prefix(' ')?;
     let mut values = Vec::new();
-    while !rest.is_empty() {
+    while !rest.is_empty() && values.len() <= ISTIO_FIELDS.len() + 1 {
         let (value, after) = match rest.strip_prefix('"') {
             Some(text) => quoted(text)?,
             None => {
@@ -148,9 +153,7 @@ pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
         _ => return None,
     };
     let mut draft = Draft::new(Format::AccessLog);
-    if !draft.read_time(rules.time_of_text(time)) {
-        return None;
-    }
+    draft.read_time(Some(read));
     let mut request = of_request_line(&line, &mut draft);
     request.status = Some(status.parse().ok()?);
     for (name, value) in names.iter().zip(values).filter(|(_, value)| *value != "-") {
@@ -176,9 +179,9 @@ pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Returns the request that a line of text has, and where it begins: `"GET /path HTTP/1.1" 200`, as
-/// servers of Python and others write it.
-pub(super) fn request_in(line: &str) -> Option<(usize, Request)> {
+/// Returns the request that a line of text has: `"GET /path HTTP/1.1" 200`, as servers of Python
+/// and others write it.
+pub(super) fn request_in(line: &str) -> Option<Request> {
     let at = line.find('"')?;
     let (request, rest) = quoted(&line[at + 1..])?;
     let mut words = request.split(' ');
@@ -199,7 +202,7 @@ pub(super) fn request_in(line: &str) -> Option<(usize, Request)> {
         status: Some(status),
         ..Request::default()
     };
-    (100..=599).contains(&status).then_some((at, request))
+    (100..=599).contains(&status).then_some(request)
 }
 
 /// Reads `GET /path?query HTTP/1.1`. Anything else was no request of HTTP: it is kept as it is.

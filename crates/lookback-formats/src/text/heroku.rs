@@ -1,13 +1,13 @@
 //! Lines of Heroku: `2026-01-14T12:00:01.716426+00:00 heroku[router]: at=info method=GET …`.
 
-use super::{decode_at_depth, logfmt};
+use super::logfmt;
 use crate::draft::{Draft, Request};
 use crate::fields::{Fields as _, take_duration, take_status, take_text};
 use crate::record::Record;
 use crate::time::Rules;
 use crate::{Format, level};
 
-pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
+pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (time, source, process, text) = parts(line)?;
     let mut wrapper = Draft::new(Format::Heroku);
     if !wrapper.read_time(rules.time_of_text(time)) {
@@ -21,7 +21,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
     }
     wrapper.source = Some(process.to_owned());
     wrapper.meta.insert("heroku".to_owned(), source.into());
-    let inner = decode_at_depth(text, rules, depth + 1).draft;
+    let inner = super::decode(text, rules.within()?).draft;
     Some(inner.wrapped(wrapper))
 }
 

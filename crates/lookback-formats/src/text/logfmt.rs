@@ -5,12 +5,17 @@ use std::collections::HashMap;
 
 use lookback::value::JsonRef;
 
+use super::escapes;
 use crate::record::{Members, Record};
 
 /// Reads a line of pairs: `level=info msg="Listening on" n=3 flag`. A line of words is none.
 pub(super) fn decode(line: &str) -> Option<Record<'_>> {
     let mut fields = Pairs::default();
     let mut rest = line.trim();
+    // A sentence is text.
+    if !rest.split(char::is_whitespace).next()?.contains('=') {
+        return None;
+    }
     let (mut pairs, mut others) = (0, 0);
     while !rest.is_empty() {
         let end = rest
@@ -49,14 +54,7 @@ pub(super) fn decode(line: &str) -> Option<Record<'_>> {
         rest = after.trim_start();
     }
     // A sentence with one `a=b` is text.
-    (pairs >= 2
-        && pairs > others
-        && line
-            .trim_start()
-            .split(char::is_whitespace)
-            .next()?
-            .contains('='))
-    .then(|| Record::new(fields.members))
+    (pairs >= 2 && pairs > others).then(|| Record::new(fields.members))
 }
 
 /// The pairs of a line. A key that occurs several times has an array of its values.
@@ -100,29 +98,22 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// Reads a quoted value; returns it with what follows.
+/// Reads a quoted value, as Go writes it or with other escapes; returns it with what follows.
 fn unquoted(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
     let end = quoted.find(['"', '\\'])?;
     if quoted.as_bytes()[end] == b'"' {
         return Some((quoted[..end].into(), &quoted[end + 1..]));
     }
+    if let Some((value, after)) = escapes::unquoted(quoted) {
+        return Some((value.into(), after));
+    }
+    // A backslash stands for what is behind it.
     let mut value = quoted[..end].to_owned();
     let mut letters = quoted[end..].char_indices();
     while let Some((at, letter)) = letters.next() {
         match letter {
             '"' => return Some((value.into(), &quoted[end + at + 1..])),
-            '\\' => match letters.next()?.1 {
-                'n' => value.push('\n'),
-                't' => value.push('\t'),
-                'r' => value.push('\r'),
-                'u' => {
-                    let hex = quoted.get(end + at + 2..end + at + 6)?;
-                    let code = u32::from_str_radix(hex, 16).ok()?;
-                    value.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-                    letters.nth(3);
-                }
-                other => value.push(other),
-            },
+            '\\' => value.push(letters.next()?.1),
             letter => value.push(letter),
         }
     }

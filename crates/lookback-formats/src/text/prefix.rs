@@ -2,7 +2,7 @@
 
 use lookback::value::JsonRef;
 
-use super::{Decoded, Piece, decode_at_depth, time_at_start};
+use super::{Decoded, Piece, time_at_start};
 use crate::draft::Draft;
 use crate::record::Record;
 use crate::time::Rules;
@@ -22,7 +22,7 @@ pub(super) fn container(line: &str) -> Option<Piece> {
 
 /// Decodes a line behind a prefix, if it is of a known format there: that of `docker logs -t` and
 /// `kubectl logs --timestamps`, which is a time, or any text before an object that is a log line.
-pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
+pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     if let Some(draft) = before_object(line, rules) {
         return Some(draft);
     }
@@ -31,7 +31,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
     if !text.contains("] \"") {
         return None;
     }
-    let Decoded { draft, is_text } = decode_at_depth(text, rules, depth + 1);
+    let Decoded { draft, is_text } = super::decode(text, rules.within()?);
     let mut wrapper = Draft::new(Format::Text);
     wrapper.read_time(Some(time));
     (!is_text).then(|| draft.wrapped(wrapper))
@@ -96,7 +96,7 @@ fn before_object(line: &str, rules: Rules<'_>) -> Option<Draft> {
     if !json::is_log_line(&record, rules) {
         return None;
     }
-    let draft = json::one(&mut record, rules)?;
+    let draft = json::one(&mut record, rules.within()?)?;
     let mut wrapper = Draft::new(Format::Text);
     let (time, rest) = time_at_start(prefix, rules).unzip();
     wrapper.read_time(time);

@@ -3,15 +3,14 @@
 use lookback::Json;
 use lookback::value::JsonMap;
 
-use super::decode_at_depth;
-use crate::draft::Draft;
+use crate::draft::{Draft, insert_beside, push};
 use crate::time::Rules;
 use crate::{Format, level};
 
 /// Reads `<11>Nov  3 09:23:39 host app[12]: text`, with or without the priority, and
 /// `<165>1 2026-01-14T12:00:04.353Z host app 12 id [data] text`, both with or without the number
 /// of bytes before it.
-pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
+pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let line = match line.split_once(' ') {
         Some((count, rest))
             if rest.starts_with('<') && count.bytes().all(|b| b.is_ascii_digit()) =>
@@ -41,7 +40,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>, depth: u8) -> Option<Draft> {
         Some(rest) => of_5424(rest, &mut draft, rules)?,
         None => of_3164(rest, &mut draft, rules)?,
     };
-    let inner = decode_at_depth(text, rules, depth + 1).draft;
+    let inner = super::decode(text, rules.within()?).draft;
     Some(inner.wrapped(draft))
 }
 
@@ -64,7 +63,7 @@ fn of_5424<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a
     } else {
         while let Some((element, after)) = element(rest) {
             let (id, fields) = element;
-            draft.meta.insert(id, Json::Object(fields));
+            insert_beside(&mut draft.meta, "data", id, Json::Object(fields));
             rest = after;
         }
     }
@@ -93,7 +92,7 @@ fn element(text: &str) -> Option<((String, JsonMap), &str)> {
                 letter => text.push(letter),
             }
         };
-        fields.insert(name.to_owned(), text.into());
+        push(&mut fields, name.to_owned(), text.into());
         rest = &value[end + 1..];
     }
 }

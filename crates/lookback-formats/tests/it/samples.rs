@@ -387,3 +387,62 @@ fn nul_in_any_part_of_a_request_is_replaced() {
         }
     }
 }
+
+sample!(
+    fields_named_as_those_around_a_batch,
+    r#"{"msg":"ready","level":"info","streams":[{"id":1}]}
+{"msg":"ready","resourceLogs":[]}
+{"msg":"placed","level":"info","events":[{"message":"a"}]}
+{"msg":"m","level":"info","log":{"entries":[]}}
+{"records":"x","logEvents":[{"message":"of CloudWatch","timestamp":1765432100500}],"owner":"123"}
+{"streams":["a"]}
+{"time":"2026-04-05T06:07:08.5Z","stream":"stdout","logtag":"F","log":"one"}
+{"time":"2026-04-05T06:07:08.6Z","stream":"stdout","logtag":"P","log":"t"}
+{"time":"2026-04-05T06:07:08.7Z","stream":"stdout","logtag":"F","log":"wo"}
+{"level":"error","log":"app","msg":"boom","time":"2026-04-05T06:07:08Z"}
+[1, 2]
+{"text":"other","record":{"message":"m","level":"ERROR","a":1},"a":2}"#
+);
+
+sample!(
+    values_that_have_no_place_of_their_own_are_kept,
+    r#"Nov  3 09:23:39 h shop[12]: {"msg":"m","level":"info","logger":"db"}
+<165>1 2026-01-14T12:00:04.353Z h app 12 id [origin ip="1.1.1.1" ip="2.2.2.2"][host a="b"] text
+{"timestamp":"2026-04-05T06:07:08.123456789Z","severity":"ERROR","jsonPayload":{"message":"m"},"textPayload":"t","logName":"l"}
+{"severity":"WARNING","timestamp":"2026-04-05T06:07:08Z","httpRequest":{"requestMethod":"GET","requestUrl":"/a#part","status":500,"token":"t1"},"insertId":"i"}
+{"method":"GET","path":"/a","status":200,"req":{"query":{"a":1}},"params":{"p":2},"authority":"h1","request":{"host":"h2"}}
+192.0.2.1 - - [05/Apr/2026:06:07:09 +0000] "GET / HTTP/1.1" 999 5
+192.0.2.1 - - [05/Apr/2026:06:07:09 +0000] "GET / HTTP/1.1" 200 "https://r.example/" "agent"
+{"name":"password","value":"hunter2","msg":"m"}
+a=1 b="\x41\u00e4\ud83d\ude00" c="C:\dir" a=2"#
+);
+
+/// A line within a line, many times, is text within the last one that is read.
+#[test]
+fn lines_within_lines_end() {
+    let mut line = "the innermost".to_owned();
+    for _ in 0..200 {
+        let text = line.replace('\\', "\\u005c").replace('"', "\\u0022");
+        line = format!("{{\"MESSAGE\":\"{text}\",\"_SYSTEMD_UNIT\":0}}");
+    }
+    assert_eq!(decode(&line).len(), 1);
+    let holes = "{a}".repeat(100_000);
+    let line = format!(
+        "{{\"@t\":\"2026-01-01T00:00:00Z\",\"a\":\"{}\",\"@mt\":\"{holes}\"}}",
+        "x".repeat(10_000)
+    );
+    let entries = decode(&line);
+    let log = entries[0].log.as_ref().unwrap();
+    assert!(log.message.len() < 2 * 1024 * 1024);
+    let around = "x".repeat(100_000);
+    let events = vec!["{\"message\":\"m\"}"; 1_000].join(",");
+    let entries = decode(&format!(
+        "{{\"owner\":\"{around}\",\"logEvents\":[{events}]}}"
+    ));
+    assert_eq!(entries.len(), 1_000);
+    let with_owner = entries.iter().filter(|entry| {
+        let meta = entry.log.as_ref().unwrap().meta.as_ref();
+        meta.is_some_and(|meta| meta.get("owner").is_some())
+    });
+    assert_eq!(with_owner.count(), 1);
+}

@@ -110,6 +110,11 @@ pub(super) trait Tree<'a>: Sized {
     /// The members of an object that is being read.
     type Members: Default;
 
+    /// The members of an object that is likely a record of many.
+    fn members_of_record() -> Self::Members {
+        Self::Members::default()
+    }
+
     fn null() -> Self;
     fn boolean(value: bool) -> Self;
     /// From the text of a number.
@@ -162,6 +167,10 @@ impl<'a> Tree<'a> for Json {
 impl<'a> Tree<'a> for JsonRef<'a> {
     type Members = Vec<(Cow<'a, str>, Self)>;
 
+    fn members_of_record() -> Self::Members {
+        Vec::with_capacity(12)
+    }
+
     fn null() -> Self {
         Self::Null
     }
@@ -210,7 +219,8 @@ fn add_grown<'a>(
     key: Cow<'a, str>,
     value: JsonRef<'a>,
 ) {
-    members.reserve(12);
+    // Objects within a record have few members, and there may be very many.
+    members.reserve_exact(members.len().max(1));
     members.push((key, value));
 }
 
@@ -273,8 +283,12 @@ impl<'a> Parser<'a> {
     }
 
     fn object<T: Tree<'a>>(&mut self, depth: usize) -> Option<T::Members> {
-        let mut members = T::Members::default();
         self.at += 1;
+        let mut members = if depth == 1 {
+            T::members_of_record()
+        } else {
+            T::Members::default()
+        };
         if self.take(b'}') {
             return Some(members);
         }
