@@ -165,6 +165,13 @@ impl Shell {
                 "{\"__REALTIME_TIMESTAMP\":\"1767323045000000\",\"PRIORITY\":\"6\",\"MESSAGE\":\"ready\"}",
             ),
             ("heroku", "2026-01-02T03:04:05+00:00 app[web.1]: ready"),
+            (
+                "aws",
+                "{\n    \"events\": [\n        {\n            \"logStreamName\": \"web/1\",\n            \
+                 \"timestamp\": 1767323045000,\n            \"message\": \"from CloudWatch\",\n            \
+                 \"ingestionTime\": 1767323046000,\n            \"eventId\": \"1\"\n        }\n    ],\n    \
+                 \"searchedLogStreams\": []\n}",
+            ),
         ] {
             shell.program(program, &format!("echo '{line}'"));
         }
@@ -276,6 +283,8 @@ async fn commands_of_the_guide_run() {
     ] {
         shell.run_page(page);
     }
+    let from_cloud = "SELECT count(DISTINCT message) FROM logs WHERE message = 'from CloudWatch'";
+    assert_eq!(shell.lookback.number(from_cloud).await, 1);
     for file in ["logs.parquet", "requests.jsonl.gz"] {
         assert!(lookback.folder().join(file).exists(), "{file}");
     }
