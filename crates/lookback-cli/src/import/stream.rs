@@ -48,23 +48,24 @@ impl StreamReader {
     ) -> Self {
         let (of_thread, end_of_thread) = (Arc::clone(&buffer), end.clone());
         std::thread::spawn(move || {
+            let of_thread = EndsWithThread(of_thread);
             let mut bytes = vec![0; CHUNK];
             let mut left = MAX_PIPE;
             loop {
                 let is_ended = end_of_thread.is_set();
                 match stream.read(&mut bytes) {
-                    Ok(0) => return of_thread.end(Ok(())),
+                    Ok(0) => return of_thread.0.end(Ok(())),
                     Ok(length) if is_ended => {
                         left = left.saturating_sub(length);
                         let chunk = last(&bytes[..length], left == 0);
-                        of_thread.push(chunk.bytes);
+                        of_thread.0.push(chunk.bytes);
                         if chunk.is_last {
-                            return of_thread.end(Ok(()));
+                            return of_thread.0.end(Ok(()));
                         }
                     }
-                    Ok(length) => of_thread.push(bytes[..length].to_vec()),
+                    Ok(length) => of_thread.0.push(bytes[..length].to_vec()),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return of_thread.end(Err(error)),
+                    Err(error) => return of_thread.0.end(Err(error)),
                 }
             }
         });
@@ -77,6 +78,19 @@ impl Read for StreamReader {
         match self.buffer.read(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.end.is_set() => Ok(0),
             read => read,
+        }
+    }
+}
+
+/// Ends a buffer with an error if the thread that fills it has ended without an end of the stream:
+/// by a panic.
+struct EndsWithThread(Arc<StreamBuffer>);
+
+impl Drop for EndsWithThread {
+    fn drop(&mut self) {
+        if self.0.lock().ended.is_none() {
+            let failed = "the thread that reads has failed: this is a bug in lookback";
+            self.0.end(Err(io::Error::other(failed)));
         }
     }
 }
@@ -418,13 +432,13 @@ mod tests {
         assert_rest(reader, read.len(), all);
     }
 
-    #[test]
-    fn error_of_stream_comes_behind_its_bytes() {
-        struct Failing(bool);
+    /// What is read of a stream with one byte that then fails.
+    fn read_failing(fail: fn() -> io::Result<usize>) -> (Vec<u8>, String) {
+        struct Failing(bool, fn() -> io::Result<usize>);
         impl Read for Failing {
             fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
                 if std::mem::replace(&mut self.0, true) {
-                    return Err(io::Error::other("gone"));
+                    return self.1();
                 }
                 bytes[0] = b'x';
                 Ok(1)
@@ -432,12 +446,30 @@ mod tests {
         }
         let buffer = Arc::new(StreamBuffer::default());
         let end = EndOfStream::default();
-        let mut reader = StreamReader::spawn(Box::new(Failing(false)), buffer, end);
-        let mut bytes = Vec::new();
-        let error = reader.read_to_end(&mut bytes).unwrap_err();
-        assert_eq!(
-            (bytes, error.to_string()),
-            (b"x".to_vec(), "gone".to_owned())
-        );
+        let mut reader = StreamReader::spawn(Box::new(Failing(false, fail)), buffer, end);
+        let mut read = Vec::new();
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            match reader.read_to_end(&mut read) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    assert!(std::time::Instant::now() < deadline, "does not end");
+                }
+                Err(error) => return (read, error.to_string()),
+                Ok(_) => panic!("ended without an error: {read:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn error_of_stream_comes_behind_its_bytes() {
+        let (read, error) = read_failing(|| Err(io::Error::other("gone")));
+        assert_eq!((&*read, &*error), (&b"x"[..], "gone"));
+    }
+
+    #[test]
+    fn panic_of_the_reading_thread_is_an_error() {
+        let (read, error) = read_failing(|| panic!("a bug"));
+        assert_eq!(read, b"x");
+        assert!(error.contains("has failed: this is a bug"), "{error}");
     }
 }

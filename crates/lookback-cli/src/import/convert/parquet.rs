@@ -78,7 +78,8 @@ impl Read for FilePart {
 
 /// Reads rows. The file is decoded in a thread of its own.
 pub(in crate::import) struct ParquetRows {
-    lines: mpsc::Receiver<io::Result<Vec<u8>>>,
+    lines: mpsc::Receiver<io::Result<Option<Vec<u8>>>>,
+    is_ended: bool,
 }
 
 impl ParquetRows {
@@ -96,40 +97,56 @@ impl ParquetRows {
             })
             .map(|column| column.name().to_owned())
             .collect();
+        Self::spawn(move |take| {
+            for row in reader.get_row_iter(None).map_err(invalid)? {
+                if !take(line(&row.map_err(invalid)?, &nanoseconds)?) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Decodes in a thread of its own. The decoder gives each line to its argument, until that
+    /// returns false.
+    fn spawn(
+        decode: impl FnOnce(&dyn Fn(Vec<u8>) -> bool) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
         let (sender, lines) = mpsc::sync_channel(MAX_LINES_AHEAD);
         std::thread::Builder::new()
             .name("parquet".to_owned())
             .spawn(move || {
-                let rows = match reader.get_row_iter(None) {
-                    Ok(rows) => rows,
-                    Err(error) => {
-                        let _ = sender.send(Err(invalid(error)));
-                        return;
-                    }
-                };
-                for row in rows {
-                    let line = row
-                        .map_err(invalid)
-                        .and_then(|row| line(&row, &nanoseconds));
-                    let is_last = line.is_err();
-                    // The receiver is dropped when the import ends early.
-                    if sender.send(line).is_err() || is_last {
-                        return;
-                    }
-                }
+                // The receiver is dropped when the import ends early.
+                let ended = decode(&|line| sender.send(Ok(Some(line))).is_ok());
+                let _ = sender.send(ended.map(|()| None));
             })?;
-        Ok(Self { lines })
+        Ok(Self {
+            lines,
+            is_ended: false,
+        })
     }
 }
 
 impl Rows for ParquetRows {
     fn next_line(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
-        match self.lines.recv() {
-            Ok(line) => {
-                out.extend_from_slice(&line?);
+        if self.is_ended {
+            return Ok(false);
+        }
+        // Without an end, the thread has panicked: the rows behind that are not read.
+        let failed = |_| {
+            let failed = "is not a valid Parquet file, or this is a bug in lookback: decoding it \
+                          has failed";
+            io::Error::new(io::ErrorKind::InvalidData, failed)
+        };
+        match self.lines.recv().map_err(failed)?? {
+            Some(line) => {
+                out.extend_from_slice(&line);
                 Ok(true)
             }
-            Err(_) => Ok(false),
+            None => {
+                self.is_ended = true;
+                Ok(false)
+            }
         }
     }
 }
@@ -236,4 +253,40 @@ fn invalid(error: parquet::errors::ParquetError) -> io::Error {
         io::ErrorKind::InvalidData,
         format!("is not a valid Parquet file: {error}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::super::RowsReader;
+    use super::ParquetRows;
+
+    #[test]
+    fn panic_of_the_decoder_is_an_error_behind_its_lines() {
+        let rows = ParquetRows::spawn(|take| {
+            assert!(take(b"{}\n".to_vec()));
+            panic!("a bug");
+        });
+        let mut read = Vec::new();
+        let error = RowsReader::new(rows.unwrap())
+            .read_to_end(&mut read)
+            .unwrap_err();
+        assert_eq!(read, b"{}\n");
+        assert!(error.to_string().contains("has failed"), "{error}");
+    }
+
+    #[test]
+    fn end_of_the_decoder_is_the_end() {
+        let rows = ParquetRows::spawn(|take| {
+            assert!(take(b"{}\n".to_vec()));
+            Ok(())
+        });
+        let mut read = Vec::new();
+        let mut reader = RowsReader::new(rows.unwrap());
+        for _ in 0..2 {
+            reader.read_to_end(&mut read).unwrap();
+        }
+        assert_eq!(read, b"{}\n");
+    }
 }
