@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Lookback, transcript};
+use crate::support::{Lookback, Running, transcript};
 
 /// Invalid lines, and a valid one.
 fn lines() -> Vec<u8> {
@@ -367,4 +367,29 @@ async fn long_line_does_not_exhaust_memory() {
         "{err}"
     );
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
+}
+
+/// Neither time nor memory is out of proportion to the size of the file.
+#[tokio::test]
+async fn csv_of_many_columns_ends_soon() {
+    let lookback = Lookback::new().await;
+    let fails = |name: &str, text: String, expected: &str| {
+        lookback.write(name, text);
+        let import = Running::start(&lookback, &["import", name, "--kind", "logs"]);
+        let (code, err) = import.wait();
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains(expected), "{err}");
+    };
+    let names: String = (0..200_000).map(|number| format!("c{number},")).collect();
+    fails(
+        "names.csv",
+        names + "c7\n",
+        "two columns of the first line have the name \"c7\"",
+    );
+    let commas = ",".repeat(3 << 20);
+    fails(
+        "commas.csv",
+        format!("source,message\n{commas}\n"),
+        "or has too many fields",
+    );
 }

@@ -3,6 +3,7 @@
 //! As in PostgreSQL's own CSV, an empty field is NULL, and one in quotes is the empty text. The
 //! crate `csv` does not tell the two apart.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::super::lines::MAX_LINE;
@@ -16,6 +17,9 @@ pub(in crate::import) struct CsvRows {
     /// The number of lines that were read.
     line: u64,
 }
+
+/// What a field needs besides its bytes, however short it is.
+const FIELD_OVERHEAD: usize = 64;
 
 /// A field of a row.
 #[derive(Debug, Default)]
@@ -64,7 +68,7 @@ impl CsvRows {
         loop {
             let mut field = Field::default();
             let is_last = self.read_field(&mut field, &mut row)?;
-            size += field.bytes.len();
+            size += field.bytes.len() + FIELD_OVERHEAD;
             row.fields.push(field);
             if size > MAX_LINE {
                 return Err(self.too_long());
@@ -126,7 +130,8 @@ impl CsvRows {
         io::Error::new(
             io::ErrorKind::InvalidData,
             format!(
-                "the record at line {} is longer than {MAX_LINE} bytes; is a quote not closed?",
+                "the record at line {} is longer than {MAX_LINE} bytes, or has too many fields; is a \
+                 quote not closed?",
                 self.line + 1
             ),
         )
@@ -141,10 +146,11 @@ impl CsvRows {
         let Some(row) = self.next_row()? else {
             return Ok(false);
         };
+        let mut known = BTreeSet::new();
         for field in row.fields {
             let mut name = Vec::with_capacity(field.bytes.len() + 2);
             push_string(&mut name, &field.bytes);
-            if self.names.contains(&name) {
+            if !known.insert(name.clone()) {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!(
