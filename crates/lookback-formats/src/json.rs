@@ -355,7 +355,7 @@ fn take_source<'n, 'a>(record: &mut Record<'a>, rules: Rules<'n>) -> Option<Take
     let has_value = record.contains("value");
     let is_name = |value: &JsonRef<'_>| {
         // The name of a secret, with its value beside it, is masked with it.
-        let is_name = |text: &str| !text.trim().is_empty() && !(has_value && is_secret_name(text));
+        let is_name = |text: &str| !(text.trim().is_empty() || has_value && is_secret_name(text));
         value.as_str().is_some_and(is_name)
     };
     if let Some(found) = record.find_by(rules, Role::Source, is_name) {

@@ -75,8 +75,9 @@ const NAMES: &[(Level, &[&str])] = &[
     (
         Level::Debug,
         &[
-            "debug", "trace", "verbose", "silly", "fine", "finer", "finest", "dbg", "trc",
-            "notset", "d", "t", "v", "debug1", "debug2", "debug3", "debug4", "debug5",
+            "debug", "trace", "verbose", "silly", "fine", "finer", "finest", "dbg", "trc", "vrb",
+            "dbug", "trce", "notset", "d", "t", "v", "debug1", "debug2", "debug3", "debug4",
+            "debug5",
         ],
     ),
     (
@@ -117,6 +118,8 @@ const NAMES: &[(Level, &[&str])] = &[
             "failure",
             "ftl",
             "eror",
+            "erro",
+            "fail",
             "e",
             "f",
             "c",
@@ -184,15 +187,22 @@ pub(crate) fn of_otlp(severity: i64) -> Option<Level> {
 
 /// Finds the level that a line of text names near its start.
 pub(crate) fn in_text(text: &str) -> Option<Level> {
-    const STARTS: [&str; 5] = [
+    const STARTS: [&str; 8] = [
         "Traceback (most recent call last)",
         "panic: ",
+        "fatal error: ",
+        "PHP Fatal error",
+        "PHP Parse error",
         "Exception in thread",
         "Unhandled exception",
         "Uncaught ",
     ];
-    if STARTS.iter().any(|start| text.starts_with(start)) || is_exception(text) {
+    let is_panic = text.starts_with("thread '") && text.contains("' panicked at ");
+    if STARTS.iter().any(|start| text.starts_with(start)) || is_exception(text) || is_panic {
         return Some(Level::Error);
+    }
+    if text.starts_with("PHP Warning") {
+        return Some(Level::Warn);
     }
     let near = text
         .char_indices()
@@ -208,8 +218,36 @@ pub(crate) fn in_text(text: &str) -> Option<Level> {
     let upper = words.clone().filter(is_written_as_level).find_map(of_name);
     upper.or_else(|| {
         let first = near.trim_start_matches('[');
-        let (word, _) = first.split_once([':', ']'])?;
+        let (word, _) = first.split_once([':', ']', '\t'])?;
         (word.len() > 2).then(|| of_name(word)).flatten()
+    })
+}
+
+/// Finds the level that a text behind a time begins with: `error db: slow query`, or
+/// `[shop] error: no`.
+pub(crate) fn behind_time(text: &str) -> Option<Level> {
+    let of_word = |text: &str| {
+        let (word, rest) = text.split_at(text.find(|c: char| !c.is_alphanumeric())?);
+        let is_word = word.len() > 2 && rest.starts_with([' ', '\t', ':', ']', '|']);
+        is_word.then(|| of_name(word)).flatten()
+    };
+    // Words that begin many a sentence are no levels.
+    let is_told = |text: &str| {
+        [
+            "log ", "default ", "config ", "failure ", "http ", "any ", "unknown ", "success ",
+        ]
+        .iter()
+        .any(|start| text.starts_with(start))
+    };
+    let text = text.trim_start();
+    if is_told(text) {
+        return None;
+    }
+    of_word(text).or_else(|| {
+        let (name, after) = text.strip_prefix('[')?.split_once("] ")?;
+        let is_name = name.len() <= 64 && !name.contains(' ');
+        let (word, _) = after.split_once(':')?;
+        (is_name && word.len() > 2).then(|| of_name(word)).flatten()
     })
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Piece {
 
 /// Reads a line of a container, with what a runtime or a tool puts before it.
 pub(crate) fn container(line: &str, rules: Rules<'_>) -> Option<Piece> {
-    cri(line, rules).or_else(|| prefix::container(line))
+    cri(line, rules).or_else(|| prefix::container(line, rules))
 }
 
 /// Reads a line of a container runtime: `2024-07-17T12:12:05.120394823Z stdout F text`.
@@ -148,7 +148,9 @@ fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
         let (read, rest) = time_near_start(line, rules).unzip();
         draft.read_time(read);
         // `2026-01-02T03:04:05Z error: text`.
-        draft.level = level::in_text(line).or_else(|| level::in_text(rest?));
+        draft.level = level::in_text(line)
+            .or_else(|| level::in_text(rest?))
+            .or_else(|| level::behind_time(rest?));
     }
     draft.message = Some(line.to_owned());
     Decoded {
@@ -210,7 +212,7 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
         .char_indices()
         .filter(|(_, c)| matches!(c, ' ' | ']' | ')' | '\t' | '|'))
         .map(|(at, _)| at)
-        .take(4)
+        .take(6)
         .chain((start.len() <= 40).then_some(start.len()))
         .collect();
     ends.iter()

@@ -113,7 +113,7 @@ impl<'a> Rules<'a> {
         // Their first letters tell the forms apart, and most texts are no time.
         let bytes = text.as_bytes();
         match (bytes.first(), bytes.get(2)) {
-            (Some(b'0'..=b'9'), Some(b' ')) => self.of_other(text),
+            (Some(b'0'..=b'9'), Some(b' ' | b'-')) => self.of_other(text),
             (Some(b'0'..=b'9'), Some(b'/')) => of_common_log(text).or_else(|| self.of_other(text)),
             (Some(b'0'..=b'9'), _) => self.of_iso(text),
             (Some(b'A'..=b'Z'), _) => self.of_other(text),
@@ -131,7 +131,12 @@ impl<'a> Rules<'a> {
         let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
         let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
         let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-        let rest = text[10..].strip_prefix(['T', 't', ' ', '_', ':'])?;
+        let rest = &text[10..];
+        // gin and Airflow put a sign before the blank.
+        let rest = rest
+            .strip_prefix(" - ")
+            .or_else(|| rest.strip_prefix(", "))
+            .map_or_else(|| rest.strip_prefix(['T', 't', ' ', '_', ':']), Some)?;
         let end = rest
             .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')))
             .unwrap_or(rest.len());
@@ -172,6 +177,9 @@ impl<'a> Rules<'a> {
             "%b %e, %Y %H:%M:%S%.f",
             "%d %b %Y %H:%M:%S%.f",
             "%d/%b/%Y %H:%M:%S%.f",
+            "%d/%b/%Y:%H:%M:%S%.f",
+            "%d-%b-%Y %H:%M:%S%.f",
+            "%d-%b-%Y %H:%M:%S UTC",
         ] {
             if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
                 return self.local(time);
@@ -326,6 +334,37 @@ fn of_usual_common_log(text: &str) -> Option<DateTime<FixedOffset>> {
     offset.from_local_datetime(&time).single()
 }
 
+/// Names of zones that stand for one offset, in hours. Others stand for several, such as `IST`.
+const ZONES: [(&str, i32); 27] = [
+    ("CET", 1),
+    ("CEST", 2),
+    ("WET", 0),
+    ("WEST", 1),
+    ("BST", 1),
+    ("EET", 2),
+    ("EEST", 3),
+    ("MSK", 3),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
+    ("AKST", -9),
+    ("AKDT", -8),
+    ("HST", -10),
+    ("JST", 9),
+    ("KST", 9),
+    ("SGT", 8),
+    ("HKT", 8),
+    ("AEST", 10),
+    ("AEDT", 11),
+    ("AWST", 8),
+    ("NZST", 12),
+    ("NZDT", 13),
+];
+
 enum Offset {
     Known(FixedOffset),
     Missing,
@@ -333,8 +372,21 @@ enum Offset {
 }
 
 fn offset_of(zone: &str) -> Offset {
-    let zone = zone.split_once(" [").map_or(zone, |(offset, _)| offset);
-    let zone = zone.split_once('[').map_or(zone, |(offset, _)| offset);
+    if let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == zone) {
+        return FixedOffset::east_opt(hours * 3600).map_or(Offset::Unknown, Offset::Known);
+    }
+    // Java writes the place behind it: `+01:00[Europe/Berlin]`.
+    let zone = match zone.split_once('[') {
+        Some((offset, place)) => {
+            let place = place.trim_end_matches(']');
+            let is_place = place.contains('/') || matches!(place, "UTC" | "GMT" | "Z");
+            if !is_place || place.contains(' ') {
+                return Offset::Unknown;
+            }
+            offset.trim_end()
+        }
+        None => zone,
+    };
     match zone {
         "" => return Offset::Missing,
         "Z" | "z" | "UTC" | "GMT" => {
@@ -399,6 +451,20 @@ mod tests {
             ("02 Jan 2026 03:04:05.678", "2026-01-02T03:04:05.678Z"),
             ("02/Jan/2026 03:04:05", "2026-01-02T03:04:05Z"),
             ("2026-01-02 03:04:05 -0300 -03", "2026-01-02T06:04:05Z"),
+            ("2026-01-02 03:04:05.678 CET", "2026-01-02T02:04:05.678Z"),
+            ("2026-01-02 03:04:05 EST", "2026-01-02T08:04:05Z"),
+            ("2026/01/02 - 03:04:05", "2026-01-02T03:04:05Z"),
+            (
+                "2026-01-02T03:04:05+01:00[Europe/Berlin]",
+                "2026-01-02T02:04:05Z",
+            ),
+            ("2026-01-02, 03:04:05 UTC", "2026-01-02T03:04:05Z"),
+            ("02-Jan-2026 03:04:05 UTC", "2026-01-02T03:04:05Z"),
+            ("02/Jan/2026:03:04:05.678", "2026-01-02T03:04:05.678Z"),
+            (
+                "Fri Jan 02 03:04:05.678901 2026",
+                "2026-01-02T03:04:05.678901Z",
+            ),
             ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
             ("1761234567890", "2025-10-23T15:49:27.890Z"),
             ("1761234567", "2025-10-23T15:49:27Z"),

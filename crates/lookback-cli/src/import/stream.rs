@@ -16,6 +16,8 @@ const MAX_PIPE: usize = 1024 * 1024;
 const MAX_AHEAD: u64 = 8 * CHUNK as u64;
 /// As [`MAX_AHEAD`], while the database is away. What comes then goes to a temporary file.
 const MAX_AHEAD_WHILE_AWAY: u64 = 8 * 1024 * 1024;
+/// The most bytes in memory, read or not: a line may be longer than a batch.
+const MAX_IN_MEMORY: u64 = 32 * 1024 * 1024;
 /// The most bytes of the temporary file. The program that sends more waits.
 const MAX_SPILL: u64 = 1024 * 1024 * 1024;
 
@@ -211,7 +213,15 @@ impl StreamBuffer {
     /// Adds what has come. Waits for room.
     fn push(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
-        while !state.has_room() || !state.add(&bytes) {
+        loop {
+            if !state.has_room() && state.read == state.end {
+                // Longer than any line that is stored: it is not kept.
+                let read = state.read;
+                state.set_stored(read);
+            }
+            if state.has_room() && state.add(&bytes) {
+                break;
+            }
             state = self
                 .changed
                 .wait(state)
@@ -275,7 +285,9 @@ impl Buffered {
 
     /// Adds bytes, and returns whether it could.
     fn add(&mut self, bytes: &[u8]) -> bool {
-        let is_in_memory = self.spill.is_none() && self.end - self.read < MAX_AHEAD_WHILE_AWAY;
+        let is_in_memory = self.spill.is_none()
+            && self.end - self.read < MAX_AHEAD_WHILE_AWAY
+            && self.end - self.start < MAX_IN_MEMORY;
         if is_in_memory {
             self.chunks.push_back(bytes.to_vec());
         } else if self.add_to_spill(bytes).is_err() {

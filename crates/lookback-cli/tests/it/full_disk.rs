@@ -181,7 +181,7 @@ impl SmallDisk {
         lookback
             .execute(&format!("CREATE TABLESPACE {space} LOCATION '{place}'"))
             .await;
-        // New partitions are where their table is said to be.
+        // New partitions are where their table has to be.
         let move_all = format!(
             "DO $do$ DECLARE part regclass; BEGIN \
              FOR part IN SELECT relid FROM (VALUES ('logs'), ('request_snapshots')) AS t (name), \

@@ -97,7 +97,7 @@ async fn program_that_sends_does_not_wait_while_the_database_is_away() {
     stream.send(1);
     // Until it has noticed, it takes what it reads ahead.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    // More than is kept in memory: it would wait for ever.
+    // More than is kept in memory: it would never end.
     tokio::task::block_in_place(|| stream.send(25_000));
     assert_eq!(stream.child.try_wait().unwrap(), None);
     stream.proxy.open();

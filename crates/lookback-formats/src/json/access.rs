@@ -67,9 +67,15 @@ enum Start {
 
 impl Parts {
     fn find(record: &Record<'_>) -> Option<Self> {
+        // Kubernetes' audit log has verbs of its own.
+        let is_audited = record.contains("requestURI");
         let is_method = |value: &JsonRef<'_>| {
             value.as_str().is_some_and(|method| {
-                (3..=10).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_alphabetic())
+                const KNOWN: [&str; 7] =
+                    ["get", "post", "put", "patch", "delete", "head", "options"];
+                let is_upper = method.bytes().all(|b| b.is_ascii_uppercase());
+                let is_known = KNOWN.iter().any(|known| known.eq_ignore_ascii_case(method));
+                (3..=10).contains(&method.len()) && (is_upper || is_known || is_audited)
             })
         };
         let method = record.find(Role::Method, is_method);

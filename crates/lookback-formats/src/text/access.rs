@@ -31,7 +31,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let status: i32 = status.parse().ok()?;
     let mut request = of_request_line(&line, &mut draft);
     request.status = Some(status);
-    if !(100..=599).contains(&status) {
+    if !(100..=599).contains(&status) && status != 0 {
         draft.meta.insert("status".to_owned(), status.into());
     }
     if *user != "-" {
@@ -196,6 +196,12 @@ pub(super) fn request_in(line: &str) -> Option<Request> {
         .parse()
         .ok()
         .filter(|_| status.len() == 3 && is_request)?;
+    // In a sentence, words come before it.
+    let words = line[..at].split(|c: char| !c.is_alphanumeric());
+    let is_word = |word: &str| word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase());
+    if words.clone().any(is_word) {
+        return None;
+    }
     let request = Request {
         method: method.to_owned(),
         target: target.to_owned(),

@@ -9,9 +9,18 @@ use crate::time::Rules;
 use crate::{Format, json};
 
 /// Reads a line of a container: that of `docker compose logs` (`shop-1  | text`), or of `kubectl
-/// logs --prefix` (`[pod/shop-7c/app] text`).
-pub(super) fn container(line: &str) -> Option<Piece> {
-    let (wrapper, text) = of_compose(line).or_else(|| of_kubectl(line))?;
+/// logs --prefix` (`[pod/shop-7c/app] text`), and the time that `docker logs -t` and `kubectl logs
+/// --timestamps` put before each line.
+pub(super) fn container(line: &str, rules: Rules<'_>) -> Option<Piece> {
+    let named = of_compose(line).or_else(|| of_kubectl(line));
+    let is_named = named.is_some();
+    let (mut wrapper, mut text) = named.unwrap_or_else(|| (Draft::new(Format::Text), line));
+    if let Some((time, after)) = of_daemon(text, rules) {
+        wrapper.read_time(Some(time));
+        text = after;
+    } else if !is_named {
+        return None;
+    }
     Some(Piece {
         stream: String::new(),
         text: text.to_owned(),
@@ -35,6 +44,16 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let mut wrapper = Draft::new(Format::Text);
     wrapper.read_time(Some(time));
     (!is_text).then(|| draft.wrapped(wrapper))
+}
+
+/// Splits `2026-01-02T03:04:05.678901234Z text`: the nine digits are those of Docker, which leaves
+/// out the zeros at their end under Kubernetes.
+fn of_daemon<'l>(line: &'l str, rules: Rules<'_>) -> Option<(crate::time::Read, &'l str)> {
+    let (time, text) = line.split_once(' ').unwrap_or((line, ""));
+    let digits = time.strip_suffix('Z')?.split_once('.')?.1.len();
+    (time.as_bytes().get(10) == Some(&b'T') && (7..=9).contains(&digits))
+        .then(|| Some((rules.time_of_text(time)?, text)))
+        .flatten()
 }
 
 /// Splits `shop-1  | text`. The name of a container ends with its number.

@@ -38,7 +38,7 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     }
     let text = match rest.strip_prefix("1 ").filter(|_| priority.is_some()) {
         Some(rest) => of_5424(rest, &mut draft, rules)?,
-        None => of_3164(rest, &mut draft, rules)?,
+        None => of_3164(rest, priority.is_some(), &mut draft, rules)?,
     };
     let inner = super::decode(text, rules.within()?).draft;
     Some(inner.wrapped(draft))
@@ -97,7 +97,14 @@ fn element(text: &str) -> Option<((String, JsonMap), &str)> {
     }
 }
 
-fn of_3164<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a str> {
+/// Without a priority, a line may be one of another program: it is one of syslog if it has the
+/// process id behind its tag, or begins with a month and has the name of a host.
+fn of_3164<'a>(
+    rest: &'a str,
+    has_priority: bool,
+    draft: &mut Draft,
+    rules: Rules<'_>,
+) -> Option<&'a str> {
     // `Nov  3 09:23:38`, or a time of RFC 3339 as rsyslog may write it.
     let is_month = rest.get(..3).is_some_and(|month| {
         "JanFebMarAprMayJunJulAugSepOctNovDec".contains(month)
@@ -108,42 +115,75 @@ fn of_3164<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a
     if !draft.read_time(rules.time_of_text(time)) {
         return None;
     }
+    // HAProxy and Docker leave out the host.
+    if has_priority && let Some((tag, process, text)) = tagged(rest) {
+        return Some(of_tag(draft, tag, process, text));
+    }
     let (host, rest) = rest.split_once(' ')?;
     let is_host = |text: &str| {
         text.chars()
             .all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
             && !text.ends_with(':')
     };
-    // Loggers write `2026-01-02T03:04:05Z ERROR app: text`.
+    // Loggers write `2026-01-02T03:04:05Z ERROR app: text`, or their own time.
     let is_level = host.bytes().all(|b| b.is_ascii_alphabetic())
-        && level::of_text(host).is_some_and(|read| {
-            read.is_exact || host.len() > 2 && host.bytes().all(|b| b.is_ascii_uppercase())
-        });
-    if !is_host(host) || is_level {
+        && level::of_text(host).is_some_and(|read| read.is_exact || host.len() > 2);
+    if !is_host(host)
+        || is_level
+        || host.starts_with(|c: char| c.is_ascii_digit()) && !is_address(host)
+    {
         return None;
     }
-    let tag_end = rest.find(|c: char| c.is_whitespace() || matches!(c, '[' | ':'));
-    let tag = tag_end.map_or("", |end| &rest[..end]);
-    let after = &rest[tag.len()..];
-    let (process, text) = match after
-        .strip_prefix('[')
-        .and_then(|after| after.split_once("]:"))
-    {
-        Some((process, text)) => (Some(process), text),
-        None => match after.strip_prefix(':') {
-            Some(text) => (None, text),
-            // No tag: all of it is the text. Without a month or a priority, it is no syslog.
-            None if is_month => {
-                draft.meta.insert("host".to_owned(), host.into());
-                return Some(rest);
-            }
-            None => return None,
-        },
+    let Some((tag, process, text)) = tagged(rest) else {
+        // No tag: all of it is the text.
+        draft.meta.insert("host".to_owned(), host.into());
+        return (has_priority && is_month).then_some(rest);
     };
+    // `Starting server: port 3000` is a sentence.
+    let is_numbered = host.contains(|c: char| c.is_ascii_digit() || c == '.');
+    let is_name = is_numbered || host.contains('-');
+    let is_syslog = match process {
+        Some(process) if process.bytes().all(|b| b.is_ascii_digit()) => is_month || is_name,
+        Some(_) => is_month && is_name,
+        None if is_month => is_name || DAEMONS.contains(&tag),
+        None => is_numbered,
+    };
+    if !(has_priority || is_syslog) {
+        return None;
+    }
     draft.meta.insert("host".to_owned(), host.into());
+    Some(of_tag(draft, tag, process, text))
+}
+
+/// Programs that write no process id.
+const DAEMONS: [&str; 6] = ["kernel", "systemd", "sudo", "su", "cron", "rsyslogd"];
+
+/// Whether a text is an address of a host.
+fn is_address(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Splits `tag[process]: text`.
+fn tagged(rest: &str) -> Option<(&str, Option<&str>, &str)> {
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '[' | ':'))?;
+    let (tag, after) = rest.split_at(end);
+    let process = after
+        .strip_prefix('[')
+        .and_then(|after| after.split_once("]:"));
+    let (process, text) = match process {
+        Some((process, text)) => (Some(process), text),
+        None => (None, after.strip_prefix(':')?),
+    };
+    // `12:30:05` is no tag.
+    let is_tag = !tag.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit());
+    is_tag.then_some((tag, process, text))
+}
+
+fn of_tag<'a>(draft: &mut Draft, tag: &str, process: Option<&str>, text: &'a str) -> &'a str {
     if let Some(process) = process {
         draft.meta.insert("pid".to_owned(), process.into());
     }
     draft.source = Some(tag.to_owned());
-    Some(text.trim_start())
+    // Only the blank behind the colon: a stack trace is indented.
+    text.strip_prefix(' ').unwrap_or(text)
 }

@@ -446,3 +446,48 @@ fn lines_within_lines_end() {
     });
     assert_eq!(with_owner.count(), 1);
 }
+
+sample!(
+    sentences_are_no_syslog_and_no_request,
+    r#"2026-01-15T10:00:05Z Starting server: port 3000
+2026-01-15T10:00:05Z payment failed: card declined by issuer
+2026-01-15T10:00:05Z fatal disk: out of space
+2026-01-15T10:00:05Z GET /orders: 200 OK in 12ms
+2026-01-15T10:00:05+01:00 user alice: logged in
+2026-01-15T10:00:05+01:00 Retry attempt[3]: waiting
+Jan 15 10:00:00 Customer Miller: called back
+Jan  5 10:00:00 order 17: paid
+Jan 15 10:00:00 db-1 kernel: of syslog
+Jan 15 10:00:00 laptop sshd[88]:     at an indent
+<134>Jan 15 10:00:06 haproxy[12]: without a host
+2026-01-15T10:00:05Z 10.1.2.3 app[7]: of an address
+The server said "GET /x HTTP/1.1" 200 times today
+{"msg":"job","method":"card","url":"https://pay/x","status":200}"#
+);
+
+sample!(
+    lines_behind_the_time_of_docker,
+    r#"2026-01-15T10:00:05.123456789Z 2026-01-15 10:00:00,123 INFO shop.orders Order 17 created
+2026-01-15T10:00:06.123456789Z Traceback (most recent call last):
+2026-01-15T10:00:06.123456790Z   File "a.py", line 3, in f
+2026-01-15T10:00:06.123456791Z ValueError: no
+2026-01-15T10:00:07.1234567Z level=error msg="of logfmt"
+shop-1  | 2026-01-15T10:00:08.123456789Z of compose -t
+2026-01-15T10:00:09.123Z [shop] error: of winston"#
+);
+
+sample!(
+    levels_of_programs_that_write_text,
+    r#"fail: Shop.Cart[0]
+dbug: Shop.Cart[0]
+ERRO[0013] of logrus
+2026-01-15T10:00:00Z error db: slow query
+2026-01-15T10:00:00.5Z	error	x.go:1	of zap
+[10:00:00 VRB] of Serilog
+PHP Fatal error:  Uncaught no
+PHP Warning:  a
+thread 'main' panicked at src/main.rs:2:5:
+fatal error: all goroutines are asleep
+2026-01-15T10:00:00Z log in of anna
+2026-01-15T10:00:00Z Warning disk: full"#
+);
