@@ -18,6 +18,9 @@ pub(crate) enum Content {
     Entries,
 }
 
+/// The most bytes of blank lines before the first other one; behind that, lines are entries.
+const MAX_BLANK: u64 = 16 * 1024 * 1024;
+
 /// The target of entries in `imports`.
 const ENTRIES: &str = "logs and request_snapshots";
 
@@ -82,22 +85,25 @@ fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
     if input.is_own_format() {
         return reader::detect(lines, input).map(Content::Records);
     }
-    let mut blank = Vec::new();
+    // A stream keeps what is not stored yet: then it is stored that nothing is there so far.
+    let most = lines.mark().position + MAX_BLANK;
     let first = loop {
+        if lines.mark().position > most {
+            return Ok(Content::Entries);
+        }
         match lines.next()? {
-            Some(line) if line.bytes.trim_ascii().is_empty() => blank.push(line),
+            // There may be any number of them, and nothing is stored of one.
+            Some(line) if line.bytes.trim_ascii().is_empty() => lines.pass(&line),
             other => break other,
         }
     };
     let Some(first) = first else {
-        lines.put_back(blank);
         // For an empty input the kind does not matter.
         return Ok(Content::Records(ImportKind::Logs));
     };
     let content = of_line(&first);
     let is_binary = first.bytes.contains(&0);
-    blank.push(first);
-    lines.put_back(blank);
+    lines.put_back(vec![first]);
     if is_binary {
         return Err(Failure::failed(format!(
             "{}: is no text: its first line has a byte 0",

@@ -44,8 +44,9 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
                 decoding(args, input),
                 args.is_strict(),
                 |batch| {
+                    let is_empty = batch.as_ref().is_ok_and(Batch::is_empty);
                     first = Some(batch);
-                    false
+                    is_empty
                 },
             );
             shown::<Log>(input, first)
@@ -56,8 +57,9 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
 fn of_table<M: Model>(input: &Input, lines: Lines, options: ReadOptions) -> Result<(), Failure> {
     let mut first = None;
     reader::read::<M::New>(lines, options, |batch| {
+        let is_empty = batch.as_ref().is_ok_and(Batch::is_empty);
         first = Some(batch);
-        false
+        is_empty
     });
     shown::<M>(input, first)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use lookback::query::{Imported, check_new};
 use lookback::{Json, NewLog};
@@ -17,8 +18,16 @@ use crate::args::OnError;
 use crate::failure::Failure;
 use crate::output::grouped;
 
-/// The most lines behind one that waits for its end, before it is decoded as it is.
+/// The most lines behind a record that waits for its end while others wait for it, before it is
+/// decoded as it is.
 const MAX_WAITING: u64 = 10_000;
+/// As [`MAX_WAITING`], in bytes.
+const MAX_WAITING_BYTES: usize = 2 * MAX_BATCH_BYTES;
+/// The most bytes of a record that waits for its end alone: JSON over several lines, or text with
+/// blank lines behind it.
+const MAX_OPEN_BYTES: usize = 32 * 1024 * 1024;
+/// What a line needs besides its bytes, however short it is.
+const LINE_OVERHEAD: usize = 256;
 
 /// Reads batches and passes each to `take`, until `take` returns false.
 pub(crate) fn read(
@@ -34,6 +43,7 @@ pub(crate) fn read(
         options,
         is_strict,
         open: VecDeque::new(),
+        open_bytes: 0,
         decoded: 0,
     };
     loop {
@@ -64,6 +74,8 @@ struct EntryReader {
     /// The lines from the first one on that is part of no record yet, by their number for the
     /// decoder.
     open: VecDeque<(u64, SourceLine)>,
+    /// The memory that these need.
+    open_bytes: usize,
     /// The last line that is part of a record.
     decoded: u64,
 }
@@ -81,8 +93,39 @@ struct Building {
 }
 
 impl Building {
+    fn len(&self) -> usize {
+        self.logs.len() + self.requests.records.len() + self.rejected.len()
+    }
+
     fn is_empty(&self) -> bool {
-        self.logs.is_empty() && self.requests.records.is_empty() && self.rejected.is_empty()
+        self.len() == 0
+    }
+}
+
+/// The time for which records of a stream have waited for the end of one before them.
+#[derive(Debug, Default)]
+struct WaitingAge {
+    /// The first line of the one before them.
+    since: Option<(u64, Instant)>,
+}
+
+impl WaitingAge {
+    /// Less than the time within which a record of a stream is stored.
+    const MOST: Duration = Duration::from_millis(150);
+
+    /// Whether they have waited long enough.
+    fn is_over(&mut self, waits_for: Option<u64>) -> bool {
+        let Some(open) = waits_for else {
+            self.since = None;
+            return false;
+        };
+        match self.since {
+            Some((of, since)) if of == open => since.elapsed() >= Self::MOST,
+            _ => {
+                self.since = Some((open, Instant::now()));
+                false
+            }
+        }
     }
 }
 
@@ -91,17 +134,28 @@ impl EntryReader {
         let mut batch = Building::default();
         let mut entries = Vec::new();
         let mut age = BatchAge::default();
+        let mut waiting = WaitingAge::default();
         let outcome = loop {
-            let size = batch.logs.len() + batch.requests.records.len() + batch.rejected.len();
-            if size >= self.options.size || batch.bytes >= MAX_BATCH_BYTES {
-                if self.waits_too_long()
-                    && let Some(bad) = self.finish(&mut entries, &mut batch)
-                {
-                    break Outcome::Stopped(bad);
-                }
-                if self.can_stop_here() {
-                    break Outcome::More;
-                }
+            let is_full = batch.len() >= self.options.size || batch.bytes >= MAX_BATCH_BYTES;
+            if self.waits_too_long(is_full)
+                && let Some(bad) = self.finish(&mut entries, &mut batch)
+            {
+                break Outcome::Stopped(bad);
+            }
+            if is_full && self.can_stop_here() {
+                break Outcome::More;
+            }
+            let is_stream = self.options.is_stream;
+            let is_stuck = is_stream && waiting.is_over(self.waits_for());
+            let is_over = is_stream && age.is_over(!batch.is_empty());
+            if is_over
+                && is_stuck
+                && let Some(bad) = self.give_up(&mut entries, &mut batch)
+            {
+                break Outcome::Stopped(bad);
+            }
+            if is_over && self.can_stop_here() {
+                break Outcome::More;
             }
             let line = match lines.next_or_wait()? {
                 Next::Line(line) => line,
@@ -112,9 +166,14 @@ impl EntryReader {
                     };
                 }
                 Next::Waiting => {
-                    // A stack trace would have come with its line.
-                    self.decoder.close_text(&mut entries);
-                    if let Some(bad) = self.take(&mut entries, &mut batch) {
+                    // The rest of a record would have come with what is before it.
+                    let stopped = if is_stuck {
+                        self.finish(&mut entries, &mut batch)
+                    } else {
+                        self.decoder.close_text(&mut entries);
+                        self.take(&mut entries, &mut batch)
+                    };
+                    if let Some(bad) = stopped {
                         break Outcome::Stopped(bad);
                     }
                     if batch.is_empty() || !self.can_stop_here() {
@@ -123,15 +182,11 @@ impl EntryReader {
                     break Outcome::More;
                 }
             };
-            let is_over = self.options.is_stream && age.is_over(!batch.is_empty());
-            if is_over && self.can_stop_here() {
-                lines.put_back(vec![line]);
-                break Outcome::More;
-            }
             if self.is_unfinished(&line) {
                 break Outcome::Unfinished;
             }
-            batch.bytes += line.bytes.len();
+            // A stream keeps what is not in a batch yet, line ends included.
+            batch.bytes += line.bytes.len() + 1;
             let stopped = self.line(&line, lines.mark().clone(), &mut entries, &mut batch);
             if let Some(bad) = stopped {
                 break Outcome::Stopped(bad);
@@ -169,6 +224,16 @@ impl EntryReader {
         self.take(entries, batch)
     }
 
+    /// Decodes the parts of lines whose rest does not come, unless what came last is going on.
+    fn give_up(&mut self, entries: &mut Vec<Entry>, batch: &mut Building) -> Option<Rejected> {
+        self.decoder.close_text(entries);
+        if self.decoder.keeps_last_line() {
+            self.take(entries, batch)
+        } else {
+            self.finish(entries, batch)
+        }
+    }
+
     /// Decodes a line. Returns it if the import stops there.
     fn line(
         &mut self,
@@ -182,6 +247,7 @@ impl EntryReader {
             bytes: line.bytes.as_slice().into(),
             before,
         };
+        self.open_bytes += memory_of(&source);
         self.open.push_back((self.decoder.lines() + 1, source));
         let may_be_record = matches!(
             self.decoding.format,
@@ -262,10 +328,15 @@ impl EntryReader {
 
     /// Returns lines as one: with the number of the first, and the bytes of all.
     fn source(&self, lines: &RangeInclusive<u64>) -> SourceLine {
+        // Each line has the number behind that of the one before.
+        let front = self.open.front().map_or(0, |(number, _)| *number);
+        let place = |number: u64| {
+            let place = usize::try_from(number.saturating_sub(front));
+            place.unwrap_or(usize::MAX).min(self.open.len())
+        };
         let mut of_range = self
             .open
-            .iter()
-            .filter(|(number, _)| lines.contains(number));
+            .range(place(*lines.start())..place(lines.end() + 1));
         let first = of_range.next().or(self.open.back());
         let mut source = first.map(|(_, line)| line.clone()).unwrap_or_default();
         let rest: Vec<&[u8]> = of_range.map(|(_, line)| &*line.bytes).collect();
@@ -316,7 +387,8 @@ impl EntryReader {
         while let Some((number, _)) = self.open.front()
             && *number < first_open
         {
-            self.open.pop_front();
+            let line = self.open.pop_front();
+            self.open_bytes -= line.map_or(0, |(_, line)| memory_of(&line));
         }
         stopped
     }
@@ -350,15 +422,24 @@ impl EntryReader {
     /// Whether no line behind the first open one is part of a record: an import that continues
     /// there stores nothing twice.
     fn can_stop_here(&self) -> bool {
-        self.decoder
-            .open_since()
-            .is_none_or(|open| open > self.decoded)
+        self.waits_for().is_none()
     }
 
-    fn waits_too_long(&self) -> bool {
+    /// The first open line, if records behind it wait for its end.
+    fn waits_for(&self) -> Option<u64> {
         self.decoder
             .open_since()
-            .is_some_and(|open| self.decoder.lines() - open >= MAX_WAITING)
+            .filter(|open| *open <= self.decoded)
+    }
+
+    fn waits_too_long(&self, is_full: bool) -> bool {
+        match self.waits_for() {
+            Some(open) => {
+                self.open_bytes >= MAX_WAITING_BYTES
+                    || (is_full && self.decoder.lines() - open >= MAX_WAITING)
+            }
+            None => self.open_bytes >= MAX_OPEN_BYTES,
+        }
     }
 
     /// Whether a line is JSON that is still being written.
@@ -368,5 +449,110 @@ impl EntryReader {
             && self.decoder.open_since().is_none()
             && line.bytes.trim_ascii_start().starts_with(b"{\"")
             && Json::from_slice(&line.bytes).is_err()
+    }
+}
+
+fn memory_of(line: &SourceLine) -> usize {
+    line.bytes.len() + LINE_OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use chrono::{Offset as _, Utc};
+
+    use super::*;
+
+    const PART: &str =
+        "{\"log\":\"begins\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:00Z\"}\n";
+
+    /// What the batches of lines have.
+    #[derive(Debug, Default)]
+    struct ReadSoFar {
+        messages: Vec<String>,
+        /// The most bytes of lines in a batch.
+        most: usize,
+    }
+
+    fn read_all(reader: impl Read + Send + 'static, is_stream: bool) -> ReadSoFar {
+        let options = ReadOptions {
+            size: 5_000,
+            on_error: OnError::Stop,
+            resumable: true,
+            format: crate::args::Format::Jsonl,
+            keep_ids: false,
+            is_stream,
+        };
+        let decoding = Options {
+            source: "app".to_owned(),
+            offset: Utc.fix(),
+            now: Utc::now(),
+            format: None,
+            names: Default::default(),
+            time_unit: None,
+        };
+        let mut read_so_far = ReadSoFar::default();
+        let lines = Lines::new(Box::new(reader));
+        read(lines, options, decoding, false, |batch| {
+            let batch = batch.unwrap();
+            let bytes = batch.lines.iter().map(|line| line.bytes.len()).sum();
+            read_so_far.most = read_so_far.most.max(bytes);
+            let messages = batch.records.iter().map(|log| log.record.message.clone());
+            read_so_far.messages.extend(messages);
+            true
+        });
+        read_so_far
+    }
+
+    #[test]
+    fn lines_behind_one_that_waits_are_bounded_by_bytes() {
+        let padding = "x".repeat(100_000);
+        let line = move |number: usize| {
+            format!("{{\"level\":\"info\",\"msg\":\"{number}\",\"padding\":\"{padding}\"}}\n")
+        };
+        let text = PART.to_owned() + &(0..400).map(line).collect::<String>();
+        let mut read = read_all(io::Cursor::new(text), false);
+        assert!(read.most < 10 * 1024 * 1024, "{}", read.most);
+        let mut expected: Vec<String> = (0..400).map(|number| number.to_string()).collect();
+        expected.push("begins".to_owned());
+        expected.sort();
+        read.messages.sort();
+        assert_eq!(read.messages, expected);
+    }
+
+    #[test]
+    fn json_over_many_lines_is_one_record() {
+        // More lines than may wait behind another record, and more bytes than a batch has.
+        let fields: Vec<String> = (0..40_000)
+            .map(|number| format!("  \"field{number}\": \"{}\"", "x".repeat(100)))
+            .collect();
+        let text = format!("{{\n  \"msg\": \"one\",\n{}\n}}\n", fields.join(",\n"));
+        assert!(text.len() > MAX_BATCH_BYTES);
+        assert_eq!(read_all(io::Cursor::new(text), false).messages, ["one"]);
+    }
+
+    /// Sends nothing for a moment between its chunks.
+    struct Slow(VecDeque<&'static str>, bool);
+
+    impl Read for Slow {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                std::thread::sleep(WaitingAge::MOST);
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let chunk = self.0.pop_front().unwrap_or_default();
+            bytes[..chunk.len()].copy_from_slice(chunk.as_bytes());
+            Ok(chunk.len())
+        }
+    }
+
+    #[test]
+    fn part_that_nothing_waits_for_is_joined_however_late_its_rest_comes() {
+        let end =
+            "{\"log\":\" ends\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:00Z\"}\n";
+        let slow = Slow(["one\n", PART, "\n", end].into(), false);
+        assert_eq!(read_all(slow, true).messages, ["one", "begins ends"]);
     }
 }

@@ -38,6 +38,14 @@ pub(crate) struct Batch<N> {
     pub(crate) outcome: Outcome,
 }
 
+impl<N> Batch<N> {
+    /// Whether nothing was found in its lines: they are blank, or part of what goes on behind it.
+    pub(crate) fn is_empty(&self) -> bool {
+        let records = self.records.len() + self.requests.records.len();
+        records + self.rejected.len() == 0 && self.skipped.shown().is_none()
+    }
+}
+
 /// Requests, with the line of each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
@@ -195,7 +203,8 @@ fn read_batch<N: ColumnValues>(
             lines.put_back(vec![line]);
             break Outcome::More;
         }
-        bytes += line.bytes.len();
+        // A stream keeps what is not in a batch yet, line ends included.
+        bytes += line.bytes.len() + 1;
         let read = record::<N>(&line, options);
         if let (Err(LineError::NotJson(_)), OnError::Skip, true, false) =
             (&read, on_error, resumable, line.ended)

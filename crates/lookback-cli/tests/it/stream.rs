@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use testkit::proxy::{Fault, Proxy};
@@ -174,4 +174,146 @@ async fn lines_behind_an_invalid_one_are_saved_in_a_file() {
         ran.err.contains("the same command with --resume"),
         "{ran:#?}"
     );
+}
+
+/// A part of a long line of Docker, and its rest.
+const PARTS: [&str; 2] = [
+    "{\"log\":\"begins\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:00Z\"}\n",
+    "{\"log\":\" ends\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01Z\"}\n",
+];
+
+fn start(lookback: &Lookback, options: &[&str]) -> (Child, ChildStdin) {
+    let mut child = lookback
+        .command(&["import", "-"])
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take().unwrap();
+    (child, input)
+}
+
+#[tokio::test]
+async fn records_behind_an_open_part_are_stored_while_the_stream_goes_on() {
+    for is_busy in [false, true] {
+        let lookback = Lookback::new().await;
+        let (mut child, mut input) = start(&lookback, &["--name", "n"]);
+        let mut sent = String::new();
+        let mut send = |text: &str| {
+            sent.push_str(text);
+            input.write_all(text.as_bytes()).unwrap();
+        };
+        send("{\"level\":\"info\",\"msg\":\"first\"}\n");
+        send(PARTS[0]);
+        let mut lines = 0;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // Of a busy stream, the next line always comes before it is quiet.
+        while lines < 20 || lookback.number(COUNT).await < 20 {
+            if is_busy || lines < 20 {
+                send(&format!(
+                    "{{\"level\":\"info\",\"msg\":\"line {lines}\"}}\n"
+                ));
+                lines += 1;
+            }
+            assert!(Instant::now() < deadline, "nothing is stored");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        support::signal(&child, Signal::SIGKILL);
+        child.wait().unwrap();
+        sent.push_str(PARTS[1]);
+        let ran = lookback
+            .run_with(&["import", "-", "--name", "n", "--resume"], sent.as_bytes())
+            .succeeded();
+        // The first line, the part, and its rest.
+        assert_stored(&lookback, lines + 3, &ran.err).await;
+        let whole = "SELECT count(*) FROM logs WHERE message = 'begins ends'";
+        assert_eq!(lookback.number(whole).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn parts_that_come_at_once_are_joined_in_a_busy_stream() {
+    let lookback = Lookback::new().await;
+    let (child, mut input) = start(&lookback, &[]);
+    for number in 0..100 {
+        let between = format!("{{\"level\":\"info\",\"msg\":\"line {number}\"}}\n");
+        let text = [PARTS[0], &between, PARTS[1]].concat();
+        input.write_all(text.as_bytes()).unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let whole = "SELECT count(*) FROM logs WHERE message = 'begins ends'";
+    assert_eq!(lookback.number(whole).await, 100);
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 200);
+}
+
+/// The most memory that a process has had, in MB.
+#[cfg(target_os = "linux")]
+fn peak_memory(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    kib.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blank_lines_do_not_fill_memory() {
+    let line = "{\"level\":\"info\",\"msg\":\"last\"}\n";
+    for before in ["", "text\n", PARTS[0]] {
+        let lookback = Lookback::new().await;
+        let (child, mut input) = start(&lookback, &[]);
+        input.write_all(before.as_bytes()).unwrap();
+        if before == PARTS[0] {
+            input
+                .write_all(line.replace("last", "next").as_bytes())
+                .unwrap();
+        }
+        let blank = vec![b'\n'; 1_500_000];
+        tokio::task::block_in_place(|| input.write_all(&blank)).unwrap();
+        input.write_all(line.as_bytes()).unwrap();
+        let last = "SELECT count(*) FROM logs WHERE message = 'last'";
+        lookback.wait_for(last, 1).await;
+        let peak = peak_memory(&child);
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{before}: {output:?}");
+        assert!(peak < 200, "{before}: {peak} MB");
+        let all = lookback.number("SELECT count(*) FROM logs").await;
+        assert_eq!(
+            all,
+            if before == PARTS[0] {
+                3
+            } else {
+                1 + i64::from(!before.is_empty())
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn dry_run_shows_the_first_record_of_more_lines_than_a_batch_has() {
+    let lookback = Lookback::with(None);
+    let numbers = "1,".repeat(500) + "\n";
+    let json = format!("{{\"msg\":\"x\",\"n\":[\n{}1]}}\n", numbers.repeat(5_000));
+    lookback.write("long.json", json);
+    lookback.write(
+        "blank.log",
+        "\n".repeat(5_000_000) + "{\"msg\":\"x\",\"n\":[]}\n",
+    );
+    for file in ["long.json", "blank.log"] {
+        let ran = lookback.run(&["import", "--dry-run", file]);
+        let shown = format!("{}{}", ran.out, ran.err);
+        // The one has too long a `meta`, and would be rejected.
+        assert!(
+            shown.contains("\"message\":\"x\"") || shown.contains("meta: is"),
+            "{file}: {shown}"
+        );
+    }
 }
