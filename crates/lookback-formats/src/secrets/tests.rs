@@ -150,6 +150,8 @@ fn what_programs_print_of_a_secret_is_masked() {
             "user[token]=[masked]&user%5Btoken%5D=[masked]",
         ),
         (r"a\ntoken=ab", r"a\ntoken=[masked]"),
+        (r#""password='it\\'s' b""#, r#""password='[masked]' b""#),
+        (r"password='a\\', b='c'", "password='[masked]', b='c'"),
         (r"C:\token=ab", r"C:\token=[masked]"),
         (
             r#"{"password" : "hunter2", "a": 1}"#,
