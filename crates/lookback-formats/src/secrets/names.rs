@@ -50,12 +50,32 @@ const NAMES: &[&str] = &[
     "jwt",
     "xgitlabtoken",
     "xhubsignature",
+    "xslacksignature",
+    "xamzsignature",
+    "xamzcredential",
+    "dbpass",
+    "dbpwd",
+    "mysqlpwd",
+    "userpass",
     "signature",
     "sig",
 ];
 
 /// What the name of a secret ends with, whatever is before it.
-const ENDS: [&str; 5] = ["password", "secret", "apikey", "accesstoken", "privatekey"];
+const ENDS: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "token",
+    "apikey",
+    "privatekey",
+    "secretkey",
+    "accesskey",
+    "encryptionkey",
+    "credentials",
+];
 
 /// Known names that are words of sentences, too: `unexpected token: …`.
 const WORDS: [&str; 15] = [

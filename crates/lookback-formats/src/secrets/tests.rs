@@ -350,3 +350,32 @@ fn hostile_texts_take_linear_time() {
         assert!(start.elapsed().as_secs() < 10, "{part}");
     }
 }
+
+#[test]
+fn names_with_a_prefix_are_those_of_secrets() {
+    for name in [
+        "AWS_SECRET_ACCESS_KEY",
+        "aws_session_token",
+        "GITHUB_TOKEN",
+        "STRIPE_SECRET_KEY",
+        "client_token",
+        "db_pass",
+        "MYSQL_PWD",
+        "x-vault-token",
+        "X-Slack-Signature",
+        "X-Amz-Signature",
+        "ENCRYPTION_KEY",
+    ] {
+        assert!(super::is_secret_name(name), "{name}");
+    }
+    for name in [
+        "max_tokens",
+        "tokens_used",
+        "bypass",
+        "compass",
+        "AWS_ACCESS_KEY_ID",
+        "PWD_COUNT",
+    ] {
+        assert!(!super::is_secret_name(name), "{name}");
+    }
+}
