@@ -140,7 +140,7 @@ $ lookback import -
     transcript!(lookback.run_with(&["import", "-", "--kind", "requests"], b"{\"message\": \"m\"}\n"), @"
 $ lookback import - --kind requests
 ! error: standard input, line 1: method: is required; path: is required; timestamp: is required; version: is required; stage: is required; message: is not a field of request_snapshots, which has method, path, query, body, headers, user_id, timestamp, version, stage, status_code, response_body, response_headers, duration, geo_country, geo_region, geo_city, geo_lat, geo_lon, geo_source, trace_id, created_at
-! hint: nothing is stored; to continue: the same command, after correcting the line or with --on-error skip
+! hint: nothing is stored; what was read and is not stored is in [folder]/.local/state/lookback/stream-[time].log; to store it: lookback import '[folder]/.local/state/lookback/stream-[time].log', after correcting the line or with --on-error skip
 [exit code 1]
 ");
     transcript!(lookback.run_with(&["import", "-", "--resume"], b""), @"
@@ -596,7 +596,7 @@ async fn options_of_other_programs_lines_are_kept() {
     transcript!(lookback.run_with(&["import", "-", "--strict"], line.as_bytes()), @"
 $ lookback import - --strict
 ! error: standard input, line 1: is of no known format
-! hint: nothing is stored; to continue: the same command, after correcting the line or with --on-error skip
+! hint: nothing is stored; what was read and is not stored is in [folder]/.local/state/lookback/stream-[time].log; to store it: lookback import '[folder]/.local/state/lookback/stream-[time].log' --source app, after correcting the line or with --on-error skip
 [exit code 1]
 ");
     transcript!(lookback.run(&["import", "-", "--timezone", "Mars"]), @"

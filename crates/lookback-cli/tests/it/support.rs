@@ -282,6 +282,7 @@ macro_rules! transcript {
             (r"PostgreSQL \d+\.\d+, in", "PostgreSQL [version], in"),
             (r"test_\d+_\d+_\d+", "[database]"),
             (r"/[\w/.-]*/\.tmp\w+", "[folder]"),
+            (r"stream-\d+T\d+-\d+", "stream-[time]"),
         ]}, {
             insta::assert_snapshot!($ran.transcript(), @$expected)
         })
