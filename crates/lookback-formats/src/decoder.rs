@@ -111,6 +111,9 @@ impl Decoder {
         self.lines += 1;
         self.keeps_last = false;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // The hole of a file that was truncated while a program went on writing behind it.
+        let text = line.iter().position(|byte| *byte != 0);
+        let line = text.map_or(line, |text| &line[text..]);
         if let Some(open) = &mut self.open_json {
             open.add(line);
             if open.bytes.len() <= MAX_RECORD {

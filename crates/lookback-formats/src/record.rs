@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use self::known::{Known, KnownNames, Marks};
 use crate::fields::Fields;
 use crate::json::names::{Role, RoleSet};
-use crate::secrets::{mask_field, mask_object, mask_text};
+use crate::secrets::{is_storable, mask_field, mask_object, mask_text};
 use crate::time::Rules;
 
 /// The fields of an object, by their names, in the order of the text.
@@ -313,6 +313,9 @@ fn masked(value: &mut JsonRef<'_>, is_secret: bool) -> Json {
     match value {
         JsonRef::String(Cow::Borrowed(text)) if !is_secret => {
             Json::String(mask_text(text).into_owned())
+        }
+        JsonRef::Number(number) if !is_secret && !is_storable(number) => {
+            Json::String((*number).to_owned())
         }
         JsonRef::Null | JsonRef::Bool(_) | JsonRef::Number(_) if !is_secret => {
             std::mem::replace(value, JsonRef::Null).into_json()

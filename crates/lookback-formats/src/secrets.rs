@@ -50,6 +50,14 @@ fn replace_nul_in_names(map: &mut JsonMap) {
     }
 }
 
+/// Whether PostgreSQL stores a number in `jsonb`. One that is beyond any use is kept as its text.
+pub(crate) fn is_storable(number: &str) -> bool {
+    const MOST: usize = 10_000;
+    let exponent = || number.rsplit_once(['e', 'E']).map(|(_, exponent)| exponent);
+    let is_small = |exponent: &str| exponent.parse::<i32>().is_ok_and(|e| e.abs() <= 10_000);
+    number.len() <= MOST && (number.len() < 4 || exponent().is_none_or(is_small))
+}
+
 /// Masks the secrets in a value.
 pub fn mask(value: &mut Json) {
     match value {
@@ -60,6 +68,9 @@ pub fn mask(value: &mut Json) {
         }
         Json::Array(items) => items.iter_mut().for_each(mask),
         Json::Object(map) => mask_object(map),
+        Json::Number(number) if !is_storable(number.as_str()) => {
+            *value = Json::String(number.as_str().to_owned());
+        }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }

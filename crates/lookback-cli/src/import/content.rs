@@ -102,7 +102,7 @@ fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
         return Ok(Content::Records(ImportKind::Logs));
     };
     let content = of_line(&first);
-    let is_binary = first.bytes.contains(&0);
+    let is_binary = is_binary(&first.bytes);
     lines.put_back(vec![first]);
     if is_binary {
         return Err(Failure::failed(format!(
@@ -112,6 +112,20 @@ fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
         .hint("import reads text: logs, requests, JSON, CSV; Parquet; OpenTelemetry and Loki in protobuf"));
     }
     Ok(content)
+}
+
+/// Whether a line is no text. A program may write a byte 0, and a file that was truncated while a
+/// program went on writing begins with many.
+fn is_binary(line: &[u8]) -> bool {
+    let Some(start) = line.iter().position(|byte| *byte != 0) else {
+        return !line.is_empty();
+    };
+    let text = &line[start..];
+    let zeros = text.iter().filter(|byte| **byte == 0).count();
+    let is_control = |byte: &u8| matches!(byte, 0x01..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f);
+    // In UTF-16, every second byte is one.
+    let is_utf_16 = zeros > 1 && zeros > text.len() / 4;
+    zeros > 0 && (is_utf_16 || text.iter().any(is_control) || std::str::from_utf8(text).is_err())
 }
 
 fn of_line(line: &Line) -> Content {

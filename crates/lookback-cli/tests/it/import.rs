@@ -131,7 +131,7 @@ $ lookback import - --kind logs
 ! hint: nothing is stored; this seems to be plain text, which import reads without --kind and --format
 [exit code 1]
 ");
-    transcript!(lookback.run_with(&["import", "-"], b"a\0b\n"), @"
+    transcript!(lookback.run_with(&["import", "-"], b"a\0\x01b\n"), @"
 $ lookback import -
 ! error: standard input: is no text: its first line has a byte 0
 ! hint: import reads text: logs, requests, JSON, CSV; Parquet; OpenTelemetry and Loki in protobuf

@@ -434,6 +434,8 @@ async fn text_is_not_taken_for_protobuf() {
         (10, "\n\n\nz\n"),
         (11, "\n\x07bell\n"),
         (12, "\x07bell\n"),
+        (13, "a\0b\n"),
+        (14, "\0\0\0\0\0\0\0\0\0\0\0behind a hole\n"),
     ] {
         let mut child = lookback
             .command(&["import", "-"])
@@ -458,7 +460,7 @@ async fn text_is_not_taken_for_protobuf() {
             "{ran:#?}"
         );
     }
-    assert_eq!(lookback.number(LOGS).await, 12);
+    assert_eq!(lookback.number(LOGS).await, 14);
 }
 
 #[tokio::test]

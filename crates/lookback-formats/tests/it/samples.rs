@@ -491,3 +491,9 @@ fatal error: all goroutines are asleep
 2026-01-15T10:00:00Z log in of anna
 2026-01-15T10:00:00Z Warning disk: full"#
 );
+
+sample!(
+    what_postgresql_does_not_store_is_kept_as_it_can_be,
+    "{\"msg\":\"m\",\"level\":30,\"n\":1e99999,\"deep\":[-1.5e-4000000000,2e5],\"__REALTIME_TIMESTAMP\":\"1791720794500000\"}\n\
+     {\"msg\":\"m\",\"n\":1e400}\n\0\0\0\0a line behind a hole\na\0b"
+);
