@@ -72,7 +72,7 @@ pub fn check_lines(lines: &[&[u8]], options: Options) {
     entries.iter().for_each(check_entry);
 }
 
-/// Whether nothing comes of a line: a blank one, or a batch that may be empty.
+/// Whether nothing comes of a line: a blank one, a hole of zeros, or a batch that may be empty.
 fn says_nothing(line: &[u8]) -> bool {
     const LISTS: [&str; 8] = [
         "resourceLogs",
@@ -92,7 +92,8 @@ fn says_nothing(line: &[u8]) -> bool {
         }
     }
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    line.trim_ascii().is_empty() || Json::from_slice(line).is_ok_and(|value| has_list(&value))
+    let is_hole = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    line.iter().all(is_hole) || Json::from_slice(line).is_ok_and(|value| has_list(&value))
 }
 
 /// Checks that a record can be stored.
