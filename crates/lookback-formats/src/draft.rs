@@ -268,13 +268,11 @@ fn cleaned(text: String, most: usize) -> String {
     }
 }
 
-/// Cuts a text to a number of bytes, at a character.
+/// Cuts a text to a number of bytes, at a character, with a picture for each NUL.
 fn clean(text: &str, most: usize) -> String {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].replace('\0', "\u{2400}")
+    let mut text = text.replace('\0', "\u{2400}");
+    text.truncate(text.floor_char_boundary(most));
+    text
 }
 
 impl Request {
