@@ -193,6 +193,12 @@ impl Input {
     ///
     /// The input cannot be read, or is of a form that import does not read.
     pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, Failure> {
+        let reader = self.content()?;
+        let shown = self.shown.clone();
+        Ok(Box::new(NamedReader { reader, shown }))
+    }
+
+    fn content(&self) -> Result<Box<dyn Read + Send>, Failure> {
         let mut bytes = self.bytes().map_err(|error| self.unreadable(&error))?;
         let mut start = Vec::new();
         // Compressed text may be of another encoding.
@@ -366,6 +372,23 @@ fn may_be_protobuf(args: &ImportArgs) -> bool {
     use lookback_formats::Format::{Loki, Otlp};
 
     args.own_format().is_none() && matches!(args.other_format(), None | Some(Otlp | Loki))
+}
+
+/// A reader whose errors have the name of the input.
+struct NamedReader {
+    reader: Box<dyn Read + Send>,
+    shown: String,
+}
+
+impl Read for NamedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader
+            .read(buffer)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => error,
+                kind => io::Error::new(kind, format!("{}: cannot be read: {error}", self.shown)),
+            })
+    }
 }
 
 /// Reads the first bytes, or fewer if the first line ends before: a stream may send no more for

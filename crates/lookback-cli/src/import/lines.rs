@@ -58,6 +58,8 @@ pub(crate) struct Lines {
     ahead: VecDeque<Line>,
     /// The start of a line whose end has not come yet, and its length.
     partial: (Vec<u8>, u64),
+    /// Why no more can be read, until it was returned.
+    failed: Option<io::Error>,
     read: u64,
     hash_read: Sha256,
     passed: Mark,
@@ -69,6 +71,7 @@ impl Lines {
             reader: BufReader::with_capacity(256 * 1024, reader),
             ahead: VecDeque::new(),
             partial: (Vec::new(), 0),
+            failed: None,
             read: 0,
             hash_read: Sha256::new(),
             passed: Mark::default(),
@@ -108,9 +111,16 @@ impl Lines {
         if !self.ahead.is_empty() || self.partial.1 > 0 {
             return Ok(false);
         }
+        if self.failed.is_some() {
+            return Ok(false);
+        }
         match self.reader.fill_buf() {
+            Ok(chunk) => Ok(chunk.is_empty()),
             Err(error) if is_waiting(&error) => Ok(false),
-            chunk => Ok(chunk?.is_empty()),
+            Err(error) => {
+                self.failed = Some(error);
+                Ok(false)
+            }
         }
     }
 
@@ -126,15 +136,22 @@ impl Lines {
     }
 
     /// Reads the next line, unless none comes within a moment.
+    ///
+    /// An error comes after a moment without a line, so that what was read before it is stored.
     pub(crate) fn next_or_wait(&mut self) -> io::Result<Next> {
         if let Some(line) = self.ahead.pop_front() {
             return Ok(Next::Line(line));
         }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         match self.read_line() {
             Ok(Some(line)) => Ok(Next::Line(line)),
             Ok(None) => Ok(Next::End),
-            Err(error) if is_waiting(&error) => Ok(Next::Waiting),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.failed = Some(error).filter(|error| !is_waiting(error));
+                Ok(Next::Waiting)
+            }
         }
     }
 
@@ -238,6 +255,26 @@ mod tests {
             ]
         );
         assert!(lines.at_end().expect("readable"));
+    }
+
+    #[test]
+    fn error_comes_behind_the_lines_before_it() {
+        use std::io::{self, Read};
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("damaged"))
+            }
+        }
+        let mut lines = Lines::new(Box::new(b"one\ntwo\nthr".chain(Failing)));
+        for text in ["one", "two"] {
+            let line = lines.next().expect("readable").expect("a line");
+            assert_eq!(line.bytes, text.as_bytes());
+        }
+        assert!(!lines.at_end().expect("no error yet"));
+        assert!(matches!(lines.next_or_wait(), Ok(super::Next::Waiting)));
+        assert!(!lines.at_end().expect("no error yet"));
+        assert_eq!(lines.next_or_wait().unwrap_err().to_string(), "damaged");
     }
 
     #[test]

@@ -116,3 +116,47 @@ $ lookback import - --name
 [exit code 2]
 ");
 }
+
+/// What can be read of a damaged file is stored, and the message names the file.
+#[tokio::test]
+async fn truncated_archive_is_stored_up_to_its_end() {
+    let lookback = Lookback::new().await;
+    let text: String = (0..30_000)
+        .map(|number| {
+            format!(
+                "{{\"msg\":\"line {number} of {}\",\"level\":30}}\n",
+                number * 7_919
+            )
+        })
+        .collect();
+    lookback.write("app.jsonl", &text);
+    let zipped = std::process::Command::new("gzip")
+        .arg("-k")
+        .arg(lookback.folder().join("app.jsonl"))
+        .status()
+        .unwrap();
+    assert!(zipped.success());
+    let whole = lookback.read("app.jsonl.gz");
+    lookback.write("cut.jsonl.gz", &whole[..whole.len() / 2]);
+    let ran = lookback.run(&["import", "cut.jsonl.gz"]).failed(1);
+    assert!(
+        ran.err.contains("error: cut.jsonl.gz: cannot be read: "),
+        "{ran:#?}"
+    );
+    let stored = lookback
+        .number("SELECT count(DISTINCT message) FROM logs")
+        .await;
+    assert!((5_000..30_000).contains(&stored), "{stored}: {ran:#?}");
+    // The whole file goes on behind it.
+    lookback.write("cut.jsonl.gz", &whole);
+    lookback
+        .run(&["import", "--resume", "cut.jsonl.gz"])
+        .succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 30_000);
+    assert_eq!(
+        lookback
+            .number("SELECT count(DISTINCT message) FROM logs")
+            .await,
+        30_000
+    );
+}
