@@ -323,7 +323,7 @@ impl Request {
             clean(text, most)
         };
         let or_unknown = |text: Option<String>| {
-            text.filter(|text| !text.is_empty())
+            text.filter(|text| !text.trim().is_empty())
                 .unwrap_or_else(|| "unknown".to_owned())
         };
         let method = if self.method.trim().is_empty() {
@@ -331,7 +331,7 @@ impl Request {
         } else {
             self.method
         };
-        let path = mask_text(if path.is_empty() { "/" } else { path });
+        let path = mask_text(if path.trim().is_empty() { "/" } else { path });
         let mut record = NewRequestSnapshot::new(
             fitting("method", &method, 64),
             fitting("path", &path, 65_536),
@@ -339,9 +339,9 @@ impl Request {
             fitting("version", &or_unknown(self.version), 1024),
             fitting("stage", &or_unknown(self.stage), 1024),
         );
-        let user = self.user_id.filter(|id| !id.is_empty());
+        let user = self.user_id.filter(|id| !id.trim().is_empty());
         record.user_id = user.map(|id| fitting("user_id", &id, 1024));
-        let country = self.country;
+        let country = self.country.filter(|country| !country.trim().is_empty());
         record.geo_country = country.map(|country| fitting("geo_country", &country, 1024));
         let trace_id = trace_id.or_else(|| {
             let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
