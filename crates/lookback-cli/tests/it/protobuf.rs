@@ -434,8 +434,6 @@ async fn text_is_not_taken_for_protobuf() {
         (10, "\n\n\nz\n"),
         (11, "\n\x07bell\n"),
         (12, "\x07bell\n"),
-        (13, "a\0b\n"),
-        (14, "\0\0\0\0\0\0\0\0\0\0\0behind a hole\n"),
     ] {
         let mut child = lookback
             .command(&["import", "-"])
@@ -448,6 +446,15 @@ async fn text_is_not_taken_for_protobuf() {
         lookback.wait_for(LOGS, number).await;
         drop(pipe);
         assert!(child.wait().unwrap().success());
+    }
+    for (number, text) in [
+        (13, "a\0b\n"),
+        (14, "\0\0\0\0\0\0\0\0\0\0\0behind a hole\n"),
+    ] {
+        let name = format!("{number}.log");
+        lookback.write(&name, text);
+        lookback.run(&["import", &name]).succeeded();
+        assert_eq!(lookback.number(LOGS).await, number);
     }
     for (name, bytes) in [
         ("zeros", vec![0; 5_000]),
