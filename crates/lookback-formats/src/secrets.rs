@@ -107,6 +107,22 @@ fn mask_all(value: &mut Json) {
 /// The time is linear in the length of the text.
 #[must_use]
 pub fn mask_text(text: &str) -> Cow<'_, str> {
+    // A mask may show that what is around it is part of the secret.
+    const MOST: usize = 4;
+    let mut masked = mask_once(text);
+    for _ in 0..MOST {
+        match &masked {
+            Cow::Owned(once) => match mask_once(once) {
+                Cow::Owned(again) if again != *once => masked = Cow::Owned(again),
+                _ => break,
+            },
+            Cow::Borrowed(_) => break,
+        }
+    }
+    masked
+}
+
+fn mask_once(text: &str) -> Cow<'_, str> {
     let found = Suspicious::in_text(text);
     let mut masked = Cow::Borrowed(text);
     if found.nul {
