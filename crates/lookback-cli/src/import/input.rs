@@ -386,6 +386,7 @@ impl Read for NamedReader {
             .read(buffer)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => error,
+                _ if error.to_string().starts_with(&self.shown) => error,
                 kind => io::Error::new(kind, format!("{}: cannot be read: {error}", self.shown)),
             })
     }

@@ -49,12 +49,14 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         },
         printer: Printer::spawn(args.json),
         printed: None,
+        printing: None,
     };
     let ended = tokio::select! {
         ended = follower.follow() => ended,
         () = closed_output() => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
         () = pin!(interrupted()) => Err(Failure::interrupted("interrupted")),
     };
+    follower.end_printing().await;
     match (ended, &follower.printed) {
         (Err(failure), Some(position)) if failure.is_interrupted() => Err(failure.hint(format!(
             "to continue with the next record: {same_call} --after {position}"
@@ -89,6 +91,8 @@ struct Follower<'c, M> {
     printer: Printer,
     /// The position after the last record that was printed.
     printed: Option<Position>,
+    /// What is being printed, and the position after it.
+    printing: Option<(oneshot::Receiver<io::Result<()>>, Option<Position>)>,
 }
 
 impl<M: Model + Serialize + TableRow> Follower<'_, M> {
@@ -123,10 +127,25 @@ impl<M: Model + Serialize + TableRow> Follower<'_, M> {
                 }
             }
         }
-        let position = self.tail.position();
-        self.printer.print(text).await?;
-        self.printed = position;
+        let printed = self.printer.print(text).await?;
+        let (printed, position) = self.printing.insert((printed, self.tail.position()));
+        let done = printed.await.map_err(|_| Printer::ended())?;
+        self.printed = position.take();
+        self.printing = None;
+        done.map_err(output::stdout_error)?;
         failed
+    }
+
+    /// Waits a moment for what is being printed when an interrupt comes: it counts as printed.
+    async fn end_printing(&mut self) {
+        const MOMENT: Duration = Duration::from_millis(500);
+        let Some((printed, position)) = self.printing.take() else {
+            return;
+        };
+        let ended = tokio::time::timeout(MOMENT, printed).await;
+        if matches!(ended, Ok(Ok(Ok(())))) {
+            self.printed = position;
+        }
     }
 
     /// Connects until it succeeds, with growing pauses; an interrupt ends the attempts.
@@ -228,14 +247,16 @@ impl Printer {
         Self(sender)
     }
 
-    /// Prints a text, and waits until it is printed.
-    async fn print(&self, text: String) -> Result<(), Failure> {
+    /// Prints a text; the receiver gets its end.
+    async fn print(&self, text: String) -> Result<oneshot::Receiver<io::Result<()>>, Failure> {
         let (sender, printed) = oneshot::channel();
-        let ended =
-            || Failure::failed("the thread that prints has ended: this is a bug in lookback");
-        self.0.send((text, sender)).await.map_err(|_| ended())?;
-        let printed = printed.await.map_err(|_| ended())?;
-        Ok(printed.map_err(output::stdout_error)?)
+        let sent = self.0.send((text, sender)).await;
+        sent.map_err(|_| Self::ended())?;
+        Ok(printed)
+    }
+
+    fn ended() -> Failure {
+        Failure::failed("the thread that prints has ended: this is a bug in lookback")
     }
 }
 
