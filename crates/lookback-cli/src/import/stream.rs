@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::lines::MAX_LINE;
+
 /// The time after which a stream that sends nothing is left for what else is to do.
 const MOMENT: Duration = Duration::from_millis(100);
 const CHUNK: usize = 64 * 1024;
@@ -20,6 +22,9 @@ const MAX_AHEAD_WHILE_AWAY: u64 = 8 * 1024 * 1024;
 const MAX_IN_MEMORY: u64 = 32 * 1024 * 1024;
 /// The most bytes of the temporary file. The program that sends more waits.
 const MAX_SPILL: u64 = 1024 * 1024 * 1024;
+
+/// Longer than a batch of what was read takes to be stored.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Ends a stream: what it has sent so far is still read.
 #[derive(Clone, Debug, Default)]
@@ -213,19 +218,23 @@ impl StreamBuffer {
     /// Adds what has come. Waits for room.
     fn push(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
+        let mut has_waited = false;
         loop {
-            if !state.has_room() && state.read == state.end {
-                // Longer than any line that is stored: it is not kept.
+            // All was read, and is stored soon, unless it is part of a line whose rest is not here:
+            // that of one that is longer than any that is stored, or that a full disk has no room
+            // for. It is kept no longer, so that the rest can come.
+            let is_all_read = state.read == state.end && !state.is_away;
+            let is_too_long = state.read - state.stored > MAX_LINE as u64;
+            if !state.has_room() && is_all_read && (is_too_long || has_waited) {
                 let read = state.read;
                 state.set_stored(read);
             }
             if state.has_room() && state.add(&bytes) {
                 break;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout(state, MAX_WAIT);
+            let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            (state, has_waited) = (after, timeout.timed_out());
         }
         self.changed.notify_all();
     }
@@ -469,6 +478,34 @@ mod tests {
                 Err(error) => return (read, error.to_string()),
                 Ok(_) => panic!("ended without an error: {read:?}"),
             }
+        }
+    }
+
+    /// A full disk: what was read is kept until it is stored, and a line goes on without it.
+    #[test]
+    fn full_spill_is_kept_until_it_is_stored_or_its_line_needs_room() {
+        for is_stored in [true, false] {
+            let buffer = Arc::new(StreamBuffer::default());
+            buffer.set_away(true);
+            let all = MAX_AHEAD_WHILE_AWAY + 2 * CHUNK as u64;
+            for _ in 0..all / CHUNK as u64 {
+                buffer.push(vec![b'x'; CHUNK]);
+            }
+            let mut bytes = vec![0; CHUNK];
+            while buffer.read(&mut bytes).is_ok() {}
+            assert!(buffer.lock().spill.is_some());
+            buffer.lock().is_spill_full = true;
+            buffer.set_away(false);
+            let more = Arc::clone(&buffer);
+            let pushing = std::thread::spawn(move || more.push(vec![b'y'; 10]));
+            std::thread::sleep(MOMENT);
+            assert!(!pushing.is_finished());
+            assert_eq!(buffer.lock().stored, 0);
+            if is_stored {
+                buffer.set_stored(all);
+            }
+            pushing.join().unwrap();
+            assert_eq!(buffer.read(&mut bytes).unwrap(), 10);
         }
     }
 

@@ -53,20 +53,9 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let mut others = Vec::new();
     let mut names = ["referer", "user-agent"].into_iter();
     while !rest.is_empty() {
-        let value = match rest.strip_prefix('"') {
-            Some(text) => {
-                // A line that was cut ends within it.
-                let (value, after) = quoted(text).unwrap_or_else(|| (text.to_owned(), ""));
-                rest = after.trim_start();
-                value
-            }
-            None => {
-                let end = rest.find(' ').unwrap_or(rest.len());
-                let (value, after) = rest.split_at(end);
-                rest = after.trim_start();
-                value.to_owned()
-            }
-        };
+        // A line that was cut ends within a value.
+        let (value, after) = value(rest).unwrap_or_else(|| (rest[1..].to_owned(), ""));
+        rest = after.trim_start();
         match names.next() {
             Some(name) if value != "-" => {
                 request.headers.insert(name.to_owned(), value.into());
@@ -136,13 +125,7 @@ pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let mut rest = rest.strip_prefix(' ')?;
     let mut values = Vec::new();
     while !rest.is_empty() && values.len() <= ISTIO_FIELDS.len() + 1 {
-        let (value, after) = match rest.strip_prefix('"') {
-            Some(text) => quoted(text)?,
-            None => {
-                let end = rest.find(' ').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
-        };
+        let (value, after) = value(rest)?;
         values.push(value);
         rest = after.trim_start();
     }
@@ -242,6 +225,17 @@ pub(crate) fn of_request_line(line: &str, draft: &mut Draft) -> Request {
     }
 }
 
+/// Reads a value, in quotes or up to a blank; returns it with what follows.
+fn value(rest: &str) -> Option<(String, &str)> {
+    match rest.strip_prefix('"') {
+        Some(text) => quoted(text),
+        None => {
+            let end = rest.find(' ').unwrap_or(rest.len());
+            Some((rest[..end].to_owned(), &rest[end..]))
+        }
+    }
+}
+
 /// Reads a text up to its closing quote; returns it with what follows.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
@@ -312,13 +306,7 @@ pub(super) fn load_balancer(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let mut times = [None; 3];
     let mut at = 0;
     while !rest.is_empty() {
-        let (value, after) = match rest.strip_prefix('"') {
-            Some(text) => quoted(text)?,
-            None => {
-                let end = rest.find(' ').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
-        };
+        let (value, after) = value(rest)?;
         rest = after.trim_start();
         let name = ALB_FIELDS
             .get(at)
