@@ -291,7 +291,7 @@ impl<'a> Record<'a> {
 
     /// Takes the fields that are left, without secrets.
     pub(crate) fn take_masked(&mut self) -> JsonMap {
-        if self.marks.contains(Marks::ODD) {
+        if self.marks.contains(Marks::CONTEXTUAL) {
             let mut map = self.take_map();
             mask_object(&mut map);
             return map;

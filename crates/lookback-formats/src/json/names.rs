@@ -347,8 +347,8 @@ const STAGE: &[&str] = &[
     "environment",
 ];
 
-/// Whether a name that is in no list says what it is: `eventTimestamp`, `log-severity`, `errorMsg`.
-pub(crate) fn says(role: Role, name: &str) -> bool {
+/// Whether a name that is in no list suggests a role: `eventTimestamp`, `log-severity`, `errorMsg`.
+pub(crate) fn suggests(role: Role, name: &str) -> bool {
     /// Times of something else, and lengths of time.
     const OTHER_TIMES: [&str; 9] = [
         "up", "run", "life", "response", "process", "expir", "valid", "birth", "elapsed",

@@ -36,7 +36,7 @@ impl Marks {
     pub(super) const OF_PYTHON: Self = Self(4);
     pub(super) const SECRET: Self = Self(8);
     /// What is masked does not depend on this name alone.
-    pub(super) const ODD: Self = Self(16);
+    pub(super) const CONTEXTUAL: Self = Self(16);
 
     /// It is in no list, but says that it has this role.
     pub(super) const fn alike(role: Role) -> Self {
@@ -66,13 +66,16 @@ impl Known {
         }
         if known.role.is_none() {
             let roles = [Role::Time, Role::Level, Role::Message];
-            for role in roles.into_iter().filter(|role| names::says(*role, name)) {
+            for role in roles
+                .into_iter()
+                .filter(|role| names::suggests(*role, name))
+            {
                 known.marks.add(Marks::alike(role));
             }
         }
         // The value may be that of the name beside it.
         if name == "value" || name.contains('\0') {
-            known.marks.add(Marks::ODD);
+            known.marks.add(Marks::CONTEXTUAL);
         }
         known
     }
@@ -250,7 +253,7 @@ mod tests {
         assert!(object.role.is_none() && object.paths.contains(Role::Method));
         assert!(!object.paths.contains(Role::Level));
         assert!(Known::of("x-api-key").marks.contains(Marks::SECRET));
-        assert!(Known::of("a\0").marks.contains(Marks::ODD));
+        assert!(Known::of("a\0").marks.contains(Marks::CONTEXTUAL));
     }
 
     proptest! {
