@@ -22,6 +22,8 @@ forbid lookback-embedded sqlx 'the private PostgreSQL needs no driver'
 forbid lookback-embedded tokio 'the private PostgreSQL is synchronous'
 forbid lookback lookback-formats 'a library that stores records reads no formats'
 forbid lookback-formats lookback-cli 'decoders are pure'
+forbid lookback-json sqlx 'a value needs no driver'
+forbid lookback-json lookback 'values are below the library'
 forbid lookback-formats opentelemetry_sdk 'a decoder sends no telemetry'
 forbid lookback-macros sqlx 'a macro opens no connection'
 forbid lookback-macros serde_json 'a macro reads definitions and no files'
@@ -34,7 +36,7 @@ forbid lookback-migrate indicatif 'the library never prints'
 forbid lookback-cli testkit 'what ships does not carry its tests'
 
 # A feature that changes how other code of an application works.
-for crate in lookback lookback-migrate lookback-embedded lookback-formats lookback-macros lookback-schema; do
+for crate in lookback lookback-migrate lookback-embedded lookback-formats lookback-json lookback-macros lookback-schema; do
     features=$(cargo tree --locked -e normal,features -p "$crate" --all-features --prefix none)
     if printf '%s\n' "$features" | grep -E '"(arbitrary_precision|preserve_order|float_roundtrip)"' >&2; then
         printf 'error: %s turns on a feature of a dependency that changes its host\n' "$crate" >&2

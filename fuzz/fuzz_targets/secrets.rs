@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lookback::Json;
-use lookback_formats::secrets::{MASK, is_secret_name, mask, mask_text};
+use lookback_json::Json;
+use lookback_json::secrets::{MASK, is_secret_name, mask, mask_text};
 
 fn has_nul(value: &Json) -> bool {
     match value {

@@ -8,8 +8,8 @@ use lookback::value::{JsonMap, JsonRef};
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 
 use crate::fields::Value;
-use crate::secrets::{mask, mask_object, mask_text};
 use crate::{Entry, Format, Options, level, time};
+use lookback_json::secrets::{mask, mask_object, mask_text};
 
 /// The longest text of a message, in bytes; a longer one is whole in `meta`.
 const MAX_MESSAGE: usize = 1024 * 1024;

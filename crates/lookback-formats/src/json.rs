@@ -15,10 +15,10 @@ use lookback::value::JsonRef;
 use crate::draft::{Draft, insert_beside, trace_of_headers};
 use crate::fields::{Fields as _, Value, take_text, text};
 use crate::record::{Found, Record, Taken, is_text};
-use crate::secrets::is_secret_name;
 use crate::text::{self, Piece};
 use crate::time::Rules;
 use crate::{Format, Problem, level, time};
+use lookback_json::secrets::is_secret_name;
 use names::Role;
 
 /// Reads a line of Docker's json-file: `{"log":"text\n","stream":"stdout","time":"…"}`.

@@ -15,7 +15,7 @@
 //!
 //! Pure functions: no I/O, no database, no clock. A line is detected by what it says, so a file may
 //! mix formats. What has no column is kept in `meta` under its own name; secrets are masked
-//! ([`secrets`]).
+//! ([`lookback_json::secrets`]).
 //!
 //! [`push`] decodes whole bodies that programs push: OpenTelemetry in protobuf and JSON, and Loki.
 //!
@@ -29,7 +29,6 @@ mod json;
 mod level;
 pub mod push;
 mod record;
-pub mod secrets;
 mod text;
 mod time;
 

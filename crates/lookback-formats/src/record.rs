@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 use self::known::{Known, KnownNames, Marks};
 use crate::fields::Fields;
 use crate::json::names::{Role, RoleSet};
-use crate::secrets::{is_storable, mask_field, mask_object, mask_text};
 use crate::time::Rules;
+use lookback_json::secrets::{is_storable, mask_field, mask_object, mask_text};
 
 /// The fields of an object, by their names, in the order of the text.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, JsonRef<'a>)>;

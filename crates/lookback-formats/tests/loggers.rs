@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 use lookback_formats::push::{self, Push};
-use lookback_formats::secrets::{MASK, mask};
 use lookback_formats::{Decoder, Entry, Options};
+use lookback_json::secrets::{MASK, mask};
 
 /// The folder of the output, if the loggers ran.
 fn folder() -> Option<PathBuf> {

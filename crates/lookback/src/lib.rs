@@ -32,6 +32,7 @@ pub use db::Db;
 pub use error::Error;
 #[doc(inline)]
 pub use filter::Filter;
+pub use lookback_json::json;
 pub use model::Model;
 #[doc(inline)]
 pub use query::{Page, QueryBuilder};

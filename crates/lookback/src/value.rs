@@ -25,7 +25,6 @@ mod error_rate;
 mod external;
 mod hidden;
 pub(crate) mod interval;
-mod json;
 mod network;
 pub(crate) mod numeric;
 mod optional;
@@ -43,8 +42,10 @@ pub(crate) use column_value::to_microseconds;
 pub use column_value::{ColumnValue, Document, Ordered, Text, TextLike};
 pub use error_rate::ErrorRate;
 pub use hidden::{Bytes, Hidden, Opaque, Patch};
-pub use json::map as json_map;
-pub use json::{Json, JsonError, JsonMap, JsonNumber, JsonRef};
+#[doc(inline)]
+pub use lookback_json::map as json_map;
+#[doc(inline)]
+pub use lookback_json::{Json, JsonError, JsonMap, JsonNumber, JsonRef};
 pub use network::{Cidr, Inet};
 pub use optional::{ByOption, ByValue, IntoNullable, IntoOptional};
 pub use problem::Problem;

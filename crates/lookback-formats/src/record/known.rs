@@ -9,7 +9,7 @@ use lookback::value::JsonRef;
 use smallvec::SmallVec;
 
 use crate::json::names::{self, Role, RoleSet};
-use crate::secrets::is_secret_name;
+use lookback_json::secrets::is_secret_name;
 
 /// What is known of a name, and whether the field was taken.
 #[derive(Clone, Copy, Debug, Default)]

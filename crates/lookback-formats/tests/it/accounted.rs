@@ -149,7 +149,7 @@ proptest! {
         let mut expected = Vec::new();
         // Secrets are found as what they are masked by.
         let mut parsed: Json = line.parse().unwrap();
-        lookback_formats::secrets::mask(&mut parsed);
+        lookback_json::secrets::mask(&mut parsed);
         leaves(&parsed, &mut expected);
         let own = ["level", "msg", "time", "debug", "info", "WARN", "2026-01-02T03:04:05Z"];
         for text in expected.iter().filter(|text| !own.contains(&text.as_str())) {
@@ -185,7 +185,7 @@ proptest! {
         let mut expected = Vec::new();
         // Secrets are found as what they are masked by.
         let mut parsed: Json = line.parse().unwrap();
-        lookback_formats::secrets::mask(&mut parsed);
+        lookback_json::secrets::mask(&mut parsed);
         leaves(&parsed, &mut expected);
         let columns = ["method", "path", "status", "duration", "authority"];
         for text in expected.iter().filter(|text| !columns.contains(&text.as_str())) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
 use lookback::{Json, Level, NewLog};
-use lookback_formats::secrets::MASK;
+use lookback_json::secrets::MASK;
 use tracing::{debug, error, info, info_span, trace, warn};
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;

@@ -10,12 +10,12 @@ use super::{Json, JsonError, JsonNumber, parse};
 /// Its objects are lists, in the order of the text. A number is its text.
 ///
 /// ```
-/// use lookback::value::JsonRef;
+/// use lookback_json::JsonRef;
 ///
 /// let line = JsonRef::from_slice(br#"{"msg":"stored","amount":1.10}"#)?;
 /// assert_eq!(line.get("msg").and_then(JsonRef::as_str), Some("stored"));
 /// assert_eq!(line.into_json().to_string(), r#"{"amount":1.10,"msg":"stored"}"#);
-/// # Ok::<(), lookback::value::JsonError>(())
+/// # Ok::<(), lookback_json::JsonError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonRef<'a> {

@@ -12,7 +12,7 @@ mod values;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use lookback::{Json, value::JsonMap};
+use crate::{Json, JsonMap};
 
 pub use names::is_secret_name;
 
@@ -34,7 +34,7 @@ pub fn mask_object(map: &mut JsonMap) {
 }
 
 /// Masks a field, whose name may be that of a secret.
-pub(crate) fn mask_field(is_secret: bool, value: &mut Json) {
+pub fn mask_field(is_secret: bool, value: &mut Json) {
     if is_secret && !is_harmless(value) {
         mask_all(value);
     } else {
@@ -51,7 +51,7 @@ fn replace_nul_in_names(map: &mut JsonMap) {
 }
 
 /// Whether PostgreSQL stores a number in `jsonb`. One that is beyond any use is kept as its text.
-pub(crate) fn is_storable(number: &str) -> bool {
+pub fn is_storable(number: &str) -> bool {
     const MOST: usize = 10_000;
     let exponent = || number.rsplit_once(['e', 'E']).map(|(_, exponent)| exponent);
     let is_small = |exponent: &str| exponent.parse::<i32>().is_ok_and(|e| e.abs() <= 10_000);

@@ -1,23 +1,33 @@
-//! JSON whose numbers keep every digit.
+//! JSON whose numbers keep every digit, and masking of the secrets in it.
+//!
+//! [`Json`] is the value of every `jsonb` column of Lookback. [`secrets`] masks what must not be
+//! stored, by the same rules for captured requests and for imported files.
+//!
+//! The crate opens no connection: the feature `sqlx` only adds the traits of the driver.
 
 use std::fmt;
 use std::ops::Index;
 use std::str::FromStr;
 
-use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgTypeInfo, PgValueFormat, PgValueRef};
-use sqlx::{Decode, Postgres, Type, ValueRef as _};
-
 mod borrowed;
 pub mod map;
 mod number;
 mod parse;
+pub mod secrets;
 mod serde;
+#[cfg(feature = "sqlx")]
+mod sqlx;
 
 pub use borrowed::JsonRef;
 pub use map::JsonMap;
 pub use number::JsonNumber;
 pub use parse::JsonError;
+
+/// What [`json!`] needs.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde_json;
+}
 
 /// A JSON value, as stored in a `jsonb` column.
 ///
@@ -27,14 +37,14 @@ pub use parse::JsonError;
 /// no feature. A `serde_json::Value` converts into it:
 ///
 /// ```
-/// use lookback::{Json, json};
+/// use lookback_json::{Json, json};
 ///
 /// let meta = json!({ "user": { "id": 42 }, "tags": ["slow", "retry"] });
 /// assert_eq!(meta["user"]["id"], Json::from(42));
 ///
 /// let exact: Json = r#"{"amount": 1.10}"#.parse()?;
 /// assert_eq!(exact.to_string(), r#"{"amount":1.10}"#);
-/// # Ok::<(), lookback::value::JsonError>(())
+/// # Ok::<(), lookback_json::JsonError>(())
 /// ```
 ///
 /// Two numbers are equal if their text is the same: `1` does not equal `1.0`. PostgreSQL
@@ -211,7 +221,11 @@ impl Json {
 
     /// Parses the text of a stored document, of any depth: levels below those that are read
     /// are a string.
-    pub(crate) fn from_stored(bytes: &[u8]) -> Result<Self, JsonError> {
+    ///
+    /// # Errors
+    ///
+    /// The text is not JSON.
+    pub fn from_stored(bytes: &[u8]) -> Result<Self, JsonError> {
         parse::parse_stored(bytes)
     }
 
@@ -231,7 +245,7 @@ impl Json {
 
     /// Appends the value as compact JSON, with the keys in the order of `jsonb`: by length, then by
     /// bytes. PostgreSQL sorts them, which takes least time if they are in order.
-    pub(crate) fn write_for_jsonb(&self, out: &mut Vec<u8>) {
+    pub fn write_for_jsonb(&self, out: &mut Vec<u8>) {
         self.write(out, true);
     }
 
@@ -282,29 +296,6 @@ fn write_members<'a>(
 
 fn write_string(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).unwrap_or_else(|_| unreachable!("text goes into a vector"));
-}
-
-impl Type<Postgres> for Json {
-    fn type_info() -> PgTypeInfo {
-        <serde_json::Value as Type<Postgres>>::type_info()
-    }
-
-    fn compatible(ty: &PgTypeInfo) -> bool {
-        <serde_json::Value as Type<Postgres>>::compatible(ty)
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for Json {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        // The binary form of `json` and of text is the text; `jsonb` has a version
-        // before it.
-        let is_jsonb = *value.type_info() == Self::type_info();
-        match (value.format(), value.as_bytes()?) {
-            (PgValueFormat::Binary, [1, text @ ..]) if is_jsonb => Ok(parse::parse_stored(text)?),
-            (PgValueFormat::Binary, _) if is_jsonb => Err("unknown version of jsonb".into()),
-            (_, text) => Ok(parse::parse_stored(text)?),
-        }
-    }
 }
 
 macro_rules! from {

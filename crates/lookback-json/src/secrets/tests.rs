@@ -1,5 +1,5 @@
 use super::{MASK, is_secret_name, mask, mask_text};
-use lookback::{Json, value::JsonMap};
+use crate::{Json, JsonMap};
 use proptest::prelude::*;
 
 proptest! {

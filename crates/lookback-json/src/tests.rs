@@ -63,10 +63,7 @@ fn deserialize_inside_tagged_and_untagged_enums_works() {
 #[test]
 fn parse_of_a_reserved_key_takes_it_as_it_is() {
     let text = r#"{"$serde_json::private::RawValue":"[1]","$serde_json::private::Number":"1"}"#;
-    assert_eq!(
-        parse(text).as_object().map(crate::value::JsonMap::len),
-        Some(2)
-    );
+    assert_eq!(parse(text).as_object().map(crate::JsonMap::len), Some(2));
     let read: Json = serde_json::from_str(text).expect(text);
     assert_eq!(read, parse(text));
 }
