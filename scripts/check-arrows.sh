@@ -22,6 +22,11 @@ forbid lookback-embedded sqlx 'the private PostgreSQL needs no driver'
 forbid lookback-embedded tokio 'the private PostgreSQL is synchronous'
 forbid lookback lookback-formats 'a library that stores records reads no formats'
 forbid lookback-formats lookback-cli 'decoders are pure'
+forbid lookback-capture sqlx 'capture has no database driver'
+forbid lookback-capture lookback 'capture is below the library'
+forbid lookback-capture axum 'capture works with any tower service'
+forbid lookback-capture rustls 'capture has no TLS'
+forbid lookback-capture opentelemetry 'capture has its own events'
 forbid lookback-json sqlx 'a value needs no driver'
 forbid lookback-json lookback 'values are below the library'
 forbid lookback-formats opentelemetry_sdk 'a decoder sends no telemetry'
@@ -36,7 +41,7 @@ forbid lookback-migrate indicatif 'the library never prints'
 forbid lookback-cli testkit 'what ships does not carry its tests'
 
 # A feature that changes how other code of an application works.
-for crate in lookback lookback-migrate lookback-embedded lookback-formats lookback-json lookback-macros lookback-schema; do
+for crate in lookback lookback-capture lookback-migrate lookback-embedded lookback-formats lookback-json lookback-macros lookback-schema; do
     features=$(cargo tree --locked -e normal,features -p "$crate" --all-features --prefix none)
     if printf '%s\n' "$features" | grep -E '"(arbitrary_precision|preserve_order|float_roundtrip)"' >&2; then
         printf 'error: %s turns on a feature of a dependency that changes its host\n' "$crate" >&2

@@ -3,6 +3,8 @@
 // The macros write `::lookback::…`, here as in any other crate.
 extern crate self as lookback;
 
+#[cfg(feature = "capture")]
+pub mod capture;
 mod db;
 pub mod embedding;
 pub mod error;

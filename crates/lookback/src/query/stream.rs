@@ -179,6 +179,16 @@ async fn emptied<R>(slot: &Slot<R>) {
     .await;
 }
 
+impl<R> Records<'_, R> {
+    /// Returns the next record; `None` at the end.
+    #[cfg(feature = "capture")]
+    pub(crate) async fn try_next(&mut self) -> Result<Option<R>, Error> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context))
+            .await
+            .transpose()
+    }
+}
+
 impl<R> Stream for Records<'_, R> {
     type Item = Result<R, Error>;
 

@@ -59,6 +59,15 @@ impl ErrorRate {
         Self(i32::try_from(per_million.max(floor)).unwrap_or(Self::MILLION))
     }
 
+    /// Returns the number of errors in this many requests.
+    ///
+    /// Up to a million requests it is the number that [`of`](Self::of) was given.
+    pub fn errors_of(self, requests: u64) -> u64 {
+        let million = u128::from(Self::MILLION.unsigned_abs());
+        let errors = u128::from(self.0.unsigned_abs()) * u128::from(requests);
+        u64::try_from(errors.div_ceil(million)).unwrap_or(requests)
+    }
+
     /// Returns the fraction, from 0 to 1.
     pub fn fraction(self) -> f64 {
         f64::from(self.0) / f64::from(Self::MILLION)

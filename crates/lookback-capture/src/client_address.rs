@@ -1,0 +1,196 @@
+//! The address of the client behind proxies.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr as _;
+
+use http::HeaderMap;
+use http::header::FORWARDED;
+use ipnet::IpNet;
+
+/// The proxies whose headers are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+/// A text that is no address and no range of addresses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected an address such as 10.0.0.1 or a range such as 10.0.0.0/8, got {0:?}")]
+pub struct ProxyError(String);
+
+const X_FORWARDED_FOR: http::HeaderName = http::HeaderName::from_static("x-forwarded-for");
+
+/// Loopback, private and link-local addresses, and those of carrier-grade NAT.
+const PRIVATE: [&str; 9] = [
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+];
+
+impl TrustedProxies {
+    /// Believes no proxy: the client is the other end of the connection.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Believes proxies with a loopback, private or link-local address.
+    #[must_use]
+    pub fn private() -> Self {
+        Self(
+            PRIVATE
+                .iter()
+                .filter_map(|range| range.parse().ok())
+                .collect(),
+        )
+    }
+
+    /// Believes proxies in this range, too, such as `173.245.48.0/20`, or at this address.
+    ///
+    /// # Errors
+    ///
+    /// It is neither a range nor an address.
+    pub fn and(mut self, range: &str) -> Result<Self, ProxyError> {
+        let address = || IpAddr::from_str(range).map(IpNet::from);
+        let parsed = IpNet::from_str(range).or_else(|_| address());
+        self.0
+            .push(parsed.map_err(|_| ProxyError(range.to_owned()))?);
+        Ok(self)
+    }
+
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|range| range.contains(&address))
+    }
+
+    /// Returns the address of the client: the last address of `forwarded` or `x-forwarded-for` that
+    /// is not that of a trusted proxy, if the other end of the connection is one.
+    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        let peer = peer?.to_canonical();
+        if !self.trusts(peer) {
+            return Some(peer);
+        }
+        let mut client = peer;
+        for address in hops(headers).into_iter().rev() {
+            match address {
+                Some(address) => client = address.to_canonical(),
+                // What an unknown proxy says of those before it is not known.
+                None => break,
+            }
+            if !self.trusts(client) {
+                break;
+            }
+        }
+        Some(client)
+    }
+}
+
+impl Default for TrustedProxies {
+    fn default() -> Self {
+        Self::private()
+    }
+}
+
+/// Returns the addresses that proxies have added, the client's first; `None` for one that is hidden.
+fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    const MOST: usize = 64;
+    let values = |name| {
+        let values = headers.get_all(name).into_iter();
+        values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+    };
+    let mut forwarded = values(FORWARDED).peekable();
+    let mut hops: Vec<Option<IpAddr>> = if forwarded.peek().is_some() {
+        forwarded.map(forwarded_for).collect()
+    } else {
+        values(X_FORWARDED_FOR).map(address).collect()
+    };
+    let beyond = hops.len().saturating_sub(MOST);
+    hops.drain(..beyond);
+    hops
+}
+
+/// Reads `for=` of an element of `Forwarded` (RFC 7239).
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let mut values = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+    address(values.next()?.1.trim().trim_matches('"'))
+}
+
+/// Reads an address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    IpAddr::from_str(inner.unwrap_or(text))
+        .or_else(|_| SocketAddr::from_str(text).map(|address| address.ip()))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::TrustedProxies;
+
+    fn client(peer: &str, headers: &[(&'static str, &str)]) -> String {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let trusted = TrustedProxies::private().and("203.0.113.7").unwrap();
+        trusted.client(peer.parse().ok(), &map).unwrap().to_string()
+    }
+
+    #[test]
+    fn headers_are_believed_from_trusted_proxies_only() {
+        let spoofed = [("x-forwarded-for", "1.2.3.4")];
+        assert_eq!(client("198.51.100.9", &spoofed), "198.51.100.9");
+        assert_eq!(client("10.0.0.1", &spoofed), "1.2.3.4");
+        assert_eq!(client("203.0.113.7", &spoofed), "1.2.3.4");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn client_is_the_last_address_that_is_not_a_proxy() {
+        let chain = [("x-forwarded-for", "6.6.6.6, 198.51.100.9, 10.1.1.1")];
+        assert_eq!(client("127.0.0.1", &chain), "198.51.100.9");
+        let lines = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "198.51.100.9:4711"),
+        ];
+        assert_eq!(client("::1", &lines), "198.51.100.9");
+        let hidden = [("x-forwarded-for", "6.6.6.6, unknown, 10.1.1.1")];
+        assert_eq!(client("127.0.0.1", &hidden), "10.1.1.1");
+        assert_eq!(client("::ffff:10.0.0.1", &chain), "198.51.100.9");
+    }
+
+    #[test]
+    fn forwarded_is_read_in_its_forms() {
+        for (value, expected) in [
+            ("for=192.0.2.60;proto=http;by=203.0.113.43", "192.0.2.60"),
+            ("For=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
+            ("for=6.6.6.6, for=198.51.100.17", "198.51.100.17"),
+            ("proto=https;for=\"198.51.100.17:80\"", "198.51.100.17"),
+            ("for=_hidden", "10.0.0.1"),
+        ] {
+            let headers = [("forwarded", value), ("x-forwarded-for", "9.9.9.9")];
+            assert_eq!(client("10.0.0.1", &headers), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_are_none_are_refused() {
+        let error = TrustedProxies::none().and("10.0.0.0/99").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"expected an address such as 10.0.0.1 or a range such as 10.0.0.0/8, got "10.0.0.0/99""#
+        );
+    }
+}

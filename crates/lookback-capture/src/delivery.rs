@@ -1,0 +1,404 @@
+//! The thread that takes records out of the queue and hands them to the sink.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+use chrono::Utc;
+use lookback_json::{Json, JsonMap};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::capture::{Error, ErrorKind, Health, KindHealth, Shared};
+use crate::logs;
+use crate::queue::{QueueEnds, count};
+use crate::record::{Batch, CapturedLog, Level, now};
+use crate::sink::{Sink, SinkError};
+
+/// The most records of a batch of each kind.
+const BATCH: usize = 1_000;
+/// How long a record waits for others of its batch.
+const BATCH_AGE: Duration = Duration::from_millis(100);
+/// How often the thread looks for windows whose minute is over.
+const TICK: Duration = Duration::from_secs(1);
+/// How often drops are reported.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// The pauses after temporary errors: the first, and the longest.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long a sink is tried when the application has dropped its capture.
+const PATIENCE_AT_END: Duration = Duration::from_secs(5);
+
+/// A call of `flush`.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    timeout: Duration,
+    deadline: Instant,
+    done: oneshot::Sender<Result<(), Error>>,
+}
+
+impl Flush {
+    pub(crate) fn new(timeout: Duration, done: oneshot::Sender<Result<(), Error>>) -> Self {
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            timeout,
+            deadline: Instant::now() + timeout.min(LONGEST),
+            done,
+        }
+    }
+
+    fn finish(self, result: Result<(), Error>) {
+        // The caller may have stopped waiting.
+        let _gone = self.done.send(result);
+    }
+}
+
+/// Starts the thread, with a runtime of its own.
+pub(crate) fn start(
+    sink: impl Sink,
+    shared: Arc<Shared>,
+    ends: QueueEnds,
+    flushes: mpsc::UnboundedReceiver<Flush>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let delivery = Delivery {
+        sink,
+        ends,
+        batch: Batch::default(),
+        calls: Calls {
+            requested: flushes,
+            waiting: Vec::new(),
+            is_open: true,
+            shared: Arc::clone(&shared),
+        },
+        shared,
+        reported: Health::default(),
+        next_report: Instant::now() + REPORT_EVERY,
+        is_closed: false,
+    };
+    thread::Builder::new()
+        .name("lookback-capture".to_owned())
+        .spawn(move || {
+            logs::ignore_events_of_this_thread();
+            runtime.block_on(delivery.run());
+        })?;
+    Ok(())
+}
+
+struct Delivery<S> {
+    sink: S,
+    shared: Arc<Shared>,
+    ends: QueueEnds,
+    batch: Batch,
+    calls: Calls,
+    /// What the last report of drops counted.
+    reported: Health,
+    next_report: Instant,
+    /// Whether the application has dropped its capture.
+    is_closed: bool,
+}
+
+/// The calls of `flush`.
+struct Calls {
+    requested: mpsc::UnboundedReceiver<Flush>,
+    waiting: Vec<Flush>,
+    is_open: bool,
+    shared: Arc<Shared>,
+}
+
+impl<S: Sink> Delivery<S> {
+    async fn run(mut self) {
+        while !self.is_closed {
+            self.collect().await;
+            self.take_windows();
+            self.report_drops();
+            self.shared.locator.refresh();
+            if self.calls.waiting.is_empty() {
+                let _stored = self.store().await;
+            } else {
+                self.flush().await;
+            }
+        }
+        self.flush().await;
+    }
+
+    /// Waits for records, until the batch is full or old enough, or something else is to do.
+    async fn collect(&mut self) {
+        let mut deadline = Instant::now() + TICK;
+        let (mut requests, mut logs) = (Vec::new(), Vec::new());
+        loop {
+            let room = |taken: usize| BATCH.saturating_sub(taken);
+            let (more_requests, more_logs) =
+                (room(self.batch.requests.len()), room(self.batch.logs.len()));
+            if more_requests == 0 || more_logs == 0 {
+                return;
+            }
+            let was_empty = self.batch.is_empty();
+            tokio::select! {
+                biased;
+                is_flush = self.calls.accept(), if self.calls.is_open => if is_flush {
+                    return;
+                },
+                taken = self.ends.requests.recv_many(&mut requests, more_requests) => {
+                    if taken == 0 {
+                        // All handles are gone; what is left of the other kind is taken below.
+                        self.is_closed = true;
+                        return;
+                    }
+                    let counters = &self.shared.counters;
+                    self.batch.requests.extend(requests.drain(..).map(|queued| counters.taken(queued)));
+                }
+                taken = self.ends.logs.recv_many(&mut logs, more_logs) => {
+                    if taken == 0 {
+                        self.is_closed = true;
+                        return;
+                    }
+                    let counters = &self.shared.counters;
+                    self.batch.logs.extend(logs.drain(..).map(|queued| counters.taken(queued)));
+                }
+                () = sleep_until(deadline) => return,
+            }
+            if was_empty && !self.batch.is_empty() {
+                deadline = deadline.min(Instant::now() + BATCH_AGE);
+            }
+        }
+    }
+
+    /// Takes records that wait, up to a batch.
+    fn take_waiting(&mut self) {
+        let counters = &self.shared.counters;
+        while self.batch.requests.len() < BATCH
+            && let Ok(queued) = self.ends.requests.try_recv()
+        {
+            self.batch.requests.push(counters.taken(queued));
+        }
+        while self.batch.logs.len() < BATCH
+            && let Ok(queued) = self.ends.logs.try_recv()
+        {
+            self.batch.logs.push(counters.taken(queued));
+        }
+    }
+
+    /// Takes the windows whose minute is over.
+    fn take_windows(&mut self) {
+        // A request that began in a minute may end a moment later.
+        const GRACE: Duration = Duration::from_secs(1);
+        let windows = self.shared.windows.take(Some(Utc::now() - GRACE));
+        self.batch.windows.extend(windows);
+    }
+
+    /// Stores all that is queued, and answers the calls of `flush`.
+    async fn flush(&mut self) {
+        let windows = self.shared.windows.take(None);
+        self.batch.windows.extend(windows);
+        let mut waiting = self.ends.requests.len() + self.ends.logs.len();
+        let mut result = self.store().await;
+        while waiting > 0 && result.is_ok() {
+            self.take_waiting();
+            let taken = self.batch.requests.len() + self.batch.logs.len();
+            if taken == 0 {
+                break;
+            }
+            waiting = waiting.saturating_sub(taken);
+            result = self.store().await;
+        }
+        if result.is_ok() {
+            result = self.calls.drive(self.sink.flush()).await;
+        }
+        let result = result.map_err(|error| error.to_string());
+        for call in self.calls.waiting.drain(..) {
+            let result = result.clone();
+            call.finish(result.map_err(|error| Error(ErrorKind::Sink(error))));
+        }
+    }
+
+    /// Stores the batch. After temporary errors it tries again, as long as somebody waits for it or
+    /// the application goes on.
+    async fn store(&mut self) -> Result<(), SinkError> {
+        let mut pause = BACK_OFF.0;
+        let mut last_try = None;
+        while !self.batch.is_empty() {
+            let before = Lengths::of(&self.batch);
+            let result = self.calls.drive(self.sink.store(&mut self.batch)).await;
+            before.count_stored(&self.batch, &self.shared);
+            let error = match result {
+                Ok(()) => {
+                    // What it left it has given up.
+                    self.give_up();
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            if !error.is_temporary() {
+                self.give_up();
+                return Err(error);
+            }
+            self.is_closed |= self.ends.requests.is_closed();
+            if self.is_closed {
+                let end = *last_try.get_or_insert_with(|| Instant::now() + PATIENCE_AT_END);
+                if Instant::now() >= end {
+                    self.give_up();
+                    return Err(error);
+                }
+            }
+            self.calls.drive(sleep(pause)).await;
+            pause = (pause * 2).min(BACK_OFF.1);
+        }
+        Ok(())
+    }
+
+    /// Drops what is left of the batch. Windows are put back: later ones may be stored.
+    fn give_up(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let counters = &self.shared.counters;
+        count(&counters.requests.failed, batch.requests.len());
+        count(&counters.logs.failed, batch.logs.len());
+        let lost = if self.is_closed {
+            batch.windows.len()
+        } else {
+            self.shared.windows.put_back(batch.windows)
+        };
+        count(&counters.windows.failed, lost);
+    }
+
+    /// Adds a log line that says how many records were dropped since the last one.
+    fn report_drops(&mut self) {
+        if Instant::now() < self.next_report {
+            return;
+        }
+        self.next_report = Instant::now() + REPORT_EVERY;
+        let now = self.shared.health();
+        self.batch.logs.extend(drop_report(&self.reported, &now));
+        self.reported = now;
+    }
+}
+
+/// Returns a log line that says what was dropped between two looks; `None` if nothing was.
+fn drop_report(before: &Health, after: &Health) -> Option<CapturedLog> {
+    type Kind = fn(&Health) -> KindHealth;
+    type Counter = fn(KindHealth) -> u64;
+    let kinds: [(&str, Kind); 3] = [
+        ("requests", |health| health.requests),
+        ("log lines", |health| health.logs),
+        ("windows", |health| health.windows),
+    ];
+    let reasons: [(&str, Counter); 3] = [
+        ("because the queue was full", |kind| kind.dropped),
+        ("above requests_per_second", |kind| kind.over_rate),
+        ("that the sink could not store", |kind| kind.failed),
+    ];
+    let mut parts = Vec::new();
+    let mut meta = JsonMap::new();
+    for (name, kind) in kinds {
+        for (reason, counter) in reasons {
+            let number = counter(kind(after)).saturating_sub(counter(kind(before)));
+            if number > 0 {
+                parts.push(format!("{number} {name} {reason}"));
+                meta.insert(format!("{name}, {reason}"), Json::from(number));
+            }
+        }
+    }
+    let other = after.in_other_window.saturating_sub(before.in_other_window);
+    if other > 0 {
+        parts.push(format!(
+            "the endpoint of {other} requests, counted as `other`, because a minute had too many"
+        ));
+        meta.insert("requests of other endpoints".to_owned(), Json::from(other));
+    }
+    (!parts.is_empty()).then(|| CapturedLog {
+        timestamp: now(),
+        source: "lookback".to_owned(),
+        level: Level::Warn,
+        message: format!("capture left out {}", parts.join(", ")),
+        meta: Some(meta),
+        trace_id: None,
+    })
+}
+
+impl Calls {
+    /// Accepts a call. Returns false if there are no more.
+    async fn accept(&mut self) -> bool {
+        match self.requested.recv().await {
+            Some(call) => {
+                self.waiting.push(call);
+                true
+            }
+            None => {
+                self.is_open = false;
+                false
+            }
+        }
+    }
+
+    /// Runs a step of the sink to its end. Meanwhile it accepts calls, and answers those whose time
+    /// is over: a step is never cut off, so that no record is lost or stored twice.
+    async fn drive<T>(&mut self, step: impl Future<Output = T>) -> T {
+        let mut step = pin!(step);
+        loop {
+            let next = self.waiting.iter().map(|call| call.deadline).min();
+            let over = async {
+                match next {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                result = &mut step => return result,
+                () = over => self.expire(),
+                _accepted = self.accept(), if self.is_open => {}
+            }
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = Instant::now();
+        let health = self.shared.health();
+        let pending = |kind: KindHealth| kind.captured.saturating_sub(kind.stored + kind.failed);
+        let left = format!(
+            "{} requests and {} log lines are left",
+            pending(health.requests),
+            pending(health.logs)
+        );
+        for call in self.waiting.extract_if(.., |call| call.deadline <= now) {
+            let timeout = call.timeout;
+            call.finish(Err(Error(ErrorKind::Timeout(timeout, left.clone()))));
+        }
+    }
+}
+
+/// The numbers of records of a batch.
+struct Lengths {
+    requests: usize,
+    logs: usize,
+    windows: usize,
+}
+
+impl Lengths {
+    fn of(batch: &Batch) -> Self {
+        Self {
+            requests: batch.requests.len(),
+            logs: batch.logs.len(),
+            windows: batch.windows.len(),
+        }
+    }
+
+    fn count_stored(&self, left: &Batch, shared: &Shared) {
+        let counters = &shared.counters;
+        let windows = self.windows.saturating_sub(left.windows.len());
+        count(
+            &counters.requests.stored,
+            self.requests.saturating_sub(left.requests.len()),
+        );
+        count(
+            &counters.logs.stored,
+            self.logs.saturating_sub(left.logs.len()),
+        );
+        count(&counters.windows.stored, windows);
+        counters.windows.captured.fetch_add(windows as u64, Relaxed);
+    }
+}

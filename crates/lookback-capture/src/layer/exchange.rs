@@ -1,0 +1,409 @@
+//! A request and its response, from its start to its record.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version, header};
+use lookback_json::{Json, JsonMap};
+
+use super::Direction;
+use super::headers::{insert_own, query_of, stored_headers};
+use super::stored_body::stored_body;
+use super::tee::Kept;
+use crate::capture::Capture;
+use crate::record::{CapturedRequest, Location, now};
+use crate::settings::Settings;
+use crate::trace::{CurrentRequest, Entered, TraceContext};
+use crate::window::{Measurement, endpoint, route_of_path};
+
+/// The route of a request that no route matches.
+const UNMATCHED: &str = "unmatched";
+
+/// A request that has begun.
+pub(super) struct Exchange {
+    capture: Capture,
+    settings: Arc<Settings>,
+    direction: Direction,
+    started: Instant,
+    timestamp: DateTime<Utc>,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    route: String,
+    /// What is kept for a record; `None` if there will be none.
+    head: Option<Head>,
+    current: Arc<CurrentRequest>,
+    request_body: Mutex<Kept>,
+}
+
+/// What a record needs of a request.
+struct Head {
+    headers: HeaderMap,
+    user_id: Option<String>,
+    client: Option<IpAddr>,
+    location: Location,
+}
+
+impl Exchange {
+    /// Begins a request. `None` if nothing of it is captured.
+    pub(super) fn begin(
+        capture: &Capture,
+        direction: Direction,
+        parts: &Parts,
+        trace: TraceContext,
+    ) -> Option<Arc<Self>> {
+        let settings = capture.settings();
+        let is_incoming = direction == Direction::Incoming;
+        let user_agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .map(http::HeaderValue::as_bytes);
+        if is_incoming && settings.is_ignored(parts.uri.path(), user_agent) {
+            return None;
+        }
+        // If the queue is full, a record is most likely dropped: nothing is kept for it.
+        let is_kept = settings.requests && !capture.queue().is_full_of_requests();
+        let head = is_kept.then(|| Head::of(capture, direction, &settings, parts));
+        let mut kept = Kept {
+            limit: if settings.request_bodies && is_kept {
+                settings.body_limit
+            } else {
+                0
+            },
+            ..Kept::default()
+        };
+        kept.room.capture = Some(capture.clone());
+        Some(Arc::new(Self {
+            started: Instant::now(),
+            timestamp: now(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            route: route(capture, parts),
+            head,
+            current: Arc::new(CurrentRequest {
+                trace,
+                user_id: OnceLock::new(),
+            }),
+            request_body: Mutex::new(kept),
+            capture: capture.clone(),
+            settings,
+            direction,
+        }))
+    }
+
+    /// Makes it the request that this thread works on.
+    pub(super) fn enter(&self) -> Option<Entered> {
+        // What a client waits for is part of another request.
+        (self.direction == Direction::Incoming).then(|| Entered::new(&self.current))
+    }
+
+    pub(super) fn trace(&self) -> TraceContext {
+        self.current.trace
+    }
+
+    /// The header of the response that has the trace.
+    pub(super) fn trace_header(&self) -> Option<HeaderName> {
+        let is_incoming = self.direction == Direction::Incoming;
+        is_incoming.then(|| self.capture.hooks().trace_header.clone())?
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn request_body(&self, note: impl FnOnce(&mut Kept)) {
+        note(
+            &mut self
+                .request_body
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
+    /// Returns why a response did not come to its end.
+    pub(super) fn hung_up(&self) -> &'static str {
+        match self.direction {
+            Direction::Incoming => "client hung up",
+            Direction::Outgoing => "not read to its end",
+        }
+    }
+
+    /// Ends a request that has no response.
+    pub(super) fn end_without_response(&self, status: Option<u16>, error: &str) {
+        self.end(status, None, &Kept::default(), Some(error));
+    }
+
+    fn end(
+        &self,
+        status: Option<u16>,
+        response_headers: Option<&HeaderMap>,
+        response: &Kept,
+        error: Option<&str>,
+    ) {
+        // It also runs while a thread panics, where another panic would end the process.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            self.measure_and_record(status, response_headers, response, error);
+        }));
+        if ended.is_err() {
+            crate::queue::count(&self.capture.shared().counters.requests.failed, 1);
+        }
+    }
+
+    fn measure_and_record(
+        &self,
+        status: Option<u16>,
+        response_headers: Option<&HeaderMap>,
+        response: &Kept,
+        error: Option<&str>,
+    ) {
+        let elapsed = self.started.elapsed();
+        // Rounded, as in the record, so that windows can be computed from records.
+        let rounded = elapsed.as_micros().saturating_add(500) / 1_000;
+        let duration = u32::try_from(rounded)
+            .unwrap_or(u32::MAX)
+            .min(i32::MAX.unsigned_abs());
+        let mut request = self
+            .request_body
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.settings.windows && self.direction == Direction::Incoming {
+            let measurement = Measurement {
+                status,
+                milliseconds: Some(duration),
+                request_bytes: request.size,
+                response_bytes: response.size,
+            };
+            let endpoint = endpoint(self.method.as_str(), &self.route);
+            let shared = self.capture.shared();
+            let most = self.settings.endpoints;
+            if shared
+                .windows
+                .add(self.timestamp, &endpoint, most, measurement)
+            {
+                crate::queue::count(&shared.counters.other, 1);
+            }
+        }
+        let is_failed = status.is_none_or(|status| status >= 500);
+        let is_chosen = is_failed
+            || elapsed >= self.settings.slow
+            || self.trace().fraction() < self.settings.sample_rate;
+        if !self.settings.requests || !is_chosen {
+            return;
+        }
+        let most = self.settings.requests_per_second;
+        let ended = self.started + elapsed;
+        if most.is_some_and(|most| !self.capture.shared().rate.admits(ended, most)) {
+            self.capture.count_over_rate();
+            return;
+        }
+        let Some(head) = &self.head else {
+            crate::queue::count(&self.capture.shared().counters.requests.dropped, 1);
+            return;
+        };
+        let Some(place) = self.capture.queue().request() else {
+            return;
+        };
+        let end = Response {
+            status,
+            headers: response_headers,
+            body: response,
+            error,
+        };
+        let record = self.record(head, &mut request, &end, duration);
+        let bytes = 2 * (request.bytes.len() + response.bytes.len()) + 4 * 1024;
+        place.put(record, bytes);
+    }
+
+    fn record(
+        &self,
+        head: &Head,
+        request: &mut Kept,
+        response: &Response<'_>,
+        duration: u32,
+    ) -> CapturedRequest {
+        let settings = &self.settings;
+        let masking = &settings.masking;
+        let mut headers = stored_headers(&head.headers, masking);
+        if !headers.contains_key("host")
+            && settings.headers
+            && let Some(authority) = self.uri.authority()
+        {
+            // No name and password of a URL is stored.
+            let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+            headers.insert("host".to_owned(), host.into());
+        }
+        let mut own = vec![
+            ("request_size", Json::from(request.size)),
+            ("http_version", format!("{:?}", self.version).into()),
+        ];
+        match self.direction {
+            Direction::Incoming => own.push(("route", self.route.as_str().into())),
+            Direction::Outgoing => own.push(("direction", "outgoing".into())),
+        }
+        own.extend(
+            head.client
+                .map(|client| ("client_ip", client.to_string().into())),
+        );
+        if let Some(error) = &request.error {
+            own.push(("error", masking.mask_text(error).into_owned().into()));
+        }
+        insert_own(&mut headers, own);
+        let has_response = response.headers.is_some() || response.error.is_some();
+        let response_headers = has_response.then(|| {
+            let mut headers = match response.headers {
+                Some(headers) if settings.headers => stored_headers(headers, masking),
+                _ => JsonMap::new(),
+            };
+            let error = response.error.or(response.body.error.as_deref());
+            let mut own = vec![("response_size", Json::from(response.body.size))];
+            own.extend(error.map(|error| ("error", masking.mask_text(error).into_owned().into())));
+            insert_own(&mut headers, own);
+            headers
+        });
+        let user_id = self.current.user_id.get().or(head.user_id.as_ref());
+        let cut = |text: &str, most: usize| text[..text.floor_char_boundary(most)].to_owned();
+        let hooks = self.capture.hooks();
+        CapturedRequest {
+            timestamp: self.timestamp,
+            method: cut(self.method.as_str(), 64),
+            path: cut(&masking.mask_text(self.uri.path()), 65_536),
+            query: self.uri.query().and_then(|query| query_of(query, masking)),
+            headers,
+            body: stored_body(request, &head.headers, settings),
+            user_id: user_id
+                .map(|id| cut(&id.replace('\0', "\u{2400}"), 1_024))
+                .filter(|id| !id.is_empty()),
+            version: cut(&hooks.version, 1_024),
+            stage: cut(&hooks.stage, 1_024),
+            status_code: response.status,
+            response_headers,
+            response_body: response
+                .headers
+                .and_then(|headers| stored_body(response.body, headers, settings)),
+            duration,
+            location: head.location.clone(),
+            trace_id: self.trace().trace_id(),
+        }
+    }
+}
+
+impl Head {
+    fn of(capture: &Capture, direction: Direction, settings: &Settings, parts: &Parts) -> Self {
+        let hooks = capture.hooks();
+        let is_incoming = direction == Direction::Incoming;
+        let peer = hooks
+            .peer
+            .as_ref()
+            .filter(|_| is_incoming)
+            .and_then(|peer| peer(parts));
+        let believes_headers = peer.is_none_or(|peer| hooks.trusted.trusts(peer));
+        let client = hooks.trusted.client(peer, &parts.headers);
+        let location = if is_incoming {
+            let locator = &capture.shared().locator;
+            locator.locate(&parts.headers, believes_headers, client)
+        } else {
+            Location::default()
+        };
+        let user = hooks.user_id.as_ref().filter(|_| is_incoming);
+        let headers = if settings.headers {
+            parts.headers.clone()
+        } else {
+            // How to read the body.
+            let mut headers = HeaderMap::new();
+            for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+                headers.extend(parts.headers.get(&name).map(|value| (name, value.clone())));
+            }
+            headers
+        };
+        Self {
+            headers,
+            user_id: user.and_then(|user_id| user_id(parts)),
+            client,
+            location,
+        }
+    }
+}
+
+fn route(capture: &Capture, parts: &Parts) -> String {
+    match &capture.hooks().route {
+        Some(route) => route(parts).unwrap_or_else(|| UNMATCHED.to_owned()),
+        None => route_of_path(parts.uri.path()),
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("method", &self.method)
+            .field("route", &self.route)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is known of a response at its end.
+struct Response<'a> {
+    status: Option<u16>,
+    headers: Option<&'a HeaderMap>,
+    body: &'a Kept,
+    error: Option<&'a str>,
+}
+
+/// A response on its way. When it is dropped, it has ended.
+pub(super) struct ResponseSide {
+    exchange: Arc<Exchange>,
+    status: StatusCode,
+    headers: HeaderMap,
+    pub(super) kept: Kept,
+}
+
+impl ResponseSide {
+    pub(super) fn new(exchange: Arc<Exchange>, status: StatusCode, headers: &HeaderMap) -> Self {
+        let settings = &exchange.settings;
+        let is_kept = exchange.head.is_some();
+        let is_stream = || {
+            let name = headers.get(header::CONTENT_TYPE);
+            name.is_some_and(|name| name.as_bytes().starts_with(b"text/event-stream"))
+        };
+        let is_body_kept = is_kept && settings.response_bodies && !is_stream();
+        let mut kept = Kept {
+            limit: if is_body_kept { settings.body_limit } else { 0 },
+            ..Kept::default()
+        };
+        kept.room.capture = Some(exchange.capture.clone());
+        Self {
+            headers: if is_kept {
+                headers.clone()
+            } else {
+                HeaderMap::new()
+            },
+            status,
+            kept,
+            exchange,
+        }
+    }
+
+    pub(super) fn enter(&self) -> Option<Entered> {
+        self.exchange.enter()
+    }
+
+    /// Ends a response whose body is not captured.
+    pub(super) fn end(mut self) {
+        self.kept.is_complete = true;
+    }
+}
+
+impl Drop for ResponseSide {
+    fn drop(&mut self) {
+        let hung_up = self.exchange.hung_up();
+        let error = (!self.kept.is_complete && self.kept.error.is_none()).then_some(hung_up);
+        let status = Some(self.status.as_u16()).filter(|status| (100..600).contains(status));
+        self.exchange
+            .end(status, Some(&self.headers), &self.kept, error);
+    }
+}

@@ -1,0 +1,220 @@
+//! A body that is passed on, and copied up to a limit.
+
+use std::fmt;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Buf;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::exchange::{Exchange, ResponseSide};
+
+pin_project! {
+    /// A body that is passed on as it is, and of which capture keeps a copy up to a limit.
+    pub struct TeeBody<B> {
+        #[pin]
+        inner: B,
+        side: Side,
+    }
+}
+
+/// Whose body it is.
+enum Side {
+    /// It is not captured.
+    None,
+    Request(Arc<Exchange>),
+    /// When it is dropped, the response has ended.
+    Response(Box<ResponseSide>),
+}
+
+impl<B: Body> TeeBody<B> {
+    pub(super) fn untouched(inner: B) -> Self {
+        Self {
+            inner,
+            side: Side::None,
+        }
+    }
+
+    pub(super) fn of_request(inner: B, exchange: Arc<Exchange>) -> Self {
+        if inner.is_end_stream() {
+            exchange.request_body(|kept| kept.is_complete = true);
+        }
+        Self {
+            inner,
+            side: Side::Request(exchange),
+        }
+    }
+
+    pub(super) fn of_response(inner: B, mut side: ResponseSide, has_no_body: bool) -> Self {
+        side.kept.is_complete = has_no_body || inner.is_end_stream();
+        Self {
+            inner,
+            side: Side::Response(Box::new(side)),
+        }
+    }
+}
+
+impl<B> fmt::Debug for TeeBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TeeBody").finish_non_exhaustive()
+    }
+}
+
+/// Creates an empty body that is not captured.
+impl<B: Default> Default for TeeBody<B> {
+    fn default() -> Self {
+        Self {
+            inner: B::default(),
+            side: Side::None,
+        }
+    }
+}
+
+impl<B: Body> Body for TeeBody<B>
+where
+    B::Error: fmt::Display,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let polled = match this.side {
+            Side::None => return this.inner.poll_frame(context),
+            Side::Request(_) => this.inner.as_mut().poll_frame(context),
+            Side::Response(side) => {
+                let _entered = side.enter();
+                this.inner.as_mut().poll_frame(context)
+            }
+        };
+        if let Poll::Ready(frame) = &polled {
+            let is_end = frame.is_none() || this.inner.is_end_stream();
+            let note = |kept: &mut Kept| {
+                match frame {
+                    Some(Ok(frame)) => {
+                        if let Some(data) = frame.data_ref() {
+                            kept.add(data);
+                        }
+                    }
+                    Some(Err(error)) => kept.error = Some(error.to_string()),
+                    None => {}
+                }
+                kept.is_complete |= is_end && !matches!(frame, Some(Err(_)));
+            };
+            match this.side {
+                Side::None => {}
+                Side::Request(exchange) => exchange.request_body(note),
+                Side::Response(side) => note(&mut side.kept),
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// What is kept of a body.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) bytes: Vec<u8>,
+    /// The bytes that were passed on.
+    pub(super) size: u64,
+    /// The most bytes that are kept.
+    pub(super) limit: usize,
+    /// Whether all of it was passed on.
+    pub(super) is_complete: bool,
+    pub(super) error: Option<String>,
+    /// Room for bytes among those of all bodies.
+    pub(super) room: Room,
+}
+
+/// Bytes that a body takes of those that all bodies may have.
+#[derive(Default)]
+pub(super) struct Room {
+    pub(super) capture: Option<crate::Capture>,
+    bytes: usize,
+}
+
+impl Room {
+    fn grow(&mut self, bytes: usize) -> bool {
+        let Some(capture) = &self.capture else {
+            return false;
+        };
+        let is_room = capture.shared().reserve_body(bytes);
+        if is_room {
+            self.bytes += bytes;
+        }
+        is_room
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(capture) = &self.capture {
+            capture.shared().release_body(self.bytes);
+        }
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Room").field(&self.bytes).finish()
+    }
+}
+
+impl Kept {
+    fn add(&mut self, data: &impl Buf) {
+        const SLICES: usize = 64;
+        let passed = data.remaining();
+        let is_gap = self.size > self.bytes.len() as u64;
+        self.size += passed as u64;
+        let wanted = passed.min(self.limit.saturating_sub(self.bytes.len()));
+        // What comes behind a gap is of no use.
+        if wanted == 0 || is_gap || !self.room.grow(wanted) {
+            return;
+        }
+        self.bytes.reserve(wanted);
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = data.chunks_vectored(&mut slices);
+        let end = self.bytes.len() + wanted;
+        for slice in &slices[..filled] {
+            let left = end - self.bytes.len();
+            self.bytes
+                .extend_from_slice(&slice[..slice.len().min(left)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Buf as _, Bytes};
+
+    use super::Kept;
+    use crate::{Capture, MemorySink};
+
+    #[test]
+    fn bytes_are_kept_up_to_the_limit() {
+        let capture = Capture::builder().start(MemorySink::new()).unwrap();
+        let mut kept = Kept {
+            limit: 10,
+            ..Kept::default()
+        };
+        kept.room.capture = Some(capture);
+        kept.add(&Bytes::from_static(b"abc").chain(Bytes::from_static(b"def")));
+        kept.add(&Bytes::from_static(b"ghijklm"));
+        kept.add(&Bytes::from_static(b"n"));
+        assert_eq!((kept.bytes.as_slice(), kept.size), (&b"abcdefghij"[..], 14));
+    }
+}

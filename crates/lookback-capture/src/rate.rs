@@ -1,0 +1,55 @@
+//! The most requests of a second.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Counts the requests of the current second.
+#[derive(Debug)]
+pub(crate) struct RateLimit {
+    start: OnceLock<Instant>,
+    /// The second in the upper half, its requests in the lower.
+    state: AtomicU64,
+}
+
+impl RateLimit {
+    pub(crate) const fn new() -> Self {
+        Self {
+            start: OnceLock::new(),
+            state: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a request, unless its second has the most.
+    pub(crate) fn admits(&self, now: Instant, most: u32) -> bool {
+        let start = *self.start.get_or_init(|| now);
+        let second = now.saturating_duration_since(start).as_secs() << 32;
+        let next = |state: u64| {
+            let (of, requests) = (state & !0xffff_ffff, state & 0xffff_ffff);
+            // A thread may come late from the second before.
+            let requests = if of < second { 0 } else { requests };
+            (requests < u64::from(most)).then_some(of.max(second) | (requests + 1))
+        };
+        self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::RateLimit;
+
+    #[test]
+    fn each_second_admits_the_most() {
+        let limit = RateLimit::new();
+        let start = Instant::now();
+        for second in [0, 1, 5] {
+            let now = start + Duration::from_secs(second);
+            let admitted = (0..10).filter(|_| limit.admits(now, 3)).count();
+            assert_eq!(admitted, 3);
+        }
+        assert!(!limit.admits(start, 3));
+        assert!(limit.admits(start, 4));
+    }
+}

@@ -1,0 +1,81 @@
+//! Where captured records go.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+
+use crate::record::Batch;
+
+mod json_lines;
+mod memory;
+
+pub use json_lines::JsonLinesSink;
+pub use memory::MemorySink;
+
+/// Stores captured records.
+///
+/// All of it runs on one thread that capture starts, in a Tokio runtime of that thread. What takes
+/// long makes no request wait: records are queued, and dropped and counted when the queue is full.
+pub trait Sink: Send + 'static {
+    /// Stores the records of a batch.
+    ///
+    /// It takes out what it has stored, or gives up. After a temporary error it is called again
+    /// with what is left, later; after another error that is dropped, and counted as failed.
+    ///
+    /// # Errors
+    ///
+    /// What is left was not stored.
+    fn store(&mut self, batch: &mut Batch) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Waits until every record that was taken before is stored.
+    ///
+    /// # Errors
+    ///
+    /// Some are not.
+    fn flush(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// Why records were not stored.
+#[derive(Debug)]
+pub struct SinkError {
+    source: Box<dyn StdError + Send + Sync>,
+    is_temporary: bool,
+}
+
+impl SinkError {
+    /// Creates an error after which the same records can be stored later, such as a lost connection.
+    pub fn temporary(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            source: error.into(),
+            is_temporary: true,
+        }
+    }
+
+    /// Creates an error that these records will always cause.
+    pub fn permanent(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            source: error.into(),
+            is_temporary: false,
+        }
+    }
+
+    /// Whether the same records can be stored later.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.is_temporary
+    }
+}
+
+impl fmt::Display for SinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.source, f)
+    }
+}
+
+impl StdError for SinkError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.source()
+    }
+}
