@@ -115,7 +115,9 @@ impl<S: Sink> Delivery<S> {
         while !self.is_closed {
             self.collect().await;
             self.take_windows();
-            self.report_drops();
+            if Instant::now() >= self.next_report {
+                self.report_drops();
+            }
             self.shared.locator.refresh();
             if self.calls.waiting.is_empty() {
                 let _stored = self.store().await;
@@ -195,6 +197,8 @@ impl<S: Sink> Delivery<S> {
     async fn flush(&mut self) {
         let windows = self.shared.windows.take(None);
         self.batch.windows.extend(windows);
+        self.report_drops();
+        self.take_waiting();
         let mut waiting = self.ends.requests.len() + self.ends.logs.len();
         let mut result = self.store().await;
         while waiting > 0 && result.is_ok() {
@@ -267,9 +271,6 @@ impl<S: Sink> Delivery<S> {
 
     /// Adds a log line that says how many records were dropped since the last one.
     fn report_drops(&mut self) {
-        if Instant::now() < self.next_report {
-            return;
-        }
         self.next_report = Instant::now() + REPORT_EVERY;
         let now = self.shared.health();
         self.batch.logs.extend(drop_report(&self.reported, &now));

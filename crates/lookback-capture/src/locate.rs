@@ -134,6 +134,10 @@ impl Locator {
     }
 
     /// Reads files again that were replaced. It is called on the thread that stores.
+    #[cfg_attr(
+        not(feature = "geoip"),
+        expect(clippy::unused_self, reason = "as with the feature")
+    )]
     pub(crate) fn refresh(&self) {
         #[cfg(feature = "geoip")]
         if let Some(database) = &self.database {

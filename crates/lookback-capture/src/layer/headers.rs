@@ -31,12 +31,27 @@ pub(super) fn stored_headers(headers: &HeaderMap, masking: &Masking) -> JsonMap 
     map
 }
 
-/// Inserts what capture says itself. A header of the same name is renamed.
+/// The names of what capture says itself.
+const OWN: [&str; 7] = [
+    "client_ip",
+    "direction",
+    "error",
+    "http_version",
+    "request_size",
+    "response_size",
+    "route",
+];
+
+/// Inserts what capture says itself. A header that has such a name is renamed, so that no client
+/// can say it.
 pub(super) fn insert_own(headers: &mut JsonMap, own: Vec<(&str, Json)>) {
-    for (name, value) in own {
-        if let Some(header) = headers.insert(name.to_owned(), value) {
+    for name in OWN {
+        if let Some(header) = headers.remove(name) {
             headers.insert(format!("header.{name}"), header);
         }
+    }
+    for (name, value) in own {
+        headers.insert(name.to_owned(), value);
     }
 }
 

@@ -1,0 +1,13 @@
+//! Tests of capture with real servers and clients.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod bodies;
+mod client;
+mod endings;
+mod logs;
+mod overload;
+mod records;
+mod server;
+mod settings;
+mod wire;

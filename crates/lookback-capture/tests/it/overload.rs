@@ -1,0 +1,199 @@
+//! The application goes on whatever the sink does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::post;
+use lookback_capture::{Batch, Capture, MemorySink, Sink, SinkError};
+use tokio::sync::Notify;
+
+use crate::server::{self, GENEROUS, exchange, serve};
+
+/// A sink that hangs until it is let go.
+#[derive(Clone, Default)]
+struct Hanging {
+    memory: MemorySink,
+    is_open: Arc<AtomicBool>,
+    opened: Arc<Notify>,
+}
+
+impl Hanging {
+    fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+        self.opened.notify_one();
+    }
+}
+
+impl Sink for Hanging {
+    async fn store(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        while !self.is_open.load(Ordering::SeqCst) {
+            self.opened.notified().await;
+        }
+        self.memory.store(batch).await
+    }
+}
+
+fn app() -> Router {
+    Router::new().route("/echo", post(async |body: String| body))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hanging_sink_makes_no_request_wait_and_drops_are_reported() {
+    const REQUESTS: usize = 12_000;
+    let sink = Hanging::default();
+    let capture = Capture::builder().start(sink.clone()).unwrap();
+    let address = serve(app().layer(capture.layer())).await;
+    // On one connection, one behind the other.
+    let one = server::post("/echo", "text/plain", "hello").replace("connection: close\r\n", "");
+    let last = server::post("/echo", "text/plain", "hello");
+    let all = [one.repeat(REQUESTS - 1), last].concat();
+    let response = exchange(address, all.as_bytes()).await;
+    let answers = String::from_utf8_lossy(&response)
+        .matches("HTTP/1.1 200 OK")
+        .count();
+    assert_eq!(answers, REQUESTS);
+
+    let failed = capture.flush(Duration::from_millis(50)).await.unwrap_err();
+    assert!(failed.is_timeout(), "{failed}");
+    assert!(
+        failed
+            .to_string()
+            .contains("requests and 0 log lines are left"),
+        "{failed}"
+    );
+    let health = capture.health();
+    assert!(health.requests.dropped > 0, "{health:?}");
+    assert_eq!(
+        health.requests.captured + health.requests.dropped,
+        REQUESTS as u64
+    );
+
+    sink.open();
+    capture.flush(GENEROUS).await.unwrap();
+    let health = capture.health();
+    assert_eq!(health.requests.stored, health.requests.captured);
+    let records = sink.memory.records();
+    assert_eq!(records.requests.len() as u64, health.requests.captured);
+    // The windows have each of them.
+    let counted: u64 = records
+        .windows
+        .iter()
+        .map(|window| window.totals.requests)
+        .sum();
+    assert_eq!(counted, REQUESTS as u64);
+    // A log line says how many are missing.
+    let report = async {
+        loop {
+            capture.flush(GENEROUS).await.unwrap();
+            let logs = sink.memory.records().logs;
+            if let Some(log) = logs.iter().find(|log| log.source == "lookback") {
+                return log.message.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let message = tokio::time::timeout(GENEROUS, report).await.unwrap();
+    let expected = format!(
+        "{} requests because the queue was full",
+        health.requests.dropped
+    );
+    assert!(message.contains(&expected), "{message}");
+}
+
+/// A sink that fails a number of times.
+struct Failing {
+    memory: MemorySink,
+    failures: usize,
+    is_permanent: bool,
+}
+
+impl Sink for Failing {
+    async fn store(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        if self.failures == 0 {
+            return self.memory.store(batch).await;
+        }
+        self.failures -= 1;
+        Err(if self.is_permanent {
+            SinkError::permanent("no such table")
+        } else {
+            SinkError::temporary("connection refused")
+        })
+    }
+}
+
+async fn sent_to(sink: Failing) -> (Capture, MemorySink) {
+    let memory = sink.memory.clone();
+    let capture = Capture::builder().start(sink).unwrap();
+    let address = serve(app().layer(capture.layer())).await;
+    exchange(
+        address,
+        server::post("/echo", "text/plain", "hello").as_bytes(),
+    )
+    .await;
+    (capture, memory)
+}
+
+#[tokio::test]
+async fn records_are_stored_once_after_temporary_errors() {
+    let sink = Failing {
+        memory: MemorySink::new(),
+        failures: 3,
+        is_permanent: false,
+    };
+    let (capture, memory) = sent_to(sink).await;
+    capture.flush(GENEROUS).await.unwrap();
+    let records = memory.records();
+    assert_eq!((records.requests.len(), records.windows.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_stored_are_counted_as_failed() {
+    let sink = Failing {
+        memory: MemorySink::new(),
+        failures: 1,
+        is_permanent: true,
+    };
+    let (capture, memory) = sent_to(sink).await;
+    let failed = async {
+        while capture.health().requests.failed == 0 {
+            if let Err(error) = capture.flush(GENEROUS).await {
+                assert_eq!(
+                    error.to_string(),
+                    "cannot store captured records: no such table"
+                );
+            }
+        }
+    };
+    tokio::time::timeout(GENEROUS, failed).await.unwrap();
+    // The window is stored at the next time.
+    capture.flush(GENEROUS).await.unwrap();
+    assert_eq!(memory.records().windows.len(), 1);
+    assert!(memory.records().requests.is_empty());
+}
+
+#[tokio::test]
+async fn dropped_capture_stores_what_is_left() {
+    use tower::{Layer as _, ServiceExt as _, service_fn};
+    let memory = MemorySink::new();
+    let capture = Capture::builder().start(memory.clone()).unwrap();
+    for _ in 0..10 {
+        let service = service_fn(async |_: http::Request<_>| {
+            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+        });
+        let service = capture.layer().layer(service);
+        service
+            .oneshot(http::Request::new(String::new()))
+            .await
+            .unwrap();
+    }
+    // The last clone is gone.
+    drop(capture);
+    let stored = async {
+        while memory.records().requests.len() < 10 || memory.records().windows.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(GENEROUS, stored).await.unwrap();
+}

@@ -1,0 +1,145 @@
+//! What is captured, and how much of it.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use crate::server::{self, Server};
+
+fn app() -> Router {
+    Router::new()
+        .route("/ok", get(async || "ok"))
+        .route("/fails", get(async || StatusCode::INTERNAL_SERVER_ERROR))
+        .route("/health", get(async || "fine"))
+        .route(
+            "/slow",
+            get(async || tokio::time::sleep(Duration::from_millis(20)).await),
+        )
+        .route(
+            "/events",
+            get(async || ([("content-type", "text/event-stream")], "data: 1\n\n")),
+        )
+}
+
+async fn send(server: &Server, path: &str, times: usize) {
+    for _ in 0..times {
+        server.send(&server::get(path)).await;
+    }
+}
+
+fn counted(records: &lookback_capture::Batch) -> u64 {
+    records
+        .windows
+        .iter()
+        .map(|window| window.totals.requests)
+        .sum()
+}
+
+#[tokio::test]
+async fn errors_and_slow_requests_are_kept_when_others_are_sampled() {
+    let server = Server::start_with(app(), |builder| {
+        builder.settings(|settings| {
+            settings.sample_rate = 0.0;
+            settings.slow = Duration::from_millis(20);
+        })
+    })
+    .await;
+    send(&server, "/ok", 5).await;
+    send(&server, "/fails", 1).await;
+    send(&server, "/slow", 1).await;
+    let records = server.requests(2).await;
+    let paths: Vec<&str> = records.iter().map(|record| record.path.as_str()).collect();
+    assert_eq!(paths, ["/fails", "/slow"]);
+    assert_eq!(counted(&server.records().await), 7);
+}
+
+#[tokio::test]
+async fn sampling_goes_by_the_trace() {
+    let server = Server::start_with(app(), |builder| {
+        builder.settings(|settings| settings.sample_rate = 0.5)
+    })
+    .await;
+    let of_trace = |trace: &str| {
+        server::get("/ok").replace(
+            "\r\n\r\n",
+            &format!("\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\r\n"),
+        )
+    };
+    let low = "4bf92f3577b34da60000000000000001";
+    let high = "4bf92f3577b34da6f000000000000001";
+    for trace in [low, high, low, high, high] {
+        server.send(&of_trace(trace)).await;
+    }
+    let traces: Vec<String> = server
+        .requests(2)
+        .await
+        .into_iter()
+        .map(|record| record.trace_id)
+        .collect();
+    assert_eq!(traces, [low, low]);
+}
+
+#[tokio::test]
+async fn settings_change_while_the_application_runs() {
+    let server = Server::start(app()).await;
+    send(&server, "/health", 1).await;
+    send(&server, "/ok", 1).await;
+    server.capture.update(|settings| {
+        settings.ignored_paths = vec!["/ok".to_owned()];
+        settings.headers = false;
+        settings.response_bodies = false;
+    });
+    send(&server, "/ok", 1).await;
+    send(&server, "/health", 1).await;
+    server.capture.update(|settings| settings.requests = false);
+    send(&server, "/health", 1).await;
+    server.capture.update(|settings| settings.windows = false);
+    send(&server, "/health", 1).await;
+    let requests = server.requests(2).await;
+    assert_eq!(
+        (
+            requests[0].path.as_str(),
+            requests[0].headers["host"].as_str()
+        ),
+        ("/ok", Some("shop.test"))
+    );
+    assert_eq!(
+        (requests[1].path.as_str(), requests[1].headers.get("host")),
+        ("/health", None)
+    );
+    assert_eq!(requests[1].headers["route"], "/health");
+    assert_eq!(
+        requests[1].response_body.as_ref().unwrap()["$body"]["size"],
+        4
+    );
+    assert_eq!(counted(&server.records().await), 3);
+}
+
+#[tokio::test]
+async fn requests_above_the_rate_are_counted() {
+    let server = Server::start_with(app(), |builder| {
+        builder.settings(|settings| settings.requests_per_second = Some(2))
+    })
+    .await;
+    send(&server, "/ok", 50).await;
+    let records = server.records().await;
+    let health = server.capture.health();
+    assert!(health.requests.over_rate > 0, "{health:?}");
+    assert_eq!(
+        records.requests.len() as u64 + health.requests.over_rate,
+        50
+    );
+    assert_eq!(counted(&records), 50);
+}
+
+#[tokio::test]
+async fn event_streams_are_stored_as_size_and_type() {
+    let server = Server::start(app()).await;
+    send(&server, "/events", 1).await;
+    let body = server.request().await.response_body.unwrap();
+    assert_eq!(body["$body"]["type"], "text/event-stream");
+    assert_eq!(body["$body"]["size"], 9);
+    assert_eq!(body["$body"].get("text"), None);
+}
