@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::request::Parts;
@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     /// The bytes of the bodies of requests that have not ended.
     body_bytes: AtomicUsize,
     pub(crate) locator: Locator,
+    last_error: Mutex<Option<String>>,
 }
 
 type Read<T> = Box<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
@@ -176,7 +177,15 @@ impl Shared {
             logs: kind(&self.counters.logs),
             windows: kind(&self.counters.windows),
             in_other_window: self.counters.other.load(Relaxed),
+            last_error: self.last_error().clone(),
         }
+    }
+
+    /// Why the sink cannot store now.
+    pub(crate) fn last_error(&self) -> MutexGuard<'_, Option<String>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes room for bytes of a body; false if there is none.
@@ -205,7 +214,7 @@ impl fmt::Debug for Capture {
 }
 
 /// The numbers of records that were captured, and what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
     /// Requests.
@@ -216,6 +225,8 @@ pub struct Health {
     pub windows: KindHealth,
     /// Requests that were counted in the window `other`, because there were too many endpoints.
     pub in_other_window: u64,
+    /// Why the sink cannot store now; `None` if it can.
+    pub last_error: Option<String>,
 }
 
 /// The numbers of records of one kind.
@@ -344,6 +355,7 @@ impl CaptureBuilder {
             rate: RateLimit::new(),
             body_bytes: AtomicUsize::new(0),
             locator: self.locator,
+            last_error: Mutex::new(None),
         });
         let (flushes, requested) = mpsc::unbounded_channel();
         delivery::start(sink, Arc::clone(&shared), ends, requested)

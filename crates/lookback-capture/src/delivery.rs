@@ -229,6 +229,7 @@ impl<S: Sink> Delivery<S> {
             let before = Lengths::of(&self.batch);
             let result = self.calls.drive(self.sink.store(&mut self.batch)).await;
             before.count_stored(&self.batch, &self.shared);
+            *self.shared.last_error() = result.as_ref().err().map(ToString::to_string);
             let error = match result {
                 Ok(()) => {
                     // What it left it has given up.

@@ -10,6 +10,8 @@
 mod aggregate;
 mod bulk_writes;
 mod cancelled;
+#[cfg(feature = "capture")]
+mod capture;
 mod column_types;
 mod create_many;
 mod embedding;
