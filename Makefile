@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long test-anywhere test-older test-loggers lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode bench-decode bench-import fuzz train-encoder
+.PHONY: help up demo down test test-long test-anywhere test-older test-loggers lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode bench-decode bench-import fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -12,6 +12,10 @@ help: ## List the commands
 up: ## Build, start the store, migrate, load a small sample and search it
 	$(CARGO) build --profile up --locked -p lookback-cli
 	@sh scripts/up.sh $(LOOKBACK)
+
+demo: ## Run the example shop with some customers, and look at what was captured (SECONDS=20)
+	$(CARGO) build --profile up --locked -p lookback-cli -p shop
+	@SECONDS=$(or $(SECONDS),20) sh scripts/demo.sh $(LOOKBACK) $(dir $(LOOKBACK))shop $(dir $(LOOKBACK))traffic
 
 down: ## Stop the private PostgreSQL and keep its data
 	@if [ -x $(LOOKBACK) ]; then $(LOOKBACK) pg stop; else echo "nothing to stop: make up has not been run here"; fi

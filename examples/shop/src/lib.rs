@@ -1,9 +1,11 @@
-//! A small shop: its models, and its operations.
+//! A small shop: its models, its operations, and its HTTP interface.
 
 use lookback::migrate::{Migrations, Models};
 use sqlx::migrate::Migrator;
 
+pub mod api;
 mod counter;
+pub mod gateway;
 mod order;
 mod product;
 

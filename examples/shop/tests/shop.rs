@@ -33,7 +33,7 @@ fn db(arguments: &[&str], database: Option<&Database>) -> Output {
 }
 
 fn open(database: &Database) -> String {
-    let output = run(env!("CARGO_BIN_EXE_shop"), &[], Some(database));
+    let output = run(env!("CARGO_BIN_EXE_tour"), &[], Some(database));
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

@@ -1,0 +1,80 @@
+#!/bin/sh
+# Runs the example shop with some customers, and looks at what was captured. Called by `make demo`;
+# you can run it any number of times. SECONDS is how long the customers come (20).
+set -eu
+lookback=$1
+shop=$2
+traffic=$3
+seconds=${SECONDS:-20}
+address=127.0.0.1:${PORT:-3417}
+
+say() {
+    printf '\n%s\n' "$*"
+}
+
+run() {
+    printf '\n$ lookback %s\n' "$*"
+    "$lookback" "$@"
+}
+
+if [ -z "${DATABASE_URL:-}" ]; then
+    run pg start
+    DATABASE_URL=$("$lookback" pg url)
+    export DATABASE_URL
+fi
+run db migrate
+
+# The shop has a database of its own beside that of Lookback.
+before=${DATABASE_URL%%\?*}
+options=${DATABASE_URL#"$before"}
+say "The shop opens: http://$address"
+log=$(mktemp)
+LOOKBACK_DATABASE_URL=$DATABASE_URL DATABASE_URL="${before%/*}/shop$options" ADDRESS=$address \
+    "$shop" >"$log" 2>&1 &
+pid=$!
+trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
+waited=0
+until grep -q 'the shop is open' "$log"; do
+    if ! kill -0 "$pid" 2>/dev/null || [ "$waited" -ge 300 ]; then
+        cat "$log" >&2
+        echo 'error: the shop did not open' >&2
+        exit 1
+    fi
+    waited=$((waited + 1))
+    sleep 0.2
+done
+
+say "Three customers come for $seconds seconds: some requests are slow, and some fail."
+SHOP="http://$address" SECONDS=$seconds "$traffic"
+# What was captured is stored within a second, and the windows of a minute when it is over.
+sleep 1
+
+say 'The slowest and the failed requests:'
+run requests list --order-by -duration --limit 5
+run requests list status_code__gte=500 --limit 5
+
+say 'A payment that failed, found by words, and what was logged meanwhile:'
+run logs search 'payment gateway answered 503' --limit 3
+trace=$("$lookback" requests list status_code=502 path__endswith=/pay --limit 1 --json |
+    sed -n 's/.*"trace_id": *"\([0-9a-f]\{32\}\)".*/\1/p' | head -n 1)
+if [ -n "$trace" ]; then
+    run logs list "trace_id=$trace"
+    say 'The same trace among the requests: that of the customer, and the call to the gateway.'
+    run requests list "trace_id=$trace"
+fi
+
+id=$("$lookback" requests list path__startswith=/report status_code=500 --limit 1 --json |
+    sed -n 's/.*"id": *\([0-9]*\).*/\1/p' | head -n 1)
+if [ -n "$id" ]; then
+    say 'A request that fails is sent again, to see whether it still does:'
+    run replay "$id" --to "http://$address" || true
+fi
+
+say 'The shop closes, and its last windows are stored.'
+kill "$pid"
+wait "$pid" || true
+trap - EXIT
+rm -f "$log"
+run metrics list --order-by -p95_latency --limit 8
+say "All of it stays in the database. Look on: $lookback requests list"
