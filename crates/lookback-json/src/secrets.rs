@@ -1,78 +1,489 @@
 //! Masks secrets in headers, queries, bodies and other fields.
 //!
 //! A value is masked by its name (a header, a parameter, a key of JSON at any depth), or by its
-//! form (the credentials of `Bearer` and `Basic` and in URLs, tokens of well-known services, private
-//! keys, and in a text a secret parameter, or a secret member of JSON or of a printed object).
+//! form (the credentials of `Bearer` and `Basic` and in URLs, tokens of well-known services, numbers
+//! of cards, private keys, and in a text a secret parameter, or a secret member of JSON, of XML or
+//! of a printed object).
+//!
+//! [`Masking`] has the rules. The functions of this module mask by the default ones.
+//!
+//! ```
+//! use lookback_json::secrets::Masking;
+//!
+//! let masking = Masking::new().mask_name("member-number");
+//! let mut body = r#"{"user": "anna", "password": "hunter2", "memberNumber": 17}"#.parse()?;
+//! masking.mask(&mut body);
+//! assert_eq!(body.to_string(), r#"{"memberNumber":"[masked]","password":"[masked]","user":"anna"}"#);
+//! assert_eq!(masking.mask_header("Authorization", "Bearer abc.def"), "Bearer [masked]");
+//! assert_eq!(masking.mask_text("/reset?token=abc&page=2"), "/reset?token=[masked]&page=2");
+//! # Ok::<(), lookback_json::JsonError>(())
+//! ```
 
+mod cards;
+mod encoded;
 mod forms;
+mod headers;
+mod markup;
 mod named;
 mod names;
+mod text;
+mod unlisted;
 mod values;
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
 use crate::{Json, JsonMap};
-
-pub use names::is_secret_name;
+use names::Look;
 
 /// What is stored instead of a secret.
 pub const MASK: &str = "[masked]";
 
-/// Masks the secrets in an object, at any depth, and replaces what PostgreSQL cannot store.
-pub fn mask_object(map: &mut JsonMap) {
-    // Headers and cookies may be a list of names and values.
-    if let (Some(Json::String(name)), true) = (map.get("name"), map.contains_key("value"))
-        && is_secret_name(name)
-    {
-        map.insert("value".to_owned(), MASK.into());
-    }
-    replace_nul_in_names(map);
-    for (key, value) in map.iter_mut() {
-        mask_field(is_secret_name(key), value);
+/// The start of a mask with the hash of the secret.
+const MASK_WITH_HASH: &str = "[masked:";
+
+/// The number of hexadecimal digits of a hash.
+const HASH_DIGITS: usize = 16;
+
+static DEFAULT: Masking = Masking::new();
+
+/// Which values are secrets, and what is stored instead of them.
+///
+/// The default rules mask by name and by form. [`mask_name`](Self::mask_name) and
+/// [`keep_name`](Self::keep_name) change them for a name, and [`allow_only`](Self::allow_only) masks
+/// every value whose name is not listed. Names are compared without their case, `-`, `_`, `.` and
+/// blanks; behind a dot or a bracket is a name, too: `user.password`, `user[password]`.
+///
+/// What is masked stays so: masking it again changes nothing. The time is linear in the length of
+/// what is masked.
+#[derive(Clone)]
+pub struct Masking {
+    /// As [`names::plain`] returns them.
+    masked: BTreeSet<String>,
+    kept: BTreeSet<String>,
+    allowed: Option<BTreeSet<String>>,
+    key: Option<Box<Hmac<Sha256>>>,
+}
+
+/// The default rules.
+impl Default for Masking {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-/// Masks a field, whose name may be that of a secret.
-pub fn mask_field(is_secret: bool, value: &mut Json) {
-    if is_secret && !is_harmless(value) {
-        mask_all(value);
-    } else {
-        mask(value);
+/// The key of the hash is not shown.
+impl fmt::Debug for Masking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Masking")
+            .field("masked", &self.masked)
+            .field("kept", &self.kept)
+            .field("allowed", &self.allowed)
+            .field("has_key", &self.key.is_some())
+            .finish()
     }
 }
 
-fn replace_nul_in_names(map: &mut JsonMap) {
-    if map.keys().any(|key| key.contains('\0')) {
-        for (key, value) in std::mem::take(map) {
-            map.insert(without_nul(key), value);
+impl Masking {
+    /// Returns the default rules.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            masked: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            allowed: None,
+            key: None,
         }
     }
+
+    /// Masks values with this name, too.
+    #[must_use]
+    pub fn mask_name(mut self, name: impl Into<String>) -> Self {
+        let name = names::plain(&name.into());
+        self.kept.remove(&name);
+        self.masked.insert(name);
+        self
+    }
+
+    /// Keeps values with this name, unless their form shows that they are secrets.
+    ///
+    /// A JSON Web Token is masked whatever its name is.
+    #[must_use]
+    pub fn keep_name(mut self, name: impl Into<String>) -> Self {
+        let name = names::plain(&name.into());
+        self.masked.remove(&name);
+        self.kept.insert(name);
+        self
+    }
+
+    /// Masks each text, number and boolean, unless its name is listed.
+    ///
+    /// A name counts at any depth, for the value that it stands before, and for the items of an
+    /// array: to keep `{"user": {"id": 1}}`, list `id`. `null` and empty texts stay. Secrets that
+    /// their form shows are masked under a listed name, too. In a text, a value is what stands
+    /// behind a name and a `=` or `:`; the words of a sentence stay.
+    ///
+    /// A second call adds names to the list.
+    #[must_use]
+    pub fn allow_only<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let names = names.into_iter().map(|name| names::plain(&name.into()));
+        self.allowed.get_or_insert_default().extend(names);
+        self
+    }
+
+    /// Stores a keyed hash of each secret: `[masked:9f86d081884c7d65]`.
+    ///
+    /// The same secret has the same hash, so that records with it can be found together. It is the
+    /// start of an HMAC-SHA256. Who has the key can try likely secrets, such as all numbers of a PIN:
+    /// keep it as secret as they are. Keys of any length are accepted; 32 random bytes are enough.
+    ///
+    /// The secret is hashed as it is written: in a URL `a%40b` has another hash than `a@b` in JSON.
+    #[must_use]
+    pub fn hash_with(mut self, key: impl AsRef<[u8]>) -> Self {
+        let hmac = Hmac::new_from_slice(key.as_ref());
+        self.key =
+            Some(Box::new(hmac.unwrap_or_else(|_| {
+                unreachable!("a key of HMAC has any length")
+            })));
+        self
+    }
+
+    /// Whether the value with this name is a secret, whatever it is.
+    #[must_use]
+    pub fn is_secret_name(&self, name: &str) -> bool {
+        if self.has_default_names() {
+            names::is_secret_name(name)
+        } else {
+            self.is_secret_by_lists(name)
+        }
+    }
+
+    fn has_default_names(&self) -> bool {
+        self.masked.is_empty() && self.kept.is_empty() && self.allowed.is_none()
+    }
+
+    #[cold]
+    fn is_secret_by_lists(&self, name: &str) -> bool {
+        let name = names::decoded(name);
+        if is_in(&self.masked, &name) {
+            return true;
+        }
+        match &self.allowed {
+            Some(allowed) => !is_in(allowed, &name),
+            None => !is_in(&self.kept, &name) && names::is_secret_name(&name),
+        }
+    }
+
+    /// Whether values with this name are kept, because someone wants it so.
+    fn is_kept(&self, name: &str) -> bool {
+        let list = self.allowed.as_ref().unwrap_or(&self.kept);
+        !list.is_empty() && is_in(list, &names::decoded(name)) && !self.is_secret_name(name)
+    }
+
+    /// Masks the secrets in a value, and replaces what PostgreSQL cannot store.
+    pub fn mask(&self, value: &mut Json) {
+        if self.allowed.is_some() {
+            self.mask_value(value, false);
+            return;
+        }
+        match value {
+            Json::String(text) => {
+                if let Cow::Owned(masked) = self.mask_text(text) {
+                    *text = masked;
+                }
+            }
+            Json::Array(items) => {
+                for item in &mut *items {
+                    self.mask(item);
+                }
+                self.mask_header_pairs(items);
+            }
+            Json::Object(map) => self.mask_object(map),
+            Json::Number(number) => {
+                if let Some(text) = self.mask_number(number.as_str()) {
+                    *value = Json::String(text);
+                }
+            }
+            Json::Null | Json::Bool(_) => {}
+        }
+    }
+
+    /// Masks the secrets in an object, at any depth, and replaces what PostgreSQL cannot store.
+    pub fn mask_object(&self, map: &mut JsonMap) {
+        if self.allowed.is_some() {
+            self.mask_members(map);
+            return;
+        }
+        let is_default = self.has_default_names();
+        let (mut has_nul, mut has_value) = (false, false);
+        for (key, value) in map.iter_mut() {
+            let look = Look::at(key);
+            has_nul |= look.has_nul;
+            has_value |= is_value(key);
+            let is_secret = if is_default {
+                look.is_secret(key)
+            } else {
+                self.is_secret_by_lists(key)
+            };
+            self.mask_if(is_secret, value);
+        }
+        if has_nul {
+            replace_nul_in_names(map);
+        }
+        if has_value {
+            self.mask_pair(map);
+        }
+    }
+
+    /// Masks one value with a name: of a header, a parameter or a field of a form.
+    pub fn mask_field(&self, name: &str, value: &mut Json) {
+        if self.allowed.is_some() {
+            self.mask_value(value, !self.is_secret_name(name));
+        } else {
+            self.mask_if(self.is_secret_name(name), value);
+        }
+    }
+
+    /// Masks credentials, tokens, secret parameters and secret members in a text, and replaces NUL.
+    ///
+    /// The time is linear in the length of the text.
+    #[must_use]
+    pub fn mask_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.mask_text_at(text, 0)
+    }
+
+    /// Masks the value of a header.
+    ///
+    /// `Cookie` and `Set-Cookie` keep the names of cookies, and the attributes: `sid=[masked]; Path=/`.
+    /// `Authorization` keeps the scheme: `Bearer [masked]`. Others are as [`mask_field`](Self::mask_field)
+    /// masks them.
+    #[must_use]
+    pub fn mask_header(&self, name: &str, value: &str) -> String {
+        if let Some(masked) = headers::mask_header(self, name, value) {
+            return masked;
+        }
+        let mut value = Json::from(value);
+        self.mask_field(name.trim(), &mut value);
+        match value {
+            Json::String(text) => text,
+            value => value.to_string(),
+        }
+    }
+
+    /// Masks a value, whose name may be that of a secret.
+    fn mask_if(&self, is_secret: bool, value: &mut Json) {
+        if is_secret && !is_harmless(value) {
+            self.mask_all(value);
+        } else {
+            self.mask(value);
+        }
+    }
+
+    /// Masks each value, and keeps the names.
+    fn mask_all(&self, value: &mut Json) {
+        match value {
+            Json::Object(map) => {
+                let is_pair = named_value(map).is_some();
+                for (key, value) in map.iter_mut() {
+                    if is_pair && !is_value(key) {
+                        self.mask(value);
+                    } else {
+                        self.mask_all(value);
+                    }
+                }
+                if map.keys().any(|key| key.contains('\0')) {
+                    replace_nul_in_names(map);
+                }
+            }
+            Json::Array(items) => {
+                for item in items {
+                    self.mask_all(item);
+                }
+            }
+            Json::Null | Json::Bool(_) => {}
+            Json::String(_) | Json::Number(_) => self.mask_scalar(value),
+        }
+    }
+
+    fn mask_scalar(&self, value: &mut Json) {
+        let mask = match &*value {
+            Json::String(text) if text.is_empty() || is_mask(text) => return,
+            Json::String(text) => self.mask_of(text),
+            Json::Number(number) => self.mask_of(number.as_str()),
+            Json::Bool(true) => self.mask_of("true"),
+            Json::Bool(false) => self.mask_of("false"),
+            Json::Null | Json::Array(_) | Json::Object(_) => return,
+        };
+        *value = Json::String(mask.into_owned());
+    }
+
+    /// Returns the text of a number that is masked, or that PostgreSQL does not store.
+    fn mask_number(&self, number: &str) -> Option<String> {
+        // Most numbers are short.
+        if number.len() < 4 {
+            None
+        } else if !is_storable(number) {
+            Some(number.to_owned())
+        } else if cards::is_card_number(number) {
+            Some(self.mask_of(number).into_owned())
+        } else {
+            None
+        }
+    }
+
+    /// Masks the value of an object with a name and a value: headers and cookies may be a list of
+    /// them.
+    fn mask_pair(&self, map: &mut JsonMap) {
+        if let Some(name) = named_value(map)
+            && self.is_secret_name(name)
+        {
+            for (key, value) in map.iter_mut() {
+                if is_value(key) {
+                    self.mask_if(true, value);
+                }
+            }
+        }
+    }
+
+    /// Masks the values in a list of names and values: `["Cookie", "a=b"]`. A longer list is one of
+    /// headers.
+    fn mask_header_pairs(&self, items: &mut [Json]) {
+        let Some(Json::String(first)) = items.first() else {
+            return;
+        };
+        if items.len() == 2 {
+            if is_plain_name(first) && self.is_secret_in_list(first) {
+                self.mask_if(true, &mut items[1]);
+            }
+            return;
+        }
+        if !items.len().is_multiple_of(2) || !items.iter().all(Json::is_string) {
+            return;
+        }
+        for pair in items.chunks_exact_mut(2) {
+            let name = pair[0].as_str().unwrap_or_default();
+            let is_header = is_plain_name(name)
+                && (name.contains('-') || names::is_cookie(name) || names::is_authorization(name));
+            if is_header && self.is_secret_in_list(name) {
+                self.mask_if(true, &mut pair[1]);
+            }
+        }
+    }
+
+    /// Whether an item of a list is the name of a secret. That it is not on the list of allowed
+    /// names is not enough: it may be a value.
+    fn is_secret_in_list(&self, name: &str) -> bool {
+        self.is_secret_name(name) && (self.allowed.is_none() || names::is_secret_name(name))
+    }
+
+    /// Masks a value by the list of names that are allowed.
+    fn mask_value(&self, value: &mut Json, is_allowed: bool) {
+        match value {
+            Json::Object(map) => self.mask_members(map),
+            Json::Array(items) => {
+                for item in &mut *items {
+                    self.mask_value(item, is_allowed);
+                }
+                if is_allowed {
+                    self.mask_header_pairs(items);
+                }
+            }
+            Json::String(text) if is_allowed => {
+                if let Cow::Owned(masked) = self.mask_text(text) {
+                    *text = masked;
+                }
+            }
+            Json::Number(number) if is_allowed => {
+                if let Some(text) = self.mask_number(number.as_str()) {
+                    *value = Json::String(text);
+                }
+            }
+            Json::Null => {}
+            Json::Bool(_) if is_allowed => {}
+            Json::Bool(_) | Json::Number(_) | Json::String(_) => self.mask_scalar(value),
+        }
+    }
+
+    fn mask_members(&self, map: &mut JsonMap) {
+        // Of `{"name": "id", "value": 1}`, the name is `id`.
+        let pair = named_value(map).is_some_and(|name| !self.is_secret_name(name));
+        for (key, value) in map.iter_mut() {
+            let is_of_pair = pair && (is_value(key) || is_name(key));
+            let is_allowed = is_of_pair || !self.is_secret_name(key);
+            self.mask_value(value, is_allowed);
+        }
+        if map.keys().any(|key| key.contains('\0')) {
+            replace_nul_in_names(map);
+        }
+    }
+
+    /// Returns what is stored instead of a secret.
+    fn mask_of(&self, secret: &str) -> Cow<'static, str> {
+        let Some(key) = &self.key else {
+            return Cow::Borrowed(MASK);
+        };
+        let mut hmac = Hmac::clone(key);
+        hmac.update(secret.as_bytes());
+        let hash = hmac.finalize().into_bytes();
+        let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = digits.take(HASH_DIGITS).map(u32::from);
+        let mut mask = MASK_WITH_HASH.to_owned();
+        mask.extend(digits.filter_map(|digit| char::from_digit(digit, 16)));
+        mask.push(']');
+        Cow::Owned(mask)
+    }
+}
+
+/// Whether a list has a name, or what is behind its last dot or bracket.
+fn is_in(list: &BTreeSet<String>, name: &str) -> bool {
+    let last = names::last_segment(name);
+    !list.is_empty()
+        && (list.contains(&names::plain(name))
+            || last.len() < name.len() && list.contains(&names::plain(last)))
+}
+
+/// Masks the secrets in a value by the default rules. See [`Masking::mask`].
+pub fn mask(value: &mut Json) {
+    DEFAULT.mask(value);
+}
+
+/// Masks the secrets in an object by the default rules. See [`Masking::mask_object`].
+pub fn mask_object(map: &mut JsonMap) {
+    DEFAULT.mask_object(map);
+}
+
+/// Masks a value, whose name may be that of a secret, by the default rules.
+pub fn mask_field(is_secret: bool, value: &mut Json) {
+    DEFAULT.mask_if(is_secret, value);
+}
+
+/// Masks the secrets in a text by the default rules. See [`Masking::mask_text`].
+#[must_use]
+pub fn mask_text(text: &str) -> Cow<'_, str> {
+    DEFAULT.mask_text(text)
+}
+
+/// Whether the value with this name is a secret, by the default rules.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    names::is_secret_name(name)
 }
 
 /// Whether PostgreSQL stores a number in `jsonb`. One that is beyond any use is kept as its text.
+#[must_use]
 pub fn is_storable(number: &str) -> bool {
     const MOST: usize = 10_000;
     let exponent = || number.rsplit_once(['e', 'E']).map(|(_, exponent)| exponent);
     let is_small = |exponent: &str| exponent.parse::<i32>().is_ok_and(|e| e.abs() <= 10_000);
     number.len() <= MOST && (number.len() < 4 || exponent().is_none_or(is_small))
-}
-
-/// Masks the secrets in a value.
-pub fn mask(value: &mut Json) {
-    match value {
-        Json::String(text) => {
-            if let Cow::Owned(masked) = mask_text(text) {
-                *text = masked;
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(mask),
-        Json::Object(map) => mask_object(map),
-        Json::Number(number) if !is_storable(number.as_str()) => {
-            *value = Json::String(number.as_str().to_owned());
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
-    }
 }
 
 /// Whether a value with a secret name says only that there is one, or none.
@@ -84,172 +495,58 @@ fn is_harmless(value: &Json) -> bool {
     }
 }
 
-/// Masks each value, and keeps the names.
-fn mask_all(value: &mut Json) {
-    match value {
-        Json::Object(map) => {
-            replace_nul_in_names(map);
-            let is_pair = map.contains_key("name") && map.contains_key("value");
-            for (key, value) in map.iter_mut() {
-                if !(is_pair && key != "value") {
-                    mask_all(value);
-                }
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(mask_all),
-        Json::Null | Json::Bool(_) => {}
-        Json::String(_) | Json::Number(_) => *value = MASK.into(),
+/// Returns the name in an object with a name and a value.
+fn named_value(map: &JsonMap) -> Option<&String> {
+    if map.len() < 2 || !map.keys().any(|key| is_value(key)) {
+        return None;
     }
+    map.iter().find_map(|(key, value)| match value {
+        Json::String(name) if is_name(key) => Some(name),
+        _ => None,
+    })
 }
 
-/// Masks credentials, tokens, secret parameters and secret members in a text, and replaces NUL.
-///
-/// The time is linear in the length of the text.
-#[must_use]
-pub fn mask_text(text: &str) -> Cow<'_, str> {
-    // A mask may show that what is around it is part of the secret.
-    const MOST: usize = 4;
-    let mut masked = mask_once(text);
-    for _ in 0..MOST {
-        match &masked {
-            Cow::Owned(once) => match mask_once(once) {
-                Cow::Owned(again) if again != *once => masked = Cow::Owned(again),
-                _ => break,
-            },
-            Cow::Borrowed(_) => break,
-        }
-    }
-    masked
+fn is_value(key: &str) -> bool {
+    key.len() == 5 && key.eq_ignore_ascii_case("value")
 }
 
-fn mask_once(text: &str) -> Cow<'_, str> {
-    let found = Suspicious::in_text(text);
-    let mut masked = Cow::Borrowed(text);
-    if found.nul {
-        masked = Cow::Owned(without_nul(text.to_owned()));
-    }
-    let mut apply = |mask: &dyn Fn(&str) -> Option<String>| {
-        if let Some(text) = mask(&masked) {
-            masked = Cow::Owned(text);
-        }
-    };
-    if found.token {
-        apply(&forms::mask_tokens);
-    }
-    if found.url {
-        apply(&forms::mask_urls);
-    }
-    if found.scheme {
-        for scheme in ["Bearer ", "bearer ", "Basic ", "basic "] {
-            apply(&|text| forms::mask_after(text, scheme));
-        }
-    }
-    if found.parameter {
-        apply(&named::mask_parameters);
-    }
-    if found.member {
-        apply(&named::mask_members);
-    }
-    masked
+fn is_name(key: &str) -> bool {
+    let is = |name: &str| key.eq_ignore_ascii_case(name);
+    ["name", "key", "header", "field"]
+        .iter()
+        .any(|name| is(name))
 }
 
-/// What a look at each byte of a text finds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Suspicious {
-    nul: bool,
-    /// The last letter of the name of a scheme, such as `Bearer `, and a blank.
-    scheme: bool,
-    /// The `=` of a parameter.
-    parameter: bool,
-    /// The colon of a member.
-    member: bool,
-    /// The colon and the `@` of a URL with credentials.
-    url: bool,
-    /// A mark of the tokens of services.
-    token: bool,
+/// Whether a text is a name, such as that of a header.
+fn is_plain_name(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.len() <= 64 && text.bytes().all(is_of_name)
 }
 
-const NUL: u8 = 1;
-const EQUALS: u8 = 2;
-/// The last letter of the name of a scheme.
-const LAST_OF_SCHEME: u8 = 4;
-const BLANK: u8 = 8;
-const AT: u8 = 16;
-const COLON: u8 = 32;
-/// Letters that few texts have, of what tokens begin with: `ghp_`, `glpat-`, `eyJ`.
-const MARK: u8 = 64;
-
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    classes[0] = NUL;
-    classes[b'=' as usize] = EQUALS;
-    classes[b'r' as usize] = LAST_OF_SCHEME;
-    classes[b'c' as usize] = LAST_OF_SCHEME;
-    classes[b' ' as usize] = BLANK;
-    classes[b'@' as usize] = AT;
-    classes[b':' as usize] = COLON;
-    classes[b'_' as usize] = MARK;
-    classes[b'-' as usize] = MARK;
-    classes[b'J' as usize] = MARK;
-    classes
-};
-
-fn class(byte: u8) -> u8 {
-    CLASSES[usize::from(byte)]
+/// Returns the number of bytes of the mask that a text begins with.
+fn mask_length(text: &str) -> Option<usize> {
+    if text.starts_with(MASK) {
+        return Some(MASK.len());
+    }
+    let hash = text.strip_prefix(MASK_WITH_HASH)?.as_bytes();
+    let digits = hash.get(..HASH_DIGITS)?.iter();
+    let is_hash =
+        digits.into_iter().all(u8::is_ascii_hexdigit) && hash.get(HASH_DIGITS) == Some(&b']');
+    is_hash.then_some(MASK_WITH_HASH.len() + HASH_DIGITS + 1)
 }
 
-impl Suspicious {
-    fn in_text(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let classes = bytes.iter().fold(0, |found, byte| found | class(*byte));
-        let has = |wanted: u8| classes & wanted == wanted;
-        // Most texts have not both of them. The fold is without a way out, so that many bytes are
-        // looked at together.
-        let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
-        let scheme = |found, (byte, next): (&u8, &u8)| {
-            found | ((*byte == b'r') | (*byte == b'c')) & (*next == b' ')
-        };
-        Self {
-            nul: has(NUL),
-            parameter: has(EQUALS),
-            scheme: has(LAST_OF_SCHEME | BLANK) && pairs.fold(false, scheme),
-            member: has(COLON),
-            url: has(COLON | AT),
-            token: has(MARK) && bytes.len() >= forms::MIN_TOKEN,
-        }
-    }
+fn is_mask(text: &str) -> bool {
+    mask_length(text) == Some(text.len())
 }
 
-/// A text in which secrets are masked, from its start to its end.
-struct Masked<'a> {
-    text: &'a str,
-    masked: String,
-    /// Where the last secret ended.
-    done: usize,
+fn has_mask(text: &str) -> bool {
+    text.match_indices("[masked")
+        .any(|(at, _)| mask_length(&text[at..]).is_some())
 }
 
-impl<'a> Masked<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            masked: String::new(),
-            done: 0,
-        }
-    }
-
-    fn mask(&mut self, secret: Range<usize>) {
-        self.mask_quoted(secret, "");
-    }
-
-    fn mask_quoted(&mut self, secret: Range<usize>, quote: &str) {
-        let before = &self.text[self.done..secret.start];
-        self.masked.extend([before, quote, MASK, quote]);
-        self.done = secret.end;
-    }
-
-    /// Returns the text. `None` if it has no secrets.
-    fn finish(self) -> Option<String> {
-        (self.done > 0).then(|| self.masked + &self.text[self.done..])
+fn replace_nul_in_names(map: &mut JsonMap) {
+    for (key, value) in std::mem::take(map) {
+        map.insert(without_nul(key), value);
     }
 }
 

@@ -1,11 +1,15 @@
 //! Secrets in a text with their name before them: `name=value`, `name: value`, and the members of
 //! JSON or of a printed object.
 
-use super::names::{is_cookie, is_secret_name, is_word};
+use super::names::{is_authorization, is_cookie, is_word};
+use super::text::Masked;
 use super::values::{end_of_brackets, end_of_word, quoted};
-use super::{MASK, Masked};
+use super::{Masking, has_mask};
 
 const BLANKS: [char; 2] = [' ', '\t'];
+
+/// The longest name with encoded letters.
+const MAX_ENCODED: usize = 192;
 
 /// The name of a secret, before a `=`, `=>` or `:`.
 struct Key<'a> {
@@ -24,7 +28,7 @@ struct Key<'a> {
 
 impl<'a> Key<'a> {
     /// Returns the name of a secret that a text ends with.
-    fn before(text: &'a str) -> Option<Self> {
+    fn before(masking: &Masking, text: &'a str) -> Option<Self> {
         let trimmed = text.trim_end();
         let is_apart = trimmed.len() < text.len();
         let inner = ["]", "%5D", "%5d"]
@@ -41,10 +45,19 @@ impl<'a> Key<'a> {
         if !quote.is_empty() && !before.ends_with(quote) {
             return None;
         }
-        let escape = escape_before(name, before);
-        let (before, name) = named.split_at(before.len() + escape);
-        if !is_secret_name(name) {
-            return None;
+        let escape = escape_before(masking, name, before);
+        let (mut before, mut name) = named.split_at(before.len() + escape);
+        if !masking.is_secret_name(name) {
+            // In a URL, each letter may be encoded: `pass%77ord`.
+            if escape > 0 || !before.ends_with('%') {
+                return None;
+            }
+            let is_of_name = |c: char| is_of_name(c) || c == '%';
+            name = named.rsplit(|c| !is_of_name(c)).next()?;
+            before = &named[..named.len() - name.len()];
+            if name.len() > MAX_ENCODED || !masking.is_secret_name(name) {
+                return None;
+            }
         }
         let line = before.trim_end_matches(BLANKS);
         let is_first = escape > 0
@@ -59,6 +72,14 @@ impl<'a> Key<'a> {
             is_apart,
             is_first,
         })
+    }
+
+    /// Whether it is a parameter of a URL or the first field of a form.
+    fn is_in_query(&self, text: &str) -> bool {
+        self.before.ends_with(['?', '&'])
+            || text.starts_with(self.name)
+                && self.before.is_empty()
+                && !text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
     }
 
     /// Whether a word without quotes behind the name is a secret, not part of a sentence.
@@ -80,7 +101,7 @@ impl<'a> Key<'a> {
 
 /// Returns the number of bytes before the name of a secret that belong to an escape: in JSON, the
 /// end of a line is `\n`, and some write `&` as `\u0026`; in a URL, `[` may be `%5B`.
-fn escape_before(name: &str, before: &str) -> usize {
+fn escape_before(masking: &Masking, name: &str, before: &str) -> usize {
     let escapes = match before.bytes().last() {
         Some(b'\\') => ["n", "r", "t", "u0026"].as_slice(),
         Some(b'%') => ["5B", "5b", "26", "3F", "3f"].as_slice(),
@@ -89,7 +110,7 @@ fn escape_before(name: &str, before: &str) -> usize {
     let escape = escapes.iter().find(|escape| name.starts_with(**escape));
     let length = escape.map_or(0, |escape| escape.len());
     // `\token` has none.
-    if is_secret_name(&name[length..]) {
+    if masking.is_secret_name(&name[length..]) {
         length
     } else {
         0
@@ -129,20 +150,20 @@ fn is_no_secret(word: &str) -> bool {
     });
     is_placeholder
         || word.contains('(')
-        || word.contains(MASK)
+        || has_mask(word)
         || word.starts_with(['<', '='])
         || word.bytes().all(|byte| byte == b'*')
         || WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Masks `name=value` and `name => value` where the name is that of a secret.
-pub(super) fn mask_parameters(text: &str) -> Option<String> {
-    let mut masked = Masked::new(text);
+pub(super) fn mask_parameters(masking: &Masking, text: &str) -> Option<String> {
+    let mut masked = Masked::new(masking, text);
     let mut from = 0;
     while let Some(found) = text[from..].find('=') {
         let at = from + found;
         from = at + 1;
-        let Some(mut key) = Key::before(&text[masked.done..at]) else {
+        let Some(mut key) = Key::before(masking, &text[masked.done..at]) else {
             continue;
         };
         let after = &text[from..];
@@ -192,7 +213,15 @@ pub(super) fn mask_parameters(text: &str) -> Option<String> {
         } else if !is_apart && !is_arrow {
             // Sessions in a path: `/cart;jsessionid=…?page=2`.
             let is_session = key.name.ends_with(['d', 'D']) && is_session(key.name);
-            let end = end_of_word(after, is_session);
+            let end = if let Some(end) = end_of_scheme(key.name, after) {
+                end
+            } else if key.is_in_query(text) {
+                end_in_query(after)
+            } else if is_cookie(key.name) {
+                end_of_cookies(after)
+            } else {
+                end_of_word(after, is_session)
+            };
             if end > 0 {
                 masked.mask(from..from + end);
             }
@@ -200,6 +229,50 @@ pub(super) fn mask_parameters(text: &str) -> Option<String> {
         from = from.max(masked.done);
     }
     masked.finish()
+}
+
+/// Returns the number of bytes of a value of a URL or a form. Unlike that of a list of parameters,
+/// it may have commas and brackets.
+fn end_in_query(text: &str) -> usize {
+    let is_end = |c: char| c.is_whitespace() || "&#\"'<>\\`".contains(c);
+    let (value, rest) = text.split_at(text.find(is_end).unwrap_or(text.len()));
+    if rest.starts_with(['&', '#']) {
+        return value.len();
+    }
+    // Those of the sentence around it.
+    value.trim_end_matches([',', ';', ')', '}', '.']).len()
+}
+
+/// Returns the number of bytes of cookies: `a=b; c=d`.
+fn end_of_cookies(text: &str) -> usize {
+    let mut end = end_of_word(text, false);
+    while let Some(rest) = text[end..].strip_prefix(';') {
+        let pair = rest.trim_start_matches(' ');
+        if !is_cookies(pair) {
+            break;
+        }
+        end = text.len() - pair.len();
+        end += end_of_word(pair, false);
+    }
+    end
+}
+
+/// Returns the number of bytes of credentials with the name of their scheme: `Token abc`.
+fn end_of_scheme(name: &str, text: &str) -> Option<usize> {
+    if !is_authorization(name) {
+        return None;
+    }
+    let (scheme, _) = super::headers::scheme(text)?;
+    // `Bearer` and `Basic` keep their name.
+    if ["bearer", "basic"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
+        return None;
+    }
+    let is_digest = scheme.eq_ignore_ascii_case("digest") || text.contains("=\"");
+    let is_end = |c: char| matches!(c, '\n' | '\r') || !is_digest && matches!(c, '"' | '\'' | '\\');
+    Some(text.find(is_end).unwrap_or(text.len()))
 }
 
 fn is_session(name: &str) -> bool {
@@ -225,15 +298,15 @@ fn quoted_start(text: &str) -> bool {
 /// Masks the values of secret names in JSON within a text, or in what Python, Node, Ruby, Go and
 /// Rust print of an object, and in lines of YAML: `{"password": "…"}`, `{'password': b'…'}`,
 /// `{ password: Some("…") }`, `password: …`, and with escaped quotes.
-pub(super) fn mask_members(text: &str) -> Option<String> {
+pub(super) fn mask_members(masking: &Masking, text: &str) -> Option<String> {
     const MAX_AGAIN: usize = 64;
-    let mut masked = Masked::new(text);
+    let mut masked = Masked::new(masking, text);
     let mut looked_at = 0;
     let mut from = 0;
     while let Some(found) = text[from..].find(':') {
         let at = from + found;
         from = at + 1;
-        let Some(key) = Key::before(&text[masked.done..at]) else {
+        let Some(key) = Key::before(masking, &text[masked.done..at]) else {
             continue;
         };
         let after = &text[from..];
@@ -242,6 +315,8 @@ pub(super) fn mask_members(text: &str) -> Option<String> {
         let is_named = !key.quote.is_empty();
         if is_cookie(key.name) && !is_named && is_cookies(value) {
             let end = value.find(['\n', '\r', '"', '\'']).unwrap_or(value.len());
+            masked.mask(start..start + end);
+        } else if !is_named && let Some(end) = end_of_scheme(key.name, value) {
             masked.mask(start..start + end);
         } else if (is_named || key.is_first || !is_word(key.name))
             && let Some(inner) = quoted(value)

@@ -1,3 +1,7 @@
+mod kept;
+mod planted;
+mod rules;
+
 use super::{MASK, is_secret_name, mask, mask_text};
 use crate::{Json, JsonMap};
 use proptest::prelude::*;
@@ -269,7 +273,7 @@ fn texts_without_secrets_stay() {
         "secret: not found",
         "http://host:80/@x and mailto:a@b.example at 12:30:05, user@host:/tmp",
         "ssh://git@host:22/a http://host:8080 a@b.example",
-        "AKIAIOSFODNN7EXAMPLE is an id, a-b_c-d_e-f",
+        "AKIAIOSFODNN7EX is no id, a-b_c-d_e-f",
         "an id of eyJ, ghp_short, 0192e4a6-5b1c-7d3e-8f90-a1b2c3d4e5f6",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "retries=3 secret= next=1",
@@ -373,7 +377,6 @@ fn names_with_a_prefix_are_those_of_secrets() {
         "tokens_used",
         "bypass",
         "compass",
-        "AWS_ACCESS_KEY_ID",
         "PWD_COUNT",
     ] {
         assert!(!super::is_secret_name(name), "{name}");
