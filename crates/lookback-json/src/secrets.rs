@@ -314,9 +314,15 @@ impl Masking {
     }
 
     fn mask_scalar(&self, value: &mut Json) {
-        let mask = match &*value {
-            Json::String(text) if text.is_empty() || is_mask(text) => return,
-            Json::String(text) => self.mask_of(text),
+        let mask = match value {
+            Json::String(text) => {
+                if !text.is_empty() && !is_mask(text) {
+                    let mask = self.mask_of(text);
+                    text.clear();
+                    text.push_str(&mask);
+                }
+                return;
+            }
             Json::Number(number) => self.mask_of(number.as_str()),
             Json::Bool(true) => self.mask_of("true"),
             Json::Bool(false) => self.mask_of("false"),

@@ -87,4 +87,6 @@ mod guide {
     struct Storage;
     #[doc = include_str!("../../../docs/guide/migrations.md")]
     struct Migrations;
+    #[doc = include_str!("../../../docs/guide/masking.md")]
+    struct Masking;
 }

@@ -91,7 +91,10 @@ pub(super) fn mask_urls(masking: &Masking, text: &str) -> Option<String> {
         let authority = &text[start..start + end];
         // Its last colon may be that of another URL.
         from = start;
-        let Some((credentials, _)) = authority.rsplit_once('@') else {
+        let at_sign = authority
+            .rfind('@')
+            .or_else(|| end_of_odd_password(&text[start..], authority));
+        let Some(credentials) = at_sign.map(|at| &text[start..start + at]) else {
             continue;
         };
         if let Some((user, password)) = credentials.split_once(':')
@@ -104,6 +107,23 @@ pub(super) fn mask_urls(masking: &Masking, text: &str) -> Option<String> {
         }
     }
     masked.finish()
+}
+
+/// Returns where the password of a URL ends that has a `/`, `?` or `#`, as no URL should.
+fn end_of_odd_password(text: &str, authority: &str) -> Option<usize> {
+    const LONGEST: usize = 128;
+    let (_, password) = authority.split_once(':')?;
+    let is_port = password.bytes().all(|byte| byte.is_ascii_digit());
+    if is_port && !password.is_empty() || authority.starts_with('[') {
+        return None;
+    }
+    let is_end = |c: char| c.is_whitespace() || "\"'<>\\`&=,".contains(c);
+    let mut rest = text.char_indices().skip(authority.chars().count());
+    let (at, _) = rest
+        .by_ref()
+        .take(LONGEST)
+        .find(|(_, c)| *c == '@' || is_end(*c))?;
+    (text[at..].starts_with('@') && !text[..at].contains("://")).then_some(at)
 }
 
 /// Masks private keys. One that was cut goes to the end.
@@ -273,7 +293,7 @@ fn is_of_token(byte: u8) -> bool {
 }
 
 /// More characters than those of a token are not looked at for what they are.
-const MAX_LOOK: usize = 512;
+const MAX_LOOK: usize = 128;
 
 /// The number of bytes of the part of a token that bytes begin with.
 fn part(bytes: &[u8]) -> usize {

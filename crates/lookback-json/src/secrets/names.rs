@@ -328,11 +328,15 @@ fn is_secret(name: &str) -> bool {
     let Some(name) = end_of(&name) else {
         return false;
     };
-    let plain = plain(name);
+    let last = last_segment(name);
+    if Words::of(last).is_secret() {
+        return true;
+    }
+    let whole = Words::of(name);
+    let joined = whole.joined();
     // `session.id`
-    NAMES.contains(&&*plain)
-        || plain.ends_with("sessionid")
-        || Words::of(last_segment(name)).is_secret()
+    NAMES.iter().any(|name| name.as_bytes() == joined)
+        || last.len() < name.len() && joined.ends_with(b"sessionid")
 }
 
 /// Returns a name without its `-`, `_`, `.`, blanks and case, which are not part of it.
@@ -400,59 +404,103 @@ pub(super) fn last_segment(name: &str) -> &str {
 
 /// The words of a name, in lower case and without digits at their end.
 struct Words {
-    words: Vec<String>,
-    joined: String,
+    /// One behind another.
+    letters: [u8; LONGEST],
+    /// Where each ends.
+    ends: [u8; LONGEST],
+    count: usize,
 }
 
 impl Words {
+    /// Takes a name apart that is at most [`LONGEST`] bytes long.
     fn of(name: &str) -> Self {
-        let bytes = name.as_bytes();
-        let mut words = Vec::new();
-        let mut word = String::new();
-        for (at, c) in name.char_indices() {
-            let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
+        let mut words = Self {
+            letters: [0; LONGEST],
+            ends: [0; LONGEST],
+            count: 0,
+        };
+        let mut end = 0;
+        let mut before = b' ';
+        let bytes = &name.as_bytes()[..name.len().min(LONGEST)];
+        for (at, byte) in bytes.iter().enumerate() {
             let after = bytes.get(at + 1).copied().unwrap_or_default();
+            let is_of_word = byte.is_ascii_alphanumeric() || *byte >= 0x80;
             // `userId`, `HTTPServer`
-            let is_start = c.is_ascii_uppercase()
+            let is_start = byte.is_ascii_uppercase()
                 && (!before.is_ascii_uppercase() || after.is_ascii_lowercase());
-            if !c.is_alphanumeric() || is_start {
-                words.push(std::mem::take(&mut word));
+            if !is_of_word || is_start {
+                end = words.push(end);
             }
-            if c.is_alphanumeric() {
-                word.push(c.to_ascii_lowercase());
+            if is_of_word {
+                words.letters[end] = byte.to_ascii_lowercase();
+                end += 1;
             }
+            before = *byte;
         }
-        words.push(word);
-        for word in &mut words {
-            let length = word.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-            word.truncate(length);
+        words.push(end);
+        words
+    }
+
+    /// Adds the word that ends here, and returns where it ends without its digits.
+    fn push(&mut self, mut end: usize) -> usize {
+        let start = self.end();
+        while end > start && self.letters[end - 1].is_ascii_digit() {
+            end -= 1;
         }
-        words.retain(|word| !word.is_empty());
-        let joined = words.concat();
-        Self { words, joined }
+        if end > start {
+            self.ends[self.count] = end as u8;
+            self.count += 1;
+        }
+        end
+    }
+
+    /// Where the last word ends.
+    fn end(&self) -> usize {
+        self.count
+            .checked_sub(1)
+            .map_or(0, |last| usize::from(self.ends[last]))
+    }
+
+    fn joined(&self) -> &[u8] {
+        &self.letters[..self.end()]
+    }
+
+    /// Returns a word; an empty one behind the last.
+    fn word(&self, index: usize) -> &[u8] {
+        if index >= self.count {
+            return &[];
+        }
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.letters[usize::from(start)..usize::from(self.ends[index])]
     }
 
     fn is_secret(&self) -> bool {
-        let Some((last, before)) = self.words.split_last() else {
+        let Some(index) = self.count.checked_sub(1) else {
             return false;
         };
-        let has = |list: &[&str], word: &str| list.contains(&word);
-        let kind = before.last().map_or("", String::as_str);
+        let has = |list: &[&str], word: &[u8]| list.iter().any(|known| known.as_bytes() == word);
+        let joined = self.joined();
+        let last = self.word(index);
+        let kind = index.checked_sub(1).map_or(&[][..], |at| self.word(at));
         if has(LAST_WORDS, last)
-            || ENDS.iter().any(|end| self.joined.ends_with(end))
-            || matches!(last.as_str(), "key" | "keys") && has(KINDS_OF_KEY, kind)
-            || matches!(last.as_str(), "code" | "codes") && has(KINDS_OF_CODE, kind)
-            || last == "tokens" && has(KINDS_OF_TOKENS, kind)
+            || ENDS.iter().any(|end| joined.ends_with(end.as_bytes()))
+            || matches!(last, b"key" | b"keys") && has(KINDS_OF_KEY, kind)
+            || matches!(last, b"code" | b"codes") && has(KINDS_OF_CODE, kind)
+            || last == b"tokens" && has(KINDS_OF_TOKENS, kind)
         {
             return true;
         }
         let is_about = || {
             has(ABOUT, last)
                 // `passwordlength`
-                || ABOUT.iter().any(|end| end.len() > 3 && last.ends_with(end))
+                || ABOUT.iter().any(|end| end.len() > 3 && last.ends_with(end.as_bytes()))
         };
-        (self.words.iter().any(|word| has(WORDS, word))
-            || LETTERS.iter().any(|letters| self.joined.contains(letters)))
+        let has_letters = |letters: &str| {
+            let mut windows = joined.windows(letters.len());
+            windows.any(|window| window == letters.as_bytes())
+        };
+        ((0..self.count).any(|index| has(WORDS, self.word(index)))
+            || LETTERS.iter().any(|letters| has_letters(letters)))
             && !is_about()
     }
 }

@@ -9,7 +9,7 @@ use crate::Json;
 /// How often a text may be encoded within another.
 const MAX_DEPTH: usize = 3;
 
-/// The escapes of a quote in JSON within so many other strings of JSON.
+/// The escapes of a quote in JSON within three other strings of JSON.
 const DEEP_QUOTE: &str = r#"\\\\\\\\\\\\\\\""#;
 
 impl Masking {
@@ -93,7 +93,7 @@ impl Masking {
 
     /// Masks a text that is JSON, all of it.
     fn mask_json(&self, text: &str) -> Option<String> {
-        if !text.trim_start().starts_with(['{', '[']) {
+        if !may_be_json(text) || text.trim_start().starts_with('"') {
             return None;
         }
         let json: Json = text.parse().ok()?;
@@ -109,11 +109,9 @@ impl Masking {
     /// Masks a text that is JSON with lists of names and values, or forms, which only its structure
     /// shows.
     fn mask_pairs_of_json(&self, text: &str) -> Option<String> {
-        let inner = text.trim_start();
-        let may_have_pairs = inner.starts_with(['{', '[', '"'])
-            && (inner.contains("alue") || inner.contains('[') || inner.contains("form-data"));
-        // Deeper JSON would be looked at again on each level.
-        if !may_have_pairs || inner.contains(DEEP_QUOTE) {
+        let may_have_pairs =
+            || text.contains("alue") || text.contains('[') || text.contains("form-data");
+        if !may_be_json(text) || !may_have_pairs() {
             return None;
         }
         let json: Json = text.parse().ok()?;
@@ -121,6 +119,15 @@ impl Masking {
         self.mask(&mut masked);
         (masked != json).then(|| masked.to_string())
     }
+}
+
+/// Whether a text begins and ends as JSON. Deep JSON would be looked at again on each level.
+fn may_be_json(text: &str) -> bool {
+    let text = text.trim();
+    let is_enclosed = [('{', '}'), ('[', ']'), ('"', '"')]
+        .iter()
+        .any(|(start, end)| text.starts_with(*start) && text.ends_with(*end));
+    is_enclosed && !text.contains(DEEP_QUOTE)
 }
 
 /// What a look at each byte of a text finds.

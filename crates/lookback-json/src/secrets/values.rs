@@ -8,6 +8,8 @@ use std::ops::Range;
 pub(super) fn quoted(text: &str) -> Option<Range<usize>> {
     const MAX_WRAPPERS: usize = 4;
     const MAX_NAME: usize = 32;
+    // Of GraphQL and Python.
+    const TRIPLE: &str = r#"""""#;
     let bytes = text.as_bytes();
     let count = |from: usize, most: usize, is_counted: fn(&u8) -> bool| {
         let rest = bytes[from..].iter().take(most);
@@ -37,6 +39,11 @@ pub(super) fn quoted(text: &str) -> Option<Range<usize>> {
     let letter = start + escapes;
     if !matches!(bytes.get(letter), Some(b'"' | b'\'')) {
         return None;
+    }
+    if let Some(inner) = text[letter..].strip_prefix(TRIPLE)
+        && let Some(end @ 1..) = inner.find(TRIPLE)
+    {
+        return Some(letter + TRIPLE.len()..letter + TRIPLE.len() + end);
     }
     let inner = letter + 1;
     let end = end_of_string(&text[inner..], &text[start..inner]);

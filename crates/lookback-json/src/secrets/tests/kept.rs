@@ -424,6 +424,14 @@ fn secrets_are_masked_in_each_shape() {
             r#"{"a":4111111111111111,"b": [4111111111111111 ], "c": "4111111111111111"}"#,
             r#"{"a":"[masked]","b":["[masked]"],"c":"[masked]"}"#,
         ),
+        (
+            "postgres://a:pa/ss#x@host/db http://b:80/@c",
+            "postgres://a:[masked]@host/db http://b:80/@c",
+        ),
+        (
+            r#"login(password: """a "b" c""", id: 1)"#,
+            r#"login(password: """[masked]""", id: 1)"#,
+        ),
         (r#"{"a": 4111111111111111}"#, r#"{"a": "[masked]"}"#),
         ("a=1&card=4111+1111", "a=1&card=4111+1111"),
     ] {
