@@ -1,7 +1,9 @@
 //! Numbers of payment cards.
 
+use std::ops::Range;
+
 use super::Masking;
-use super::text::Masked;
+use super::text::{self, Masked};
 
 /// The fewest and the most digits of a number.
 pub(super) const FEWEST: usize = 13;
@@ -9,27 +11,20 @@ const MOST: usize = 19;
 
 /// Masks the numbers of cards in a text: in one piece, or in groups with blanks or dashes.
 pub(super) fn mask_cards(masking: &Masking, text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let is_of_run = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
     let mut masked = Masked::new(masking, text);
-    // A run of this length has one of the bytes that are looked at.
-    let (mut at, mut from) = (FEWEST - 1, 0);
-    while let Some(byte) = bytes.get(at) {
-        if !is_of_run(byte) {
-            at += FEWEST;
-            continue;
-        }
-        let before = bytes[from..at].iter().rev();
-        let start = at - before.take_while(|byte| is_of_run(byte)).count();
-        let rest = bytes[at..].iter();
-        let end = at + rest.take_while(|byte| is_of_run(byte)).count();
-        if end - start >= FEWEST {
-            mask_run(&mut masked, start, end);
-        }
-        from = end;
-        at = end + FEWEST;
+    let mut from = 0;
+    while let Some(run) = next_run(text, from) {
+        from = run.end;
+        mask_run(&mut masked, run.start, run.end);
     }
     masked.finish()
+}
+
+/// Returns the next run of digits, blanks and dashes.
+pub(super) fn next_run(text: &str, from: usize) -> Option<Range<usize>> {
+    text::next_run::<FEWEST>(text, from, |byte| {
+        byte.is_ascii_digit() || matches!(byte, b' ' | b'-')
+    })
 }
 
 /// Masks the numbers in a run of digits, blanks and dashes.

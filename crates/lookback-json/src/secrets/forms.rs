@@ -1,7 +1,9 @@
 //! Secrets that their form shows: credentials behind a scheme or in a URL, and tokens.
 
+use std::ops::Range;
+
 use super::Masking;
-use super::text::Masked;
+use super::text::{self, Masked};
 
 /// The shortest credentials: shorter ones are a word of a sentence.
 const MIN_CREDENTIALS: usize = 8;
@@ -235,27 +237,18 @@ const FIRST: [bool; 256] = {
 
 /// Masks tokens of well-known services and JSON Web Tokens.
 pub(super) fn mask_tokens(masking: &Masking, text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let is_of_run = |byte: &u8| is_of_token(*byte) || *byte == b'.';
     let mut masked = Masked::new(masking, text);
-    // A run of this length has one of the bytes that are looked at.
-    let (mut at, mut from) = (MIN_TOKEN - 1, 0);
-    while let Some(byte) = bytes.get(at) {
-        if !is_of_run(byte) {
-            at += MIN_TOKEN;
-            continue;
-        }
-        let before = bytes[from..at].iter().rev();
-        let start = at - before.take_while(|byte| is_of_run(byte)).count();
-        let rest = bytes[at..].iter();
-        let end = at + rest.take_while(|byte| is_of_run(byte)).count();
-        if end - start >= MIN_TOKEN {
-            mask_run(&mut masked, start, end);
-        }
-        from = end;
-        at = end + MIN_TOKEN;
+    let mut from = 0;
+    while let Some(run) = next_run(text, from) {
+        from = run.end;
+        mask_run(&mut masked, run.start, run.end);
     }
     masked.finish()
+}
+
+/// Returns the next run of the characters of tokens.
+pub(super) fn next_run(text: &str, from: usize) -> Option<Range<usize>> {
+    text::next_run::<MIN_TOKEN>(text, from, |byte| is_of_token(byte) || byte == b'.')
 }
 
 /// Masks the tokens in a run of the characters of tokens.

@@ -245,9 +245,9 @@ const WORDS_OF_SENTENCES: &[&str] = &[
 
 /// Three letters that each name of a secret has, one of these at least.
 const MARKS: &[&[u8; 3]] = &[
-    b"aut", b"bea", b"car", b"ccn", b"ccv", b"cod", b"coo", b"cre", b"cvc", b"cvv", b"deb", b"iba",
-    b"jwt", b"key", b"otp", b"pas", b"pin", b"psk", b"pwd", b"sam", b"sec", b"ses", b"sid", b"sig",
-    b"soc", b"srf", b"ssn", b"tok", b"sse",
+    b"aut", b"bea", b"car", b"ccn", b"ccv", b"cod", b"coo", b"cvc", b"cvv", b"ede", b"iba", b"jwt",
+    b"key", b"otp", b"pas", b"pin", b"psk", b"pwd", b"rti", b"sam", b"sec", b"sid", b"sig", b"soc",
+    b"srf", b"ssi", b"ssn", b"tok",
 ];
 
 /// How much of a name is looked at.

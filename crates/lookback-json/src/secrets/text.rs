@@ -14,6 +14,20 @@ const DEEP_QUOTE: &str = r#"\\\\\\\\\\\\\\\""#;
 
 impl Masking {
     pub(super) fn mask_text_at<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
+        let found = Suspicious::in_text(text);
+        let has_run = || {
+            found.token && forms::next_run(text, 0).is_some()
+                || found.card && cards::next_run(text, 0).is_some()
+        };
+        // Most texts are such ones.
+        if !found.is_any() && !has_run() {
+            return Cow::Borrowed(text);
+        }
+        self.mask_repeatedly(text, depth)
+    }
+
+    #[inline(never)]
+    fn mask_repeatedly<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
         // A mask may show that what is around it is part of the secret.
         const MOST: usize = 4;
         let mut masked = self.mask_once(text, depth);
@@ -31,9 +45,6 @@ impl Masking {
 
     fn mask_once<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
         let found = Suspicious::in_text(text);
-        if !found.is_any() {
-            return Cow::Borrowed(text);
-        }
         let mut masked = Cow::Borrowed(text);
         if found.nul {
             masked = Cow::Owned(without_nul(text.to_owned()));
@@ -225,17 +236,46 @@ impl Suspicious {
         }
     }
 
+    /// Whether there is more than what long runs of characters may be.
     fn is_any(self) -> bool {
         self.nul
             || self.scheme
             || self.parameter
             || self.member
-            || self.token
-            || self.card
+            || self.private_key
             || self.percent
             || self.tag
             || self.quote
     }
+}
+
+/// Returns the next run of bytes of a kind that has at least `LEAST` of them.
+///
+/// Each of these has one of the bytes that are looked at, which are so far apart.
+#[inline]
+pub(super) fn next_run<const LEAST: usize>(
+    text: &str,
+    from: usize,
+    is_of_run: impl Fn(u8) -> bool,
+) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let (mut at, mut from) = (from + LEAST - 1, from);
+    while let Some(byte) = bytes.get(at) {
+        if !is_of_run(*byte) {
+            at += LEAST;
+            continue;
+        }
+        let before = bytes[from..at].iter().rev();
+        let start = at - before.take_while(|byte| is_of_run(**byte)).count();
+        let rest = bytes[at..].iter();
+        let end = at + rest.take_while(|byte| is_of_run(**byte)).count();
+        if end - start >= LEAST {
+            return Some(start..end);
+        }
+        from = end;
+        at = end + LEAST;
+    }
+    None
 }
 
 /// A text in which secrets are masked, from its start to its end.
