@@ -8,7 +8,7 @@ use lookback::value::JsonRef;
 use crate::draft::Draft;
 use crate::json;
 use crate::record::Record;
-use crate::text::{self, Decoded, Piece};
+use crate::text::{self, Decoded, Piece, w3c};
 use crate::time::Rules;
 use crate::{Entry, Format, Options, Problem};
 
@@ -40,6 +40,8 @@ pub struct Decoder {
     open_text: Option<Kept>,
     /// The number of blank lines behind it, which are part of it if it goes on.
     blank_lines: usize,
+    /// The columns that the last line of names gave those behind it.
+    columns: Option<w3c::Columns>,
 }
 
 /// A record that is kept until its end is known.
@@ -72,6 +74,7 @@ impl Decoder {
             parts: BTreeMap::new(),
             open_text: None,
             blank_lines: 0,
+            columns: None,
         }
     }
 
@@ -278,6 +281,20 @@ impl Decoder {
         entries: &mut Vec<Entry>,
     ) -> Result<(), Problem> {
         let line = String::from_utf8_lossy(line);
+        if matches!(self.options.format, None | Some(Format::W3c)) {
+            if let Some(columns) = w3c::Columns::read(&line) {
+                self.columns = Some(columns);
+            }
+            if let Some(draft) = w3c::decode(&line, self.columns.as_ref(), self.rules()) {
+                self.close_text(entries);
+                entries.push(draft.finish(&self.options, lines));
+                return Ok(());
+            }
+            if self.options.format.is_some() && w3c::is_directive(&line) {
+                self.push_text(&line, None, lines, entries);
+                return Ok(());
+            }
+        }
         let piece = match self.options.format {
             None => text::container(&line, self.rules()),
             Some(Format::Cri) => text::cri(&line, self.rules()),

@@ -163,6 +163,12 @@ impl Draft {
                 (Some(_), _) => {}
             }
         }
+        // A request has no source.
+        if self.is_access
+            && let Some(source) = self.source.take()
+        {
+            insert_beside(&mut rest, of, "source".to_owned(), source.into());
+        }
         self.is_masked &= rest.is_empty();
         for (key, value) in rest {
             insert_beside(&mut self.meta, of, key, value);
@@ -441,7 +447,7 @@ pub(crate) fn insert_beside(map: &mut JsonMap, of: &str, name: String, value: Js
 }
 
 /// Decodes `%41` and `+`.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     if !text.contains(['%', '+']) {
         return text.to_owned();
     }

@@ -150,23 +150,33 @@ pub(crate) fn text(fields: &impl Fields, name: &str) -> Option<String> {
     fields.get(name)?.text()
 }
 
-/// Returns milliseconds from a number of a unit, or a text with a unit such as `12ms` or `0.012s`.
+/// Returns milliseconds from a number of a unit, or a text with units such as `12ms`, `0.012s` or
+/// Go's `1m2.5s`.
 pub(crate) fn milliseconds(value: &impl Value, per_unit: f64) -> Option<f64> {
     if let Some(number) = value.number() {
         return Some(number * per_unit);
     }
-    let text = value.as_str()?.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'))?;
-    let number: f64 = text[..end].parse().ok()?;
-    let per_unit = match text[end..].trim() {
-        "ns" => 1e-6,
-        "us" | "µs" | "μs" => 1e-3,
-        "ms" => 1.0,
-        "s" | "sec" => 1e3,
-        "m" | "min" => 60e3,
-        _ => return None,
-    };
-    Some(number * per_unit)
+    let mut text = value.as_str()?.trim();
+    let mut sum = 0.0;
+    while !text.is_empty() {
+        let is_of_number = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
+        let end = text.find(|c| !is_of_number(c))?;
+        let number: f64 = text[..end].parse().ok()?;
+        let unit = text[end..].trim_start();
+        let end = unit.find(is_of_number).unwrap_or(unit.len());
+        sum += number
+            * match unit[..end].trim_end() {
+                "ns" => 1e-6,
+                "us" | "µs" | "μs" => 1e-3,
+                "ms" => 1.0,
+                "s" | "sec" => 1e3,
+                "m" | "min" => 60e3,
+                "h" => 3600e3,
+                _ => return None,
+            };
+        text = &unit[end..];
+    }
+    Some(sum)
 }
 
 /// Takes the status of a response: 100 to 599, and 0, which says that there was none. Anything else

@@ -217,6 +217,8 @@ impl Format {
                 | Self::Logfmt
                 | Self::AccessLog
                 | Self::Alb
+                | Self::S3
+                | Self::W3c
                 | Self::Text
         )
     }
@@ -249,10 +251,15 @@ formats! {
     Azure = "azure",
     /// `key=value` pairs.
     Logfmt = "logfmt",
-    /// The common and combined format of nginx and Apache.
+    /// The common and combined format of nginx and Apache, and lines of other servers: Envoy,
+    /// HAProxy, gin, Fiber, morgan, PHP.
     AccessLog = "access-log",
     /// The access log of an Amazon load balancer.
     Alb = "alb",
+    /// The access log of a bucket of Amazon S3.
+    S3 = "s3",
+    /// W3C's extended format, of CloudFront and IIS.
+    W3c = "w3c",
     /// OpenTelemetry's JSON.
     Otlp = "otlp",
     /// A push to Loki.

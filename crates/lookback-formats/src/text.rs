@@ -8,6 +8,7 @@ mod prefix;
 mod syslog;
 
 pub(crate) use access::of_request_line as access_request_line;
+pub(crate) use access::w3c;
 use lookback::Level;
 use lookback::value::JsonRef;
 
@@ -69,10 +70,9 @@ pub(crate) fn decode_as(format: Format, line: &str, rules: Rules<'_>) -> Option<
     let draft = match format {
         Format::Syslog => syslog::decode(&plain, rules),
         Format::Heroku => heroku::decode(&plain, rules),
-        Format::AccessLog => access::decode(&plain, rules)
-            .or_else(|| access::envoy(&plain, rules))
-            .or_else(|| with_request(&plain, rules)),
+        Format::AccessLog => access::decode(&plain, rules).or_else(|| with_request(&plain, rules)),
         Format::Alb => access::load_balancer(&plain, rules),
+        Format::S3 => access::bucket(&plain, rules),
         Format::Logfmt => {
             let record = logfmt::decode(&plain);
             record.map(|mut record| json::of_fields(&mut record, Format::Logfmt, rules))
@@ -114,7 +114,7 @@ pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
         }
     }
     let draft = access::load_balancer(line, rules)
-        .or_else(|| access::envoy(line, rules))
+        .or_else(|| access::bucket(line, rules))
         .or_else(|| access::decode(line, rules));
     if let Some(draft) = draft {
         return whole(draft);
@@ -131,7 +131,7 @@ pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
 /// Reads a text with a request in it. The line is kept as it is, too: what it says beside the
 /// request has no known form.
 fn with_request(line: &str, rules: Rules<'_>) -> Option<Draft> {
-    let request = access::request_in(line)?;
+    let request = access::behind_prefix(line, rules)?;
     let mut draft = of_text(line, rules).draft;
     draft.format = Format::AccessLog;
     draft.request = Some(Box::new(request));
@@ -246,6 +246,9 @@ pub(crate) fn continues(before: &str, level: Option<Level>, line: &str) -> bool 
     // The frame where loguru caught the exception.
     if line.starts_with("> File \"") {
         return before.contains("Traceback (most recent call last)");
+    }
+    if w3c::is_directive(line) {
+        return w3c::is_directive(before);
     }
     let last = before.rsplit('\n').next().unwrap_or_default();
     // Node ends an error that has properties, such as its cause.

@@ -1,22 +1,88 @@
 //! Access logs of web servers and load balancers.
 
+mod amazon;
+mod app;
+mod haproxy;
+pub(crate) mod w3c;
+
+use std::net::IpAddr;
+
 use lookback::Json;
 
+pub(super) use self::amazon::{bucket, load_balancer};
+pub(super) use self::app::behind_prefix;
 use crate::Format;
-use crate::draft::{Draft, Request, amazon_trace};
+use crate::draft::{Draft, Request, insert_beside};
+use crate::fields::milliseconds;
 use crate::time::Rules;
+
+/// Reads a line that is a request and nothing else, in any form but that of Amazon.
+pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    envoy(line, rules)
+        .or_else(|| haproxy::decode(line, rules))
+        .or_else(|| of_server(line, rules))
+        .or_else(|| app::decode(line, rules))
+}
+
+/// Returns the draft of a request.
+fn draft_of(request: Request, mut draft: Draft) -> Draft {
+    draft.request = Some(Box::new(request));
+    draft.is_access = true;
+    draft
+}
+
+/// Who sent a request: the start of a line of the common format.
+struct Client<'a> {
+    /// What a logger puts before the line.
+    prefix: &'a str,
+    virtual_host: Option<&'a str>,
+    host: &'a str,
+    ident: &'a str,
+    user: &'a str,
+}
+
+impl<'a> Client<'a> {
+    /// Splits `host ident user`. A virtual host may come first, and before an address anything.
+    fn read(before: &'a str) -> Option<Self> {
+        let mut words = before.rsplitn(4, ' ');
+        let (user, ident, host) = (words.next()?, words.next()?, words.next()?);
+        let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+        let mut client = Self {
+            prefix: "",
+            virtual_host: None,
+            host,
+            ident,
+            user,
+        };
+        if let Some(before) = words.next() {
+            if is_address(host) && before.contains([' ', '\t', '[']) {
+                client.prefix = before.trim_end();
+            } else if before.contains(' ') {
+                return None;
+            } else {
+                client.virtual_host = Some(before);
+            }
+        } else if let Some((level, rest)) = host.split_once(':')
+            && let Some((logger, address)) = rest.split_once(':')
+            && !(level.is_empty() || logger.is_empty())
+            && !is_address(host)
+            && is_address(address)
+        {
+            // Python's `INFO:werkzeug:127.0.0.1`.
+            client.prefix = &host[..=level.len() + logger.len()];
+            client.host = address;
+        }
+        Some(client)
+    }
+}
 
 /// Reads the common and the combined format: `host ident user [time] "request" status bytes
 /// "referer" "agent" …`.
-pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
-    let (before, rest) = line.split_once(" [")?;
-    let (time, rest) = rest.split_once("] \"")?;
-    let mut names: Vec<&str> = before.splitn(5, ' ').collect();
-    // A virtual host may come first.
-    let virtual_host = (names.len() == 4).then(|| names.remove(0));
-    let [host, ident, user] = names.as_slice() else {
-        return None;
-    };
+fn of_server(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    let at = line.find("] \"")?;
+    let (before, time) = line[..at].rsplit_once(" [")?;
+    let rest = &line[at + 3..];
+    let client = Client::read(before)?;
     let mut draft = Draft::new(Format::AccessLog);
     if !draft.read_time(rules.time_of_text(time)) {
         return None;
@@ -34,14 +100,17 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
     if !(100..=599).contains(&status) && status != 0 {
         draft.meta.insert("status".to_owned(), status.into());
     }
-    if *user != "-" {
-        request.user_id = Some((*user).to_owned());
+    if client.user != "-" {
+        request.user_id = Some(client.user.to_owned());
     }
-    draft.meta.insert("remote_addr".to_owned(), (*host).into());
-    if *ident != "-" {
-        draft.meta.insert("ident".to_owned(), (*ident).into());
+    let remote = client.host;
+    draft.meta.insert("remote_addr".to_owned(), remote.into());
+    for (name, value) in [("ident", client.ident), ("prefix", client.prefix)] {
+        if !matches!(value, "-" | "") {
+            draft.meta.insert(name.to_owned(), value.into());
+        }
     }
-    if let Some(host) = virtual_host {
+    if let Some(host) = client.virtual_host {
         request.headers.insert("host".to_owned(), host.into());
     }
     if let Some(Ok(bytes)) = bytes.map(str::parse::<i64>) {
@@ -49,10 +118,25 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
             .meta
             .insert("body_bytes_sent".to_owned(), bytes.into());
     }
-    // The combined format, and what a server may add behind it.
+    read_headers(rest, &mut request, &mut draft);
+    Some(draft_of(request, draft))
+}
+
+/// Reads what the combined format has behind the size, and what a server may add there.
+fn read_headers(mut rest: &str, request: &mut Request, draft: &mut Draft) {
     let mut others = Vec::new();
     let mut names = ["referer", "user-agent"].into_iter();
     while !rest.is_empty() {
+        if let Some((name, value, after)) = named_value(rest) {
+            rest = after.trim_start();
+            if matches!(name, "rt" | "request_time")
+                && let Ok(seconds) = value.parse::<f64>()
+            {
+                request.duration = Some(seconds * 1000.0);
+            }
+            insert_beside(&mut draft.meta, "log", name.to_owned(), value.into());
+            continue;
+        }
         // A line that was cut ends within a value.
         let (value, after) = value(rest).unwrap_or_else(|| (rest[1..].to_owned(), ""));
         rest = after.trim_start();
@@ -77,9 +161,19 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
             .meta
             .insert("other_fields".to_owned(), Json::Array(others));
     }
-    draft.request = Some(Box::new(request));
-    draft.is_access = true;
-    Some(draft)
+}
+
+/// Reads `name="value"`, `name=value` or `name: value`, as many put behind the combined format;
+/// returns it with what follows.
+fn named_value(rest: &str) -> Option<(&str, String, &str)> {
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c)))?;
+    let (name, after) = rest.split_at(end);
+    let text = after
+        .strip_prefix('=')
+        .or_else(|| after.strip_prefix(": "))?;
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let (value, after) = value(text).filter(|_| is_name)?;
+    Some((name, value, after))
 }
 
 /// The values behind the status of a line of Envoy, and those that Istio adds.
@@ -118,7 +212,7 @@ const ISTIO_FIELDS: [&str; 19] = [
 ];
 
 /// Reads a line of Envoy: `[time] "request" status flags …`.
-pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
+fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (time, rest) = line.strip_prefix('[')?.split_once("] \"")?;
     let read = rules.time_of_text(time)?;
     let (line, rest) = quoted(rest)?;
@@ -157,14 +251,12 @@ pub(super) fn envoy(line: &str, rules: Rules<'_>) -> Option<Draft> {
             .headers
             .insert(header.to_owned(), value.as_str().into());
     }
-    draft.request = Some(Box::new(request));
-    draft.is_access = true;
-    Some(draft)
+    Some(draft_of(request, draft))
 }
 
 /// Returns the request that a line of text has: `"GET /path HTTP/1.1" 200`, as servers of Python
 /// and others write it.
-pub(super) fn request_in(line: &str) -> Option<Request> {
+fn in_quotes(line: &str) -> Option<Request> {
     let at = line.find('"')?;
     let (request, rest) = quoted(&line[at + 1..])?;
     let mut words = request.split(' ');
@@ -174,24 +266,48 @@ pub(super) fn request_in(line: &str) -> Option<Request> {
         && method.bytes().all(|b| b.is_ascii_uppercase())
         && target.starts_with(['/', 'h', '*'])
         && protocol.starts_with("HTTP/");
-    let status = rest.strip_prefix(' ')?.split([' ', ',']).next()?;
-    let status: i32 = status
-        .parse()
-        .ok()
-        .filter(|_| status.len() == 3 && is_request)?;
-    // In a sentence, words come before it.
-    let words = line[..at].split(|c: char| !c.is_alphanumeric());
-    let is_word = |word: &str| word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase());
-    if words.clone().any(is_word) {
+    if !is_request || has_words(&line[..at]) {
         return None;
     }
-    let request = Request {
+    let mut request = Request {
         method: method.to_owned(),
         target: target.to_owned(),
-        status: Some(status),
         ..Request::default()
     };
-    (100..=599).contains(&status).then_some(request)
+    // chi: ` from 192.0.2.1:5000 - 200 5B in 23.5µs`.
+    let status = if let Some(from) = rest.strip_prefix(" from ") {
+        let (_, rest) = from.split_once(" - ")?;
+        let duration = rest.rsplit_once(" in ").map(|(_, text)| Json::from(text));
+        request.duration = duration.and_then(|text| milliseconds(&text, 1.0));
+        rest
+    } else {
+        rest.strip_prefix(' ')?
+    };
+    request.status = Some(status_of(status.split([' ', ',']).next()?)?);
+    Some(request)
+}
+
+/// Whether a text before a request has words of a sentence. Names with other signs are none.
+fn has_words(text: &str) -> bool {
+    let is_word = |word: &str| {
+        let word = word.trim_end_matches([',', ':', ';', '.']);
+        word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    text.split_whitespace().any(is_word)
+}
+
+/// Reads the status of a response.
+fn status_of(text: &str) -> Option<i32> {
+    let status = text.parse().ok().filter(|_| text.len() == 3)?;
+    (100..=599).contains(&status).then_some(status)
+}
+
+/// Whether a word is a method of HTTP.
+fn is_method(word: &str) -> bool {
+    const METHODS: [&str; 9] = [
+        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
+    ];
+    METHODS.contains(&word)
 }
 
 /// Reads `GET /path?query HTTP/1.1`. Anything else was no request of HTTP: it is kept as it is.
@@ -255,103 +371,4 @@ fn quoted(text: &str) -> Option<(String, &str)> {
         }
     }
     None
-}
-
-/// The fields of a load balancer's line, in order. `-` is none.
-const ALB_FIELDS: [&str; 29] = [
-    "type",
-    "time",
-    "elb",
-    "client",
-    "target",
-    "request_processing_time",
-    "target_processing_time",
-    "response_processing_time",
-    "elb_status_code",
-    "target_status_code",
-    "received_bytes",
-    "sent_bytes",
-    "request",
-    "user_agent",
-    "ssl_cipher",
-    "ssl_protocol",
-    "target_group_arn",
-    "trace_id",
-    "domain_name",
-    "chosen_cert_arn",
-    "matched_rule_priority",
-    "request_creation_time",
-    "actions_executed",
-    "redirect_url",
-    "error_reason",
-    "target_list",
-    "target_status_code_list",
-    "classification",
-    "classification_reason",
-];
-
-/// Reads a line of an Amazon application load balancer.
-pub(super) fn load_balancer(line: &str, rules: Rules<'_>) -> Option<Draft> {
-    let (kind, rest) = line.split_once(' ')?;
-    if !matches!(kind, "http" | "https" | "h2" | "grpcs" | "ws" | "wss") {
-        return None;
-    }
-    let (_, after) = rest.split_once(' ')?;
-    if !after.starts_with("app/") {
-        return None;
-    }
-    let mut draft = Draft::new(Format::Alb);
-    let mut request = Request::default();
-    let mut rest = line;
-    let mut times = [None; 3];
-    let mut at = 0;
-    while !rest.is_empty() {
-        let (value, after) = value(rest)?;
-        rest = after.trim_start();
-        let name = ALB_FIELDS
-            .get(at)
-            .map_or_else(|| format!("field_{}", at + 1), |name| (*name).to_owned());
-        at += 1;
-        if value == "-" {
-            continue;
-        }
-        match name.as_str() {
-            "time" => {
-                if !draft.read_time(rules.time_of_text(&value)) {
-                    return None;
-                }
-                continue;
-            }
-            "elb_status_code" => {
-                request.status = value.parse().ok();
-                continue;
-            }
-            "request" => {
-                let line = of_request_line(&value, &mut draft);
-                (request.method, request.target) = (line.method, line.target);
-                continue;
-            }
-            "user_agent" => {
-                request
-                    .headers
-                    .insert("user-agent".to_owned(), value.into());
-                continue;
-            }
-            "trace_id" => draft.set_trace_id(&amazon_trace(&value)),
-            "request_processing_time" => times[0] = value.parse::<f64>().ok(),
-            "target_processing_time" => times[1] = value.parse::<f64>().ok(),
-            "response_processing_time" => times[2] = value.parse::<f64>().ok(),
-            _ => {}
-        }
-        draft.meta.insert(name, value.into());
-    }
-    // -1 says that the request did not reach the target.
-    let total: Option<f64> = times
-        .iter()
-        .map(|time| time.filter(|time| *time >= 0.0))
-        .sum();
-    request.duration = total.map(|seconds| seconds * 1000.0);
-    draft.request = Some(Box::new(request));
-    draft.is_access = true;
-    Some(draft)
 }

@@ -5,6 +5,7 @@
 mod accounted;
 mod options;
 mod push;
+mod requests;
 mod samples;
 mod split;
 mod tracing_subscriber;

@@ -22,7 +22,7 @@ pub(crate) fn decode(input: &str) -> Vec<Entry> {
 }
 
 /// One line for each record: what is in columns, and then the rest.
-fn shown(input: &str) -> String {
+pub(crate) fn shown(input: &str) -> String {
     let time = |time: Option<DateTime<Utc>>| time.map_or("-".to_owned(), |time| time.to_rfc3339());
     let json = |name: &str, value: &Option<Json>| {
         value
@@ -82,10 +82,11 @@ macro_rules! sample {
     ($test:ident, $input:expr) => {
         #[test]
         fn $test() {
-            insta::assert_snapshot!(stringify!($test), shown($input));
+            insta::assert_snapshot!(stringify!($test), crate::samples::shown($input));
         }
     };
 }
+pub(crate) use sample;
 
 sample!(
     pino_line_is_log_and_request,
