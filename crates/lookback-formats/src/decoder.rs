@@ -8,6 +8,8 @@ use lookback::value::JsonRef;
 use crate::draft::Draft;
 use crate::json;
 use crate::record::Record;
+use crate::text::fold::{self, Before, Goes, Next};
+use crate::text::rails::{Requests, Seen};
 use crate::text::{self, Decoded, Piece, w3c};
 use crate::time::Rules;
 use crate::{Entry, Format, Options, Problem};
@@ -20,6 +22,8 @@ const MAX_FOLDED: usize = 1024 * 1024;
 const MAX_PARTS: u64 = 1_000;
 /// The most outputs whose long lines are joined at a time.
 const MAX_STREAMS: usize = 64;
+/// The most lines of other outputs within a stack trace.
+const MAX_APART: u64 = 100;
 
 /// Decodes lines to records.
 ///
@@ -36,10 +40,10 @@ pub struct Decoder {
     open_json: Option<OpenJson>,
     /// Parts of long lines, by stream.
     parts: BTreeMap<String, Kept>,
-    /// A line of text that a stack trace may follow.
-    open_text: Option<Kept>,
-    /// The number of blank lines behind it, which are part of it if it goes on.
-    blank_lines: usize,
+    /// The last line of text of each output, which a stack trace may follow.
+    open_texts: Vec<OpenText>,
+    /// Requests in several lines.
+    requests: Requests,
     /// The columns that the last line of names gave those behind it.
     columns: Option<w3c::Columns>,
 }
@@ -51,6 +55,18 @@ struct Kept {
     /// The text so far.
     text: String,
     lines: RangeInclusive<u64>,
+}
+
+/// Text that may go on in the next line of its output.
+#[derive(Debug)]
+struct OpenText {
+    /// What tells the lines of this output from those of others.
+    stream: Option<String>,
+    kept: Kept,
+    /// Whether the text itself begins with a time.
+    has_time: bool,
+    /// The number of blank lines behind it, which are part of it if it goes on.
+    blank_lines: usize,
 }
 
 /// JSON that has not ended yet.
@@ -72,8 +88,8 @@ impl Decoder {
             keeps_last: false,
             open_json: None,
             parts: BTreeMap::new(),
-            open_text: None,
-            blank_lines: 0,
+            open_texts: Vec::new(),
+            requests: Requests::default(),
             columns: None,
         }
     }
@@ -89,7 +105,9 @@ impl Decoder {
     #[must_use]
     pub fn open_since(&self) -> Option<u64> {
         let json = self.open_json.as_ref().map(|open| open.first);
-        let kept = self.parts.values().chain(&self.open_text);
+        let kept = self.parts.values();
+        let texts = self.open_texts.iter().map(|open| &open.kept);
+        let kept = kept.chain(texts);
         kept.map(|kept| *kept.lines.start()).chain(json).min()
     }
 
@@ -132,9 +150,12 @@ impl Decoder {
             return self.give_up_json(entries);
         }
         if line.trim_ascii().is_empty() {
-            self.blank_lines += 1;
+            if let Some(open) = self.open_text(None) {
+                open.blank_lines += 1;
+            }
             return Ok(());
         }
+        self.close_old(entries);
         let number = self.lines..=self.lines;
         let may_be_json = self.options.format.is_none_or(Format::is_json);
         if may_be_json && matches!(line.trim_ascii_start().first(), Some(b'{' | b'[')) {
@@ -183,7 +204,7 @@ impl Decoder {
             }
         };
         let lines = open.first..=self.lines;
-        self.close_text(entries);
+        self.close_stream(None, entries);
         self.value(value, &lines, entries)
     }
 
@@ -249,7 +270,7 @@ impl Decoder {
     ) -> Result<(), Problem> {
         let format = self.options.format;
         if format.is_none() && !record.may_be_of_format() {
-            self.close_text(entries);
+            self.close_stream(None, entries);
             let draft = json::of_record(record, Format::Json, self.rules());
             entries.push(draft.finish(&self.options, lines));
             return Ok(());
@@ -263,7 +284,7 @@ impl Decoder {
                 return Err(Problem::new("must have a log and a time").at(lines));
             }
         }
-        self.close_text(entries);
+        self.close_stream(None, entries);
         let mut drafts = Vec::new();
         let decoded = match format {
             None => json::decode(record, self.rules(), &mut drafts),
@@ -286,7 +307,7 @@ impl Decoder {
                 self.columns = Some(columns);
             }
             if let Some(draft) = w3c::decode(&line, self.columns.as_ref(), self.rules()) {
-                self.close_text(entries);
+                self.close_stream(None, entries);
                 entries.push(draft.finish(&self.options, lines));
                 return Ok(());
             }
@@ -365,50 +386,150 @@ impl Decoder {
     ) {
         let mut draft = decoded.draft;
         let stream = wrapper.as_ref().and_then(stream_of);
-        if decoded.is_text {
-            let text = draft.message.take().unwrap_or_default();
-            // Some loggers indent the first line of a record, too.
-            let is_first = draft.time.is_some() && draft.level.is_some();
-            if let Some(open) = &mut self.open_text
-                && !is_first
-                && stream_of(&open.draft) == stream
-                && open.text.len() + self.blank_lines + text.len() < MAX_FOLDED
-            {
-                let is_blank = text.trim().is_empty();
-                if is_blank || text::continues(&open.text, open.draft.level, &text) {
-                    self.keeps_last = true;
-                    open.lines = *open.lines.start()..=*lines.end();
-                    if is_blank {
-                        self.blank_lines += 1;
-                        return;
-                    }
-                    let blank = std::mem::take(&mut self.blank_lines);
-                    open.text.extend(std::iter::repeat_n('\n', blank + 1));
-                    open.text.push_str(&text);
-                    return;
-                }
+        let stream = stream.as_deref();
+        if stream.is_some() {
+            let of_none = |open: &OpenText| open.stream.is_none();
+            if let Some(at) = self.open_texts.iter().position(of_none) {
+                let open = self.open_texts.remove(at);
+                self.close(open, entries);
             }
-            self.close_text(entries);
-            self.keeps_last = true;
-            self.blank_lines = 0;
-            self.open_text = Some(Kept {
+        }
+        if !decoded.is_text {
+            self.close_stream(stream, entries);
+            entries.push(within(draft, wrapper).finish(&self.options, lines));
+            return;
+        }
+        let text = draft.message.take().unwrap_or_default();
+        if self.goes_on(stream, &draft, &text, *lines.end()) {
+            return;
+        }
+        self.close_stream(stream, entries);
+        self.keeps_last = true;
+        let has_time = draft.time.is_some();
+        self.read_rails(&mut draft, &text, stream);
+        let stream = stream.map(str::to_owned);
+        if self.open_texts.len() >= MAX_STREAMS {
+            let oldest = self.open_texts.remove(0);
+            self.close(oldest, entries);
+        }
+        self.open_texts.push(OpenText {
+            stream,
+            kept: Kept {
                 draft: within(draft, wrapper),
                 text,
                 lines: lines.clone(),
-            });
+            },
+            has_time,
+            blank_lines: 0,
+        });
+    }
+
+    /// Adds a line to the text before it, if it goes on with that.
+    fn goes_on(&mut self, stream: Option<&str>, draft: &Draft, text: &str, line: u64) -> bool {
+        // Some loggers indent the first line of a record, too.
+        if draft.time.is_some() && draft.level.is_some() {
+            return false;
+        }
+        let Some(open) = self.open_text(stream) else {
+            return false;
+        };
+        let kept = &mut open.kept;
+        if kept.text.len() + open.blank_lines + text.len() >= MAX_FOLDED {
+            return false;
+        }
+        let is_blank = text.trim().is_empty();
+        if !is_blank {
+            let before = Before {
+                text: &kept.text,
+                level: kept.draft.level,
+                has_time: open.has_time,
+                blank_lines: open.blank_lines,
+            };
+            let next = Next {
+                text,
+                has_head: draft.time.is_some() || draft.level.is_some(),
+            };
+            match fold::goes_on(before, next) {
+                None => return false,
+                Some(Goes::On) => {}
+                Some(Goes::OnWithLevel(level)) => {
+                    let draft = &mut kept.draft;
+                    draft.level = draft.level.or(Some(level));
+                }
+            }
+        }
+        kept.lines = *kept.lines.start()..=line;
+        if is_blank {
+            open.blank_lines += 1;
         } else {
-            self.close_text(entries);
-            entries.push(within(draft, wrapper).finish(&self.options, lines));
+            let blank = std::mem::take(&mut open.blank_lines);
+            kept.text.extend(std::iter::repeat_n('\n', blank + 1));
+            kept.text.push_str(text);
+        }
+        self.keeps_last = true;
+        true
+    }
+
+    /// Notes a line of Rails: of a request that it completes, and the time that it ends with.
+    fn read_rails(&mut self, draft: &mut Draft, text: &str, stream: Option<&str>) {
+        let rules = Rules::new(&self.options);
+        match self.requests.see(text, stream, self.lines, rules) {
+            Some(Seen::Started(time)) if draft.time.is_none() => {
+                draft.read_time(time);
+            }
+            Some(Seen::Completed(request)) => {
+                draft.format = Format::AccessLog;
+                draft.request = Some(request);
+            }
+            _ => {}
         }
     }
 
-    /// Ends a line of text that a stack trace could follow, because nothing comes for a while.
-    pub fn close_text(&mut self, entries: &mut Vec<Entry>) {
-        if let Some(mut open) = self.open_text.take() {
-            open.draft.message = Some(open.text);
-            self.keeps_last &= *open.lines.end() != self.lines;
-            entries.push(open.draft.finish(&self.options, &open.lines));
+    fn open_text(&mut self, stream: Option<&str>) -> Option<&mut OpenText> {
+        let mut texts = self.open_texts.iter_mut();
+        texts.find(|open| open.stream.as_deref() == stream)
+    }
+
+    /// Ends the text of an output. A record of no named output ends all.
+    fn close_stream(&mut self, stream: Option<&str>, entries: &mut Vec<Entry>) {
+        if stream.is_none() {
+            return self.close_text(entries);
         }
+        let mut texts = self.open_texts.iter();
+        if let Some(at) = texts.position(|open| open.stream.as_deref() == stream) {
+            let open = self.open_texts.remove(at);
+            self.close(open, entries);
+        }
+    }
+
+    /// Ends the texts of outputs that say nothing while others do.
+    fn close_old(&mut self, entries: &mut Vec<Entry>) {
+        while let Some(at) = self
+            .open_texts
+            .iter()
+            .position(|open| self.lines - open.kept.lines.end() > MAX_APART)
+        {
+            let open = self.open_texts.remove(at);
+            self.close(open, entries);
+        }
+    }
+
+    /// Ends lines of text that a stack trace could follow, because nothing comes for a while.
+    pub fn close_text(&mut self, entries: &mut Vec<Entry>) {
+        for open in std::mem::take(&mut self.open_texts) {
+            self.close(open, entries);
+        }
+    }
+
+    fn close(&mut self, open: OpenText, entries: &mut Vec<Entry>) {
+        let Kept {
+            mut draft,
+            text,
+            lines,
+        } = open.kept;
+        draft.message = Some(text);
+        self.keeps_last &= *lines.end() != self.lines;
+        entries.push(draft.finish(&self.options, &lines));
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -433,12 +554,11 @@ fn is_records(value: &JsonRef<'_>) -> bool {
 }
 
 /// What tells the lines of one output from those of others.
-fn stream_of(draft: &Draft) -> Option<&str> {
-    let stream = draft
-        .meta
-        .get("stream")
-        .or_else(|| draft.meta.get("container"));
-    stream?.as_str()
+fn stream_of(draft: &Draft) -> Option<String> {
+    let name = |name: &str| draft.meta.get(name).and_then(lookback::Json::as_str);
+    let parts = [name("stream"), name("pod"), name("container")];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("/"))
 }
 
 fn without_stream(mut wrapper: Draft) -> Draft {

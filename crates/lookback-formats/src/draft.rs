@@ -58,6 +58,8 @@ pub(crate) struct Request {
     pub(crate) version: Option<String>,
     pub(crate) stage: Option<String>,
     pub(crate) country: Option<String>,
+    /// When it began, if that is not the time of the record.
+    pub(crate) time: Option<time::Read>,
 }
 
 impl Draft {
@@ -206,7 +208,8 @@ impl Draft {
             } else {
                 JsonMap::new()
             };
-            let time = self.time.unwrap_or(options.now);
+            let own = request.time.map(|read| read.time);
+            let time = own.or(self.time).unwrap_or(options.now);
             Box::new(request.finish(time, self.trace_id.clone(), rest))
         });
         let log = (!self.is_access).then(|| self.finish_log(source));

@@ -187,18 +187,22 @@ pub(crate) fn of_otlp(severity: i64) -> Option<Level> {
 
 /// Finds the level that a line of text names near its start.
 pub(crate) fn in_text(text: &str) -> Option<Level> {
-    const STARTS: [&str; 8] = [
+    const STARTS: [&str; 9] = [
         "Traceback (most recent call last)",
         "panic: ",
         "fatal error: ",
+        "http: panic serving ",
         "PHP Fatal error",
         "PHP Parse error",
         "Exception in thread",
         "Unhandled exception",
         "Uncaught ",
     ];
-    let is_panic = text.starts_with("thread '") && text.contains("' panicked at ");
-    if STARTS.iter().any(|start| text.starts_with(start)) || is_exception(text) || is_panic {
+    // Ruby ends the first line of an exception with its class.
+    let is_of_ruby = text.contains(":in ") && text.ends_with("Error)");
+    let is_panic = text.starts_with("thread '") && text.contains(" panicked at ");
+    let is_error = is_exception(text) || is_panic || is_of_ruby;
+    if STARTS.iter().any(|start| text.starts_with(start)) || is_error {
         return Some(Level::Error);
     }
     if text.starts_with("PHP Warning") {
@@ -251,15 +255,19 @@ pub(crate) fn behind_time(text: &str) -> Option<Level> {
     })
 }
 
-/// Whether a line is an exception, with its stack below: `RangeError: …`, or
-/// `java.lang.IllegalStateException`.
+/// Whether a line is an exception, with its stack below: `RangeError: …`, Rails' `Cart::Error
+/// (no such cart):`, or `java.lang.IllegalStateException`.
 pub(crate) fn is_exception(line: &str) -> bool {
-    let name = line.split_once(':').map_or(line, |(name, _)| name);
-    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '$');
+    let of_rails = line.split_once(" (").filter(|_| line.ends_with("):"));
+    let name = of_rails
+        .or_else(|| line.split_once(": "))
+        .map_or(line, |(name, _)| name);
+    let name = name.trim_end_matches(':');
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':');
     let ends = ["Error", "Exception"];
     name.starts_with(char::is_alphabetic)
         && name.chars().all(is_of_name)
-        && ends.iter().any(|end| name.ends_with(end))
+        && (ends.iter().any(|end| name.ends_with(end)) || of_rails.is_some() && name.contains("::"))
 }
 
 /// Finds the level that stands in brackets at the start of a text, or behind its time: `[warn ]`,

@@ -2,9 +2,11 @@
 
 mod access;
 pub(crate) mod escapes;
+pub(crate) mod fold;
 mod heroku;
 mod logfmt;
 mod prefix;
+pub(crate) mod rails;
 mod syslog;
 
 pub(crate) use access::of_request_line as access_request_line;
@@ -227,54 +229,6 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
             let read = rules.time_of_text(text.trim_end_matches([':', ',', '|']))?;
             let rest = rest.trim_start_matches([' ', ']', ')', '-', '|', ':', '\t']);
             Some((read, rest))
-        })
-}
-
-/// Whether a line of text goes on with the one before it: a stack trace, or an indented line.
-pub(crate) fn continues(before: &str, level: Option<Level>, line: &str) -> bool {
-    const STARTS: [&str; 6] = [
-        "Caused by: ",
-        "Suppressed: ",
-        "... ",
-        "During handling of the above exception",
-        "The above exception was the direct cause",
-        "Stack trace:",
-    ];
-    if line.starts_with([' ', '\t']) || STARTS.iter().any(|start| line.starts_with(start)) {
-        return true;
-    }
-    // The frame where loguru caught the exception.
-    if line.starts_with("> File \"") {
-        return before.contains("Traceback (most recent call last)");
-    }
-    if w3c::is_directive(line) {
-        return w3c::is_directive(before);
-    }
-    let last = before.rsplit('\n').next().unwrap_or_default();
-    // Node ends an error that has properties, such as its cause.
-    if line == "}" {
-        return last.starts_with(' ') && before.contains(" {\n");
-    }
-    let is_traceback = line.starts_with("Traceback (most recent call last)");
-    if is_traceback {
-        return level == Some(Level::Error);
-    }
-    // Java, and some loggers of Node, write the exception behind the message.
-    if level == Some(Level::Error)
-        && !before.contains('\n')
-        && level::is_exception(line)
-        && !level::is_exception(before)
-    {
-        return true;
-    }
-    // The last line of a traceback of Python names the exception.
-    before.contains("Traceback (most recent call last)")
-        && last.starts_with(' ')
-        && line.split([':', ' ']).next().is_some_and(|name| {
-            !name.is_empty()
-                && name
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'))
         })
 }
 

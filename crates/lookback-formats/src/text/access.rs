@@ -303,7 +303,7 @@ fn status_of(text: &str) -> Option<i32> {
 }
 
 /// Whether a word is a method of HTTP.
-fn is_method(word: &str) -> bool {
+pub(super) fn is_method(word: &str) -> bool {
     const METHODS: [&str; 9] = [
         "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
     ];

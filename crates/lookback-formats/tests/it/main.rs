@@ -8,4 +8,5 @@ mod push;
 mod requests;
 mod samples;
 mod split;
+mod traces;
 mod tracing_subscriber;
