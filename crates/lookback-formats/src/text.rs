@@ -143,7 +143,7 @@ fn with_request(line: &str, rules: Rules<'_>) -> Option<Draft> {
 fn of_text(line: &str, rules: Rules<'_>) -> Decoded {
     let mut draft = Draft::new(Format::Text);
     draft.is_guess = true;
-    if let Some((level, read)) = klog(line, rules) {
+    if let Some((level, read)) = klog(line, rules).or_else(|| logcat(line, rules)) {
         draft.level = Some(level);
         draft.read_time(Some(read));
     } else {
@@ -175,6 +175,49 @@ fn klog(line: &str, rules: Rules<'_>) -> Option<(Level, crate::time::Read)> {
     let is_klog = day.len() == 4 && words.next().is_none() && file.contains(':');
     let read = is_klog.then(|| rules.time_of_klog(&format!("{day} {time}")))??;
     Some((level, read))
+}
+
+/// Reads the start of a line of Android: `01-02 03:04:05.678  1234  5678 I Tag: text`, and `01-02
+/// 03:04:05.678 I/Tag( 1234): text`, with or without the year.
+fn logcat(line: &str, rules: Rules<'_>) -> Option<(Level, crate::time::Read)> {
+    let bytes = line.as_bytes();
+    let end = match (bytes.get(2)?, bytes.get(5)?, bytes.get(4)?, bytes.get(10)?) {
+        (b'-', b' ', ..) => 18,
+        (.., b'-', b' ') => 23,
+        _ => return None,
+    };
+    let (time, rest) = line.split_at_checked(end)?;
+    let rest = rest.strip_prefix(' ')?;
+    let level = |letter: &str| match letter {
+        "V" | "D" => Some(Level::Debug),
+        "I" => Some(Level::Info),
+        "W" => Some(Level::Warn),
+        "E" | "F" | "A" => Some(Level::Error),
+        _ => None,
+    };
+    let level = if let Some((letter, rest)) = rest.split_once('/') {
+        let (_, process) = rest.split_once('(')?;
+        let (process, _) = process.split_once("): ")?;
+        process.trim().parse::<u32>().ok()?;
+        level(letter)
+    } else {
+        let mut words = rest.split(' ').filter(|word| !word.is_empty());
+        let mut process = words.next()?;
+        // The user may come first.
+        if process.starts_with(char::is_alphabetic) {
+            process = words.next()?;
+        }
+        let (thread, letter, _) = (words.next()?, words.next()?, words.next()?);
+        process.parse::<u32>().ok()?;
+        thread.parse::<u32>().ok()?;
+        rest.contains(": ").then(|| level(letter)).flatten()
+    }?;
+    let read = if end == 18 {
+        rules.time_of_android(time)
+    } else {
+        rules.time_of_text(time)
+    };
+    Some((level, read?))
 }
 
 /// Reads the time at the start of a line, or behind a few signs, such as `I, [` of Ruby, `1:M ` of
@@ -209,6 +252,7 @@ fn time_near_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::
 /// Reads the time with which a line begins, if it does; returns it with what follows.
 fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Read, &'a str)> {
     let start = line.trim_start().trim_start_matches(['[', '(']);
+    let is_in_brackets = line.trim_start().starts_with('[');
     // The longest first: with a zone behind a blank, the time behind a blank, one word.
     let ends: Vec<usize> = start
         .char_indices()
@@ -220,16 +264,32 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
     ends.iter()
         .rev()
         .filter_map(|end| start.split_at_checked(*end))
-        .filter(|(text, _)| {
+        .filter(|(text, rest)| {
             text.len() >= 8
-                && text.contains(':')
                 && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && (text.contains(':') || is_number_of_time(text, is_in_brackets, rest))
         })
         .find_map(|(text, rest)| {
             let read = rules.time_of_text(text.trim_end_matches([':', ',', '|']))?;
             let rest = rest.trim_start_matches([' ', ']', ')', '-', '|', ':', '\t']);
             Some((read, rest))
         })
+}
+
+/// Whether a text without a colon is a time nevertheless: `20260102T030405Z`, a number since 1970 in
+/// brackets, or one with a fraction.
+fn is_number_of_time(text: &str, is_in_brackets: bool, rest: &str) -> bool {
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if is_digits(whole) && is_digits(fraction) {
+        // Any other number may begin a sentence.
+        let is_of_this_century =
+            matches!(whole.len(), 10 | 13 | 16) && whole.starts_with(['1', '2', '3']);
+        return is_of_this_century
+            && (fraction.len() >= 3 || is_in_brackets && rest.starts_with(']'));
+    }
+    let is_compact = |at: usize| text.as_bytes().get(at) == Some(&b'T');
+    is_compact(8) && text.get(..8).is_some_and(is_digits)
 }
 
 /// Removes the escape sequences that colour a terminal.

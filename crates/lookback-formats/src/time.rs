@@ -104,7 +104,13 @@ impl<'a> Rules<'a> {
     /// Reads the text of a time.
     pub(crate) fn time_of_text(self, text: &str) -> Option<Read> {
         let text = text.trim().trim_start_matches('[').trim_end_matches(']');
-        if !text.is_ascii() || text.len() > 64 {
+        if !text.is_ascii() {
+            // Java writes a narrow blank before `AM` and `PM`.
+            let plain = (text.len() <= 64 && text.contains('\u{202f}'))
+                .then(|| text.replace('\u{202f}', " "))?;
+            return self.time_of_text(&plain).filter(|_| plain.is_ascii());
+        }
+        if text.len() > 64 {
             return None;
         }
         if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
@@ -113,19 +119,23 @@ impl<'a> Rules<'a> {
         // Their first letters tell the forms apart, and most texts are no time.
         let bytes = text.as_bytes();
         match (bytes.first(), bytes.get(2)) {
-            (Some(b'0'..=b'9'), Some(b' ' | b'-')) => self.of_other(text),
-            (Some(b'0'..=b'9'), Some(b'/')) => of_common_log(text).or_else(|| self.of_other(text)),
-            (Some(b'0'..=b'9'), _) => self.of_iso(text),
+            (Some(b'0'..=b'9'), Some(b' ')) => self.of_other(text),
+            (Some(b'0'..=b'9'), Some(b'-' | b'/'))
+                if bytes.get(3).is_some_and(u8::is_ascii_alphabetic) =>
+            {
+                of_common_log(text).or_else(|| self.of_other(text))
+            }
+            (Some(b'0'..=b'9'), _) => self.of_iso(text).or_else(|| self.of_numbers(text)),
             (Some(b'A'..=b'Z'), _) => self.of_other(text),
             _ => None,
         }
     }
 
-    /// Reads `2026-03-04T05:06:07.008Z` and its kind: with `/` in the date, a blank or `_` before
-    /// the time, a comma before the fraction, a zone with or without a colon, or none.
+    /// Reads `2026-03-04T05:06:07.008Z` and its kind: with `/` or `.` in the date, a blank or `_`
+    /// before the time, a comma before the fraction, a zone with or without a colon, or none.
     fn of_iso(self, text: &str) -> Option<Read> {
         let separators = (text.as_bytes().get(4)?, text.as_bytes().get(7)?);
-        if !matches!(separators, (b'-', b'-') | (b'/', b'/')) {
+        if !matches!(separators, (b'-', b'-') | (b'/', b'/') | (b'.', b'.')) {
             return None;
         }
         let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
@@ -137,16 +147,76 @@ impl<'a> Rules<'a> {
             .strip_prefix(" - ")
             .or_else(|| rest.strip_prefix(", "))
             .map_or_else(|| rest.strip_prefix(['T', 't', ' ', '_', ':']), Some)?;
+        self.of_clock(date, rest)
+    }
+
+    /// Reads other dates in numbers: `20260304T050607Z`, `20260304 05:06:07`, `31.12.2026 05:06:07`
+    /// and `31/12/2026 05:06:07`, if it is certain which number is the month.
+    fn of_numbers(self, text: &str) -> Option<Read> {
+        let digits = text.find(|c: char| !c.is_ascii_digit())?;
+        let date = |year: &str, month: u32, day: u32| {
+            NaiveDate::from_ymd_opt(year.parse().ok()?, month, day)
+        };
+        if digits == 8 {
+            let (year, month, day) = (&text[..4], &text[4..6], &text[6..8]);
+            let date = date(year, month.parse().ok()?, day.parse().ok()?)?;
+            let rest = text[8..].strip_prefix(['T', 't', ' ', '-', '_'])?;
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            if end != 6 {
+                return self.of_clock(date, rest);
+            }
+            let (hour, minute, second) = (&rest[..2], &rest[2..4], &rest[4..]);
+            return self.of_clock(date, &format!("{hour}:{minute}:{second}"));
+        }
+        let separator = text[digits..]
+            .chars()
+            .next()
+            .filter(|c| "/.-".contains(*c))?;
+        let mut parts = text.splitn(3, separator);
+        let (first, second, rest) = (parts.next()?, parts.next()?, parts.next()?);
+        let (year, rest) = rest.split_at_checked(4)?;
+        let is_number = |text: &str| (1..=2).contains(&text.len());
+        if !is_number(first) || !is_number(second) {
+            return None;
+        }
+        let (first, second): (u32, u32) = (first.parse().ok()?, second.parse().ok()?);
+        let has_half = rest.ends_with("AM") || rest.ends_with("PM");
+        let date = match separator {
+            _ if first > 12 => date(year, second, first),
+            '/' | '-' if second > 12 || (separator == '/' && has_half) => date(year, first, second),
+            '.' => date(year, second, first),
+            // In one country it is the month, and in another the day.
+            _ => None,
+        }?;
+        let rest = rest.strip_prefix(',').unwrap_or(rest);
+        self.of_clock(date, rest.strip_prefix(['T', ' ', '_'])?)
+    }
+
+    /// Reads the time of a day, with what may be behind it: a fraction, `AM` or `PM`, a zone.
+    fn of_clock(self, date: NaiveDate, rest: &str) -> Option<Read> {
         let end = rest
             .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')))
             .unwrap_or(rest.len());
         let (time, zone) = rest.split_at(end);
+        let zone = zone.trim();
+        let half = zone
+            .get(..2)
+            .filter(|half| matches!(*half, "AM" | "PM" | "am" | "pm"));
+        let zone = half.map_or(zone, |_| zone[2..].trim_start());
         let mut parts = time.splitn(2, ['.', ',']);
         let clock = parts.next()?;
         let mut clock = clock.split(':');
         let mut next = || clock.next().map(str::parse::<u32>);
         let (hour, minute) = (next()?.ok()?, next()?.ok()?);
         let second = next().transpose().ok()?.unwrap_or(0);
+        let hour = match half {
+            None => hour,
+            Some(_) if !(1..=12).contains(&hour) => return None,
+            Some("AM" | "am") => hour % 12,
+            Some(_) => hour % 12 + 12,
+        };
         // A leap second is the last moment of its minute.
         let (second, leap) = if second == 60 {
             (59, true)
@@ -158,7 +228,7 @@ impl<'a> Rules<'a> {
         let nanos = nanoseconds(fraction)?;
         let time =
             date.and_hms_nano_opt(hour, minute, second, if leap { 999_999_999 } else { nanos })?;
-        match offset_of(zone.trim()) {
+        match offset_of(zone) {
             Offset::Known(offset) => Some(Read::new(
                 offset.from_local_datetime(&time).single()?.to_utc(),
                 false,
@@ -171,10 +241,18 @@ impl<'a> Rules<'a> {
 
     /// Reads the forms of syslog (`Nov  3 09:23:38`, without a year) and of the C library.
     fn of_other(self, text: &str) -> Option<Read> {
+        if let Some((time, fraction)) = text.rsplit_once(',')
+            && !fraction.is_empty()
+            && fraction.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            return self.of_other(&format!("{time}.{fraction}"));
+        }
         for form in [
             "%a %b %e %H:%M:%S%.f %Y",
             "%a %b %e %H:%M:%S%.f %Z %Y",
             "%b %e, %Y %H:%M:%S%.f",
+            "%b %e, %Y %I:%M:%S %p",
+            "%b %e %Y %H:%M:%S%.f",
             "%d %b %Y %H:%M:%S%.f",
             "%d/%b/%Y %H:%M:%S%.f",
             "%d/%b/%Y:%H:%M:%S%.f",
@@ -196,6 +274,11 @@ impl<'a> Rules<'a> {
     /// Reads `0102 03:04:05.678901`: month and day, as klog and glog write them.
     pub(crate) fn time_of_klog(self, text: &str) -> Option<Read> {
         self.without_year(text, "%Y %m%d %H:%M:%S%.f")
+    }
+
+    /// Reads `01-02 03:04:05.678`: month and day, as Android writes them.
+    pub(crate) fn time_of_android(self, text: &str) -> Option<Read> {
+        self.without_year(text, "%Y %m-%d %H:%M:%S%.f")
     }
 
     /// Reads a time near the present, in a form with a year.
@@ -473,6 +556,23 @@ mod tests {
             ("1734860261221373", "2024-12-22T09:37:41.221373Z"),
             ("1761234567890123456", "2025-10-23T15:49:27.890123Z"),
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999Z"),
+            ("20260115T100000Z", "2026-01-15T10:00:00Z"),
+            ("20260115T100000.25+0100", "2026-01-15T09:00:00.25Z"),
+            ("20260115 10:00:00.123", "2026-01-15T10:00:00.123Z"),
+            ("20260115-10:00:00", "2026-01-15T10:00:00Z"),
+            ("2026.01.15 10:00:00", "2026-01-15T10:00:00Z"),
+            ("15.01.2026 10:00:00", "2026-01-15T10:00:00Z"),
+            ("5.1.2026, 10:00:00", "2026-01-05T10:00:00Z"),
+            ("31/12/2025 23:59:59", "2025-12-31T23:59:59Z"),
+            ("12/31/2025 23:59:59", "2025-12-31T23:59:59Z"),
+            ("1/5/2026 12:00:01 AM", "2026-01-05T00:00:01Z"),
+            ("1/5/2026 3:00:00 PM", "2026-01-05T15:00:00Z"),
+            ("25-01-2026 10:00:00,5", "2026-01-25T10:00:00.5Z"),
+            ("15-Jan-2026 10:00:00.123", "2026-01-15T10:00:00.123Z"),
+            ("15 Jan 2026 10:00:00,123", "2026-01-15T10:00:00.123Z"),
+            ("Jan 15 2026 10:00:00", "2026-01-15T10:00:00Z"),
+            ("Jan 5, 2026 6:07:09 PM", "2026-01-05T18:07:09Z"),
+            ("Jan 5, 2026 6:07:09\u{202f}AM", "2026-01-05T06:07:09Z"),
         ] {
             let read = read(text);
             let time: DateTime<Utc> = time.parse().unwrap();
@@ -489,6 +589,14 @@ mod tests {
             "30/Foo/2025:00:10:38 +0800",
             "2026-01-01T00:00:00 Mars",
             "web.1",
+            "05/01/2026 10:00:00",
+            "05-01-2026 10:00:00",
+            "13/13/2026 10:00:00",
+            "20261301T100000Z",
+            "20260115T1000Z",
+            "20260115T100000 Mars",
+            "1/5/2026 13:00:00 PM",
+            "10:00:00",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -8,5 +8,6 @@ mod push;
 mod requests;
 mod samples;
 mod split;
+mod times;
 mod traces;
 mod tracing_subscriber;
