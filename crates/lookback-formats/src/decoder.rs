@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use lookback::value::JsonRef;
 
 use crate::draft::Draft;
-use crate::json;
+use crate::json::{self, Drafts, read};
 use crate::record::Record;
 use crate::text::fold::{self, Before, Goes, Next};
 use crate::text::rails::{Requests, Seen};
@@ -46,6 +46,7 @@ pub struct Decoder {
     requests: Requests,
     /// The columns that the last line of names gave those behind it.
     columns: Option<w3c::Columns>,
+    skipped_spans: u64,
 }
 
 /// A record that is kept until its end is known.
@@ -91,6 +92,7 @@ impl Decoder {
             open_texts: Vec::new(),
             requests: Requests::default(),
             columns: None,
+            skipped_spans: 0,
         }
     }
 
@@ -117,6 +119,13 @@ impl Decoder {
         self.keeps_last
     }
 
+    /// The number of spans of OpenTelemetry so far that are no request of a server: they are not
+    /// stored.
+    #[must_use]
+    pub fn skipped_spans(&self) -> u64 {
+        self.skipped_spans
+    }
+
     /// Counts a line that is not decoded.
     pub fn skip_line(&mut self) {
         self.lines += 1;
@@ -135,6 +144,8 @@ impl Decoder {
         // The hole of a file that was truncated while a program went on writing behind it.
         let text = line.iter().position(|byte| *byte != 0);
         let line = text.map_or(line, |text| &line[text..]);
+        // What begins a record in a sequence of JSON texts.
+        let line = line.strip_prefix(b"\x1e").unwrap_or(line);
         if let Some(open) = &mut self.open_json {
             open.add(line);
             if open.bytes.len() <= MAX_RECORD {
@@ -159,21 +170,29 @@ impl Decoder {
         let number = self.lines..=self.lines;
         let may_be_json = self.options.format.is_none_or(Format::is_json);
         if may_be_json && matches!(line.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            match JsonRef::from_slice(line) {
-                Ok(value) if is_records(&value) => return self.value(value, &number, entries),
-                _ if starts_open_json(line) => {
-                    let mut open = OpenJson {
-                        first: self.lines,
-                        ..OpenJson::default()
-                    };
-                    open.add(line);
-                    if open.scan.state() == ScanState::Open {
-                        self.open_json = Some(open);
-                        self.keeps_last = true;
-                        return Ok(());
-                    }
+            let mut fixed = Vec::new();
+            let value = may_be_records(line).then(|| read::parse(line, &mut fixed));
+            if let Some(value) = value.flatten()
+                && is_records(&value)
+            {
+                return self.value(value, &number, entries);
+            }
+            if line.trim_ascii_start().starts_with(b"{")
+                && let Some(objects) = read::several(line)
+            {
+                return self.objects(&objects, &number, entries);
+            }
+            if starts_open_json(line) {
+                let mut open = OpenJson {
+                    first: self.lines,
+                    ..OpenJson::default()
+                };
+                open.add(line);
+                if open.scan.state() == ScanState::Open {
+                    self.open_json = Some(open);
+                    self.keeps_last = true;
+                    return Ok(());
                 }
-                _ => {}
             }
         }
         self.text_line(line, &number, entries)
@@ -196,16 +215,21 @@ impl Decoder {
         let Some(open) = self.open_json.take() else {
             return Ok(());
         };
-        let value = match JsonRef::from_slice(&open.bytes) {
-            Ok(value) if is_records(&value) => value,
-            _ => {
-                self.open_json = Some(open);
-                return self.give_up_json(entries);
-            }
-        };
         let lines = open.first..=self.lines;
-        self.close_stream(None, entries);
-        self.value(value, &lines, entries)
+        let mut fixed = Vec::new();
+        if may_be_records(&open.bytes)
+            && let Some(value) = read::parse(&open.bytes, &mut fixed)
+            && is_records(&value)
+        {
+            self.close_stream(None, entries);
+            return self.value(value, &lines, entries);
+        }
+        if let Some(objects) = read::several(&open.bytes) {
+            self.close_stream(None, entries);
+            return self.objects(&objects, &lines, entries);
+        }
+        self.open_json = Some(open);
+        self.give_up_json(entries)
     }
 
     /// Ends what turned out to be no JSON.
@@ -230,15 +254,33 @@ impl Decoder {
                 continue;
             }
             let number = number..=number;
-            let decoded = match JsonRef::from_slice(line) {
-                Ok(value @ JsonRef::Object(_)) => self.value(value, &number, entries).is_ok(),
-                _ => false,
+            let mut fixed = Vec::new();
+            let decoded = match read::parse(line, &mut fixed) {
+                Some(value @ JsonRef::Object(_)) => Some(self.value(value, &number, entries)),
+                _ => read::several(line).map(|objects| self.objects(&objects, &number, entries)),
             };
-            if !decoded {
+            if decoded.is_none_or(|decoded| decoded.is_err()) {
                 let line = String::from_utf8_lossy(line);
                 self.push_text(&line, None, &number, entries);
             }
         }
+    }
+
+    /// Decodes several objects of a line.
+    fn objects(
+        &mut self,
+        objects: &[&[u8]],
+        lines: &RangeInclusive<u64>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Problem> {
+        let mut first = Ok(());
+        for object in objects {
+            let mut fixed = Vec::new();
+            if let Some(value) = read::parse(object, &mut fixed) {
+                first = first.and(self.value(value, lines, entries));
+            }
+        }
+        first
     }
 
     fn value(
@@ -285,12 +327,13 @@ impl Decoder {
             }
         }
         self.close_stream(None, entries);
-        let mut drafts = Vec::new();
+        let mut drafts = Drafts::default();
         let decoded = match format {
             None => json::decode(record, self.rules(), &mut drafts),
             Some(format) => json::decode_as(format, record, self.rules(), &mut drafts),
         };
-        let drafts = drafts.into_iter();
+        self.skipped_spans += drafts.skipped;
+        let drafts = drafts.list.into_iter();
         entries.extend(drafts.map(|draft| draft.finish(&self.options, lines)));
         decoded.map_err(|problem| problem.at(lines))
     }
@@ -374,6 +417,17 @@ impl Decoder {
         entries: &mut Vec<Entry>,
     ) {
         let decoded = text::decode(text, self.rules());
+        if decoded.is_text
+            && text.trim_start().starts_with('{')
+            && let Some(objects) = read::several(text.trim_end().as_bytes())
+        {
+            for object in objects {
+                let object = String::from_utf8_lossy(object);
+                let decoded = text::decode(&object, self.rules());
+                self.push_decoded(decoded, wrapper.clone(), lines, entries);
+            }
+            return;
+        }
         self.push_decoded(decoded, wrapper, lines, entries);
     }
 
@@ -551,6 +605,12 @@ fn is_records(value: &JsonRef<'_>) -> bool {
         JsonRef::Array(items) => !items.is_empty() && items.iter().all(is_object),
         value => is_object(value),
     }
+}
+
+/// Whether a text that begins with a bracket may be an object, or a list of them.
+fn may_be_records(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    !text.starts_with(b"[") || text[1..].trim_ascii_start().starts_with(b"{")
 }
 
 /// What tells the lines of one output from those of others.

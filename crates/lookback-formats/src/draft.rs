@@ -409,8 +409,15 @@ fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>, Option<&str>
 }
 
 /// Reads the parameters of a query: one that comes several times is an array.
+///
+/// One of very many is kept as its text: each needs many times the memory of that.
 pub(crate) fn query_map(query: &str) -> JsonMap {
+    const MAX_PARAMETERS: usize = 64 * 1024;
     let mut map = JsonMap::new();
+    if query.len() > MAX_PARAMETERS && query.matches('&').count() > MAX_PARAMETERS {
+        map.insert("query".to_owned(), decoded(query).into());
+        return map;
+    }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         push(&mut map, decoded(name), decoded(value).into());

@@ -6,6 +6,7 @@ pub(crate) mod cloud;
 mod har;
 pub(crate) mod names;
 pub(crate) mod otlp;
+pub(crate) mod read;
 
 use std::borrow::Cow;
 
@@ -58,6 +59,20 @@ pub(crate) fn docker(record: &Record<'_>, rules: Rules<'_>) -> Option<Piece> {
     })
 }
 
+/// The records of an object.
+#[derive(Debug, Default)]
+pub(crate) struct Drafts {
+    pub(crate) list: Vec<Draft>,
+    /// The number of spans that are no requests of a server.
+    pub(crate) skipped: u64,
+}
+
+impl Drafts {
+    pub(crate) fn push(&mut self, draft: Draft) {
+        self.list.push(draft);
+    }
+}
+
 /// Decodes an object, one record or a batch of them, and adds the records that can be read.
 ///
 /// # Errors
@@ -66,7 +81,7 @@ pub(crate) fn docker(record: &Record<'_>, rules: Rules<'_>) -> Option<Piece> {
 pub(crate) fn decode(
     record: &mut Record<'_>,
     rules: Rules<'_>,
-    drafts: &mut Vec<Draft>,
+    drafts: &mut Drafts,
 ) -> Result<(), Problem> {
     if !record.may_be_of_format() {
         drafts.push(of_fields(record, Format::Json, rules));
@@ -118,7 +133,7 @@ fn is_list_of_records(record: &Record<'_>, rules: Rules<'_>) -> bool {
 fn decode_list(
     record: &mut Record<'_>,
     rules: Rules<'_>,
-    drafts: &mut Vec<Draft>,
+    drafts: &mut Drafts,
 ) -> Result<(), Problem> {
     let mut decoded = Ok(());
     let name = record.list_alone().map(|(name, _)| name.to_owned());
@@ -137,7 +152,7 @@ pub(crate) fn decode_as(
     format: Format,
     record: &mut Record<'_>,
     rules: Rules<'_>,
-    drafts: &mut Vec<Draft>,
+    drafts: &mut Drafts,
 ) -> Result<(), Problem> {
     match format {
         Format::Otlp if !otlp::is_batch(record) => {
@@ -150,7 +165,7 @@ pub(crate) fn decode_as(
         }
         Format::Har => return har::decode(record, rules, drafts),
         Format::CloudWatch | Format::Azure if cloud::is_batch(record) => {
-            drafts.extend(cloud::batch(record, rules)?);
+            drafts.list.extend(cloud::batch(record, rules)?);
         }
         Format::CloudWatch => drafts.push(cloud::cloudwatch(record, None, rules)),
         Format::Azure => drafts.push(cloud::azure(record, rules)),
@@ -165,12 +180,13 @@ pub(crate) fn decode_as(
 /// Adds the records of a batch that can be read: one that cannot takes no other with it.
 fn add(
     records: impl Iterator<Item = Result<Option<Draft>, Problem>>,
-    drafts: &mut Vec<Draft>,
+    drafts: &mut Drafts,
 ) -> Result<(), Problem> {
     let mut problems = Vec::new();
     for record in records {
         match record {
-            Ok(draft) => drafts.extend(draft),
+            Ok(Some(draft)) => drafts.push(draft),
+            Ok(None) => drafts.skipped += 1,
             Err(problem) => problems.push(problem),
         }
     }
@@ -187,9 +203,9 @@ pub(crate) fn one(record: &mut Record<'_>, rules: Rules<'_>) -> Option<Draft> {
     if !record.may_be_of_format() {
         return Some(of_fields(record, Format::Json, rules));
     }
-    let mut drafts = Vec::new();
+    let mut drafts = Drafts::default();
     match decode(record, rules, &mut drafts) {
-        Ok(()) if drafts.len() == 1 => drafts.pop(),
+        Ok(()) if drafts.list.len() == 1 => drafts.list.pop(),
         _ => None,
     }
 }
@@ -314,6 +330,18 @@ fn take_level<'n, 'a>(
         draft.level = level_alike(record);
         return None;
     };
+    // A number of something else, if nothing says that it is a log line.
+    let is_number = record
+        .value(found)
+        .is_some_and(|value| value.number().is_some());
+    if is_number
+        && rules.names.of(Role::Level).is_empty()
+        && draft.time.is_none()
+        && record.find_by(rules, Role::Message, is_value).is_none()
+        && record.find_alike(Role::Message, is_value).is_none()
+    {
+        return None;
+    }
     let taken = record.take_out(found);
     let value = record.taken(&taken);
     if let JsonRef::Number(number) = value
@@ -331,6 +359,10 @@ fn take_level<'n, 'a>(
     }
     let is_exact = draft.read_level(found.name, value, read);
     is_exact.then_some(taken)
+}
+
+fn is_value(_: &JsonRef<'_>) -> bool {
+    true
 }
 
 /// Reads the level of a field whose name only says that it may be one; it stays with the fields.

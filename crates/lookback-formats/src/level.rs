@@ -3,6 +3,8 @@
 use lookback::value::JsonRef;
 use lookback::{Json, Level};
 
+use crate::text::without_colours;
+
 /// A level, and whether the four levels of Lookback say all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Read {
@@ -52,6 +54,10 @@ pub(crate) fn of_text(text: &str) -> Option<Read> {
         "error" | "ERROR" => return Some(exact(Level::Error)),
         "warn" | "WARN" | "warning" | "WARNING" => return Some(exact(Level::Warn)),
         _ => {}
+    }
+    // winston may colour it for a terminal.
+    if text.contains('\u{1b}') {
+        return of_text(&without_colours(text));
     }
     let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
     // `INF` is a name.

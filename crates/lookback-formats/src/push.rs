@@ -30,6 +30,7 @@ use lookback::value::JsonMap;
 pub use self::files::{Frames, ProtobufFile, detect, frames};
 use self::protobuf::Signal;
 use crate::draft::Draft;
+use crate::json::read::with_whole_surrogates;
 use crate::json::{cloud, otlp};
 use crate::time::Rules;
 use crate::{Entry, Options, Problem};
@@ -116,7 +117,11 @@ fn too_large(bytes: usize, most: usize) -> Problem {
 }
 
 fn object(body: &[u8]) -> Result<JsonMap, Problem> {
-    match Json::from_slice(body) {
+    let parsed = Json::from_slice(body).or_else(|error| {
+        let fixed = with_whole_surrogates(body).ok_or(error)?;
+        Json::from_slice(&fixed)
+    });
+    match parsed {
         Ok(Json::Object(map)) => Ok(map),
         Ok(_) => Err(Problem::new("the body must be an object of JSON")),
         Err(error) => Err(Problem::new(format!("the body is not JSON: {error}"))),

@@ -99,8 +99,9 @@ pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
     if let Some(within) = rules.within() {
         let start = line.trim_start();
         let start = start.strip_prefix("@cee:").map_or(start, str::trim_start);
+        let mut fixed = Vec::new();
         if start.starts_with('{')
-            && let Ok(JsonRef::Object(members)) = JsonRef::from_slice(start.as_bytes())
+            && let Some(JsonRef::Object(members)) = json::read::parse(start.as_bytes(), &mut fixed)
             && let Some(draft) = json::one(&mut Record::new(members), within)
         {
             return whole(draft);

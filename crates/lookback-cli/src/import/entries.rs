@@ -270,7 +270,9 @@ impl EntryReader {
                 format!("must be at most {most} bytes long"),
             ))
         } else {
+            let before = self.decoder.skipped_spans();
             let decoded = self.decoder.line(&line.bytes, entries);
+            batch.skipped.spans += self.decoder.skipped_spans() - before;
             decoded
                 .err()
                 .map(|problem| (problem.lines().clone(), problem.to_string()))

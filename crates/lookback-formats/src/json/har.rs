@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use lookback::Json;
 use lookback::value::{JsonMap, JsonRef};
 
+use super::Drafts;
 use super::access::parsed;
 use crate::draft::{Draft, Request, insert_beside, push};
 use crate::fields::{Fields as _, take_duration, take_status, take_text, text};
@@ -26,7 +27,7 @@ pub(super) fn is_archive(record: &Record<'_>) -> bool {
 pub(super) fn decode(
     record: &mut Record<'_>,
     rules: Rules<'_>,
-    drafts: &mut Vec<Draft>,
+    drafts: &mut Drafts,
 ) -> Result<(), Problem> {
     let Some(JsonRef::Array(entries)) = record.take("log.entries") else {
         return Err(Problem::new("log.entries: must be an array"));

@@ -193,6 +193,9 @@ const MESSAGE: &[&str] = &[
     "RenderedMessage",
     "MessageTemplate",
     "event.message",
+    // Sentry.
+    "logentry.formatted",
+    "logentry.message",
 ];
 
 const METHOD: &[&str] = &[
@@ -262,6 +265,15 @@ const DURATION: &[&str] = &[
     "durationMs",
     "elapsed_ms",
     "latency_ms",
+    "duration_s",
+    "duration_seconds",
+    "duration_us",
+    "duration_ns",
+    "latency_s",
+    "latency_seconds",
+    "elapsed_s",
+    "elapsed_seconds",
+    "response_time_s",
     "Elapsed",
     "ElapsedMilliseconds",
     "OriginResponseDurationMs",
@@ -280,7 +292,12 @@ pub(crate) fn milliseconds_per_unit(name: &str) -> f64 {
         "request_time" => 1e3,
         // Nanoseconds.
         "event.duration" | "Duration" => 1e-6,
-        _ => 1.0,
+        _ => match name.rsplit_once('_') {
+            Some((_, "s" | "seconds")) => 1e3,
+            Some((_, "us")) => 1e-3,
+            Some((_, "ns")) => 1e-6,
+            _ => 1.0,
+        },
     }
 }
 

@@ -10,6 +10,8 @@ use crate::record::{Members, Record};
 
 /// Reads a line of pairs: `level=info msg="Listening on" n=3 flag`. A line of words is none.
 pub(super) fn decode(line: &str) -> Option<Record<'_>> {
+    // Each pair needs many times the memory of its text.
+    const MAX_PAIRS: usize = 64 * 1024;
     let mut fields = Pairs::default();
     let mut rest = line.trim();
     // A sentence is text.
@@ -51,6 +53,9 @@ pub(super) fn decode(line: &str) -> Option<Record<'_>> {
         };
         fields.add(key, JsonRef::String(value));
         pairs += 1;
+        if pairs > MAX_PAIRS {
+            return None;
+        }
         rest = after.trim_start();
     }
     // A sentence with one `a=b` is text.

@@ -182,7 +182,9 @@ fn before_object(line: &str, rules: Rules<'_>) -> Option<Draft> {
     if prefix.len() == at {
         return None;
     }
-    let JsonRef::Object(members) = JsonRef::from_slice(&line.as_bytes()[at..]).ok()? else {
+    let mut fixed = Vec::new();
+    let object = json::read::parse(&line.as_bytes()[at..], &mut fixed)?;
+    let JsonRef::Object(members) = object else {
         return None;
     };
     let mut record = Record::new(members);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod accounted;
+mod json;
 mod options;
 mod push;
 mod requests;

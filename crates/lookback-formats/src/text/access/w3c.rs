@@ -72,9 +72,11 @@ const CLOUDFRONT: [&str; 33] = [
 impl Columns {
     /// Reads `#Fields: date time cs-method …`.
     pub(crate) fn read(line: &str) -> Option<Self> {
+        const MAX_COLUMNS: usize = 1_024;
         let names: Vec<_> = line
             .strip_prefix("#Fields:")?
             .split_whitespace()
+            .take(MAX_COLUMNS)
             .map(|name| Cow::Owned(name.to_owned()))
             .collect();
         let has_date = names.iter().any(|name| name == "date");

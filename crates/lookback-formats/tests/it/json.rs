@@ -1,0 +1,84 @@
+//! JSON as programs write it: several objects in a line, halves of surrogates, and fields of loggers.
+
+use lookback_formats::{Decoder, Options};
+
+use crate::samples::{decode, sample};
+
+sample!(
+    several_objects_in_a_line_are_records,
+    r#"{"msg":"a","level":"info"}{"msg":"b","level":"warn"}
+{"msg":"c"} {"msg":"d","n":1}
+{"msg":"e"},
+{"msg":"f"}]
+{
+  "msg": "g"
+},
+{
+  "msg": "h"
+}
+{"msg":"i"} and a text
+web-1  | {"msg":"j"}{"msg":"k"}
+{"log":"{\"msg\":\"l\"}{\"msg\":\"m\"}\n","stream":"stdout","time":"2026-04-05T06:07:08Z"}
+[{"msg":"n"},
+{"msg":"o"},"#
+);
+
+sample!(
+    halves_of_surrogates_are_replaced,
+    r#"{"msg":"a\ud800b","level":"warn","k\udc00":["\ud83d\ude00","\ud83d"]}
+{
+  "msg": "over \ud83d lines"
+}
+web-1  | {"msg":"behind a prefix \udfff","level":"error"}"#
+);
+
+sample!(
+    numbers_are_levels_of_log_lines_only,
+    r#"{"id":1,"name":"Product","level":3}
+{"id":1,"level":"3","priority":1}
+{"level":3,"msg":"m"}
+{"level":3,"time":1765432100500}
+{"level":3,"errorMessage":"m"}
+{"id":1,"level":"error"}"#
+);
+
+sample!(
+    fields_of_winston_gitlab_and_sentry,
+    "{\"level\":\"\\u001b[32minfo\\u001b[39m\",\"message\":\"of winston\"}
+{\"level\":\"\\u001b[33mhttp\\u001b[39m\",\"message\":\"of winston\"}
+{\"severity\":\"INFO\",\"time\":\"2026-04-05T06:07:08.5Z\",\"method\":\"GET\",\"path\":\"/a\",\"duration_s\":0.012,\"status\":200}
+{\"method\":\"GET\",\"path\":\"/a\",\"duration_ns\":12500000,\"status\":200}
+{\"event_id\":\"e\",\"level\":\"error\",\"timestamp\":1765432100.5,\"logentry\":{\"formatted\":\"of sentry\",\"message\":\"of %s\",\"params\":[\"sentry\"]}}
+{\"event_id\":\"e\",\"level\":\"error\",\"timestamp\":1765432100.5,\"logentry\":{\"message\":\"of sentry\"}}"
+);
+
+#[test]
+fn value_of_very_many_parts_is_kept_as_its_text() {
+    let numbers = format!("[{}]", vec!["1"; 600_000].join(","));
+    let entries = decode(&format!(
+        "{{\"msg\":\"m\",\"level\":\"warn\",\"points\":{numbers},\"n\":7}}\n{numbers}"
+    ));
+    let log = entries[0].log.as_ref().unwrap();
+    let meta = log.meta.as_ref().unwrap();
+    assert_eq!(meta["points"].as_str(), Some(&*numbers));
+    assert_eq!(meta["n"], lookback::Json::from(7));
+    let log = entries[1].log.as_ref().unwrap();
+    let meta = log.meta.as_ref().unwrap();
+    assert_eq!(meta["message"].as_str(), Some(&*numbers));
+}
+
+#[test]
+fn spans_that_are_no_requests_are_counted() {
+    let mut decoder = Decoder::new(Options::default());
+    let mut entries = Vec::new();
+    let line = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+        {"name":"GET /a","kind":2,"startTimeUnixNano":"1","attributes":[{"key":"http.request.method","value":{"stringValue":"GET"}},{"key":"url.path","value":{"stringValue":"/a"}}]},
+        {"name":"inner","kind":1},{"name":"outer","kind":3}]}]}]}"#;
+    for line in [&line.replace('\n', ""), r#"{"msg":"m"}"#, line] {
+        for line in line.lines() {
+            decoder.line(line.as_bytes(), &mut entries).unwrap();
+        }
+    }
+    assert_eq!(entries.len(), 3);
+    assert_eq!(decoder.skipped_spans(), 4);
+}
