@@ -116,14 +116,15 @@ pub(crate) fn decode(line: &str, rules: Rules<'_>) -> Decoded {
             return whole(draft);
         }
     }
-    let draft = access::load_balancer(line, rules)
-        .or_else(|| access::bucket(line, rules))
-        .or_else(|| access::decode(line, rules));
-    if let Some(draft) = draft {
-        return whole(draft);
-    }
+    // No line of an access log begins with a pair.
     if let Some(mut record) = logfmt::decode(line) {
         return whole(json::of_fields(&mut record, Format::Logfmt, rules));
+    }
+    let draft = access::decode(line, rules)
+        .or_else(|| access::load_balancer(line, rules))
+        .or_else(|| access::bucket(line, rules));
+    if let Some(draft) = draft {
+        return whole(draft);
     }
     match with_request(line, rules) {
         Some(draft) => whole(draft),

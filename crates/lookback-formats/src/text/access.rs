@@ -18,9 +18,10 @@ use crate::time::Rules;
 
 /// Reads a line that is a request and nothing else, in any form but that of Amazon.
 pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
-    envoy(line, rules)
+    // The commonest one first.
+    of_server(line, rules)
+        .or_else(|| envoy(line, rules))
         .or_else(|| haproxy::decode(line, rules))
-        .or_else(|| of_server(line, rules))
         .or_else(|| app::decode(line, rules))
 }
 

@@ -14,7 +14,8 @@ use crate::{Format, json};
 pub(super) fn container(line: &str, rules: Rules<'_>) -> Option<Piece> {
     // Tools colour the names for a terminal.
     let is_coloured = line.starts_with('\u{1b}');
-    let plain = if is_coloured || line.find('\u{1b}').is_some_and(|at| at < LONGEST_NAMES) {
+    let names = &line.as_bytes()[..line.len().min(LONGEST_NAMES)];
+    let plain = if is_coloured || names.contains(&0x1b) {
         without_colours(line)
     } else {
         line.into()
