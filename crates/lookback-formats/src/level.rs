@@ -205,7 +205,7 @@ pub(crate) fn in_text(text: &str) -> Option<Level> {
         "Uncaught ",
     ];
     // Ruby ends the first line of an exception with its class.
-    let is_of_ruby = text.contains(":in ") && text.ends_with("Error)");
+    let is_of_ruby = text.ends_with("Error)") && text.contains(":in ");
     let is_panic = text.starts_with("thread '") && text.contains(" panicked at ");
     let is_error = is_exception(text) || is_panic || is_of_ruby;
     if STARTS.iter().any(|start| text.starts_with(start)) || is_error {
@@ -264,16 +264,17 @@ pub(crate) fn behind_time(text: &str) -> Option<Level> {
 /// Whether a line is an exception, with its stack below: `RangeError: …`, Rails' `Cart::Error
 /// (no such cart):`, or `java.lang.IllegalStateException`.
 pub(crate) fn is_exception(line: &str) -> bool {
-    let of_rails = line.split_once(" (").filter(|_| line.ends_with("):"));
-    let name = of_rails
-        .or_else(|| line.split_once(": "))
-        .map_or(line, |(name, _)| name);
-    let name = name.trim_end_matches(':');
     let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '$' | ':');
-    let ends = ["Error", "Exception"];
+    let end = line.find(|c| !is_of_name(c)).unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let is_of_rails = rest.starts_with(" (") && rest.ends_with("):");
+    if !(rest.is_empty() || name.ends_with(':') || is_of_rails) {
+        return false;
+    }
+    let name = name.trim_end_matches(':');
     name.starts_with(char::is_alphabetic)
-        && name.chars().all(is_of_name)
-        && (ends.iter().any(|end| name.ends_with(end)) || of_rails.is_some() && name.contains("::"))
+        && (["Error", "Exception"].iter().any(|end| name.ends_with(end))
+            || is_of_rails && name.contains("::"))
 }
 
 /// Finds the level that stands in brackets at the start of a text, or behind its time: `[warn ]`,

@@ -254,6 +254,10 @@ fn time_near_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::
 /// Reads the time with which a line begins, if it does; returns it with what follows.
 fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Read, &'a str)> {
     let start = line.trim_start().trim_start_matches(['[', '(']);
+    // A digit, or the name of a month or day.
+    if !start.starts_with(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase()) {
+        return None;
+    }
     let is_in_brackets = line.trim_start().starts_with('[');
     // The longest first: with a zone behind a blank, the time behind a blank, one word.
     let ends: Vec<usize> = start
@@ -267,9 +271,7 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
         .rev()
         .filter_map(|end| start.split_at_checked(*end))
         .filter(|(text, rest)| {
-            text.len() >= 8
-                && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && (text.contains(':') || is_number_of_time(text, is_in_brackets, rest))
+            text.len() >= 8 && (text.contains(':') || is_number_of_time(text, is_in_brackets, rest))
         })
         .find_map(|(text, rest)| {
             let read = rules.time_of_text(text.trim_end_matches([':', ',', '|']))?;
@@ -281,6 +283,9 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
 /// Whether a text without a colon is a time nevertheless: `20260102T030405Z`, a number since 1970 in
 /// brackets, or one with a fraction.
 fn is_number_of_time(text: &str, is_in_brackets: bool, rest: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if is_digits(whole) && is_digits(fraction) {

@@ -247,7 +247,9 @@ impl<'a> Rules<'a> {
         {
             return self.of_other(&format!("{time}.{fraction}"));
         }
-        for form in [
+        let begins_with_day = text.starts_with(|c: char| c.is_ascii_digit());
+        let may_be = |form: &&str| form.starts_with("%d") == begins_with_day;
+        let forms = [
             "%a %b %e %H:%M:%S%.f %Y",
             "%a %b %e %H:%M:%S%.f %Z %Y",
             "%b %e, %Y %H:%M:%S%.f",
@@ -258,7 +260,8 @@ impl<'a> Rules<'a> {
             "%d/%b/%Y:%H:%M:%S%.f",
             "%d-%b-%Y %H:%M:%S%.f",
             "%d-%b-%Y %H:%M:%S UTC",
-        ] {
+        ];
+        for form in forms.into_iter().filter(may_be) {
             if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
                 return self.local(time);
             }
@@ -268,7 +271,9 @@ impl<'a> Rules<'a> {
                 return Some(Read::new(time.to_utc(), false));
             }
         }
-        self.without_year(text, "%Y %b %e %H:%M:%S%.f")
+        (!begins_with_day)
+            .then(|| self.without_year(text, "%Y %b %e %H:%M:%S%.f"))
+            .flatten()
     }
 
     /// Reads `0102 03:04:05.678901`: month and day, as klog and glog write them.

@@ -18,11 +18,17 @@ use crate::time::Rules;
 
 /// Reads a line that is a request and nothing else, in any form but that of Amazon.
 pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
-    // The commonest one first.
-    of_server(line, rules)
-        .or_else(|| envoy(line, rules))
-        .or_else(|| haproxy::decode(line, rules))
-        .or_else(|| app::decode(line, rules))
+    // Most lines are of none, and have no such sign.
+    let in_brackets = line.as_bytes().contains(&b'[').then(|| {
+        of_server(line, rules)
+            .or_else(|| envoy(line, rules))
+            .or_else(|| haproxy::decode(line, rules))
+            .or_else(|| app::of_php(line, rules))
+    });
+    in_brackets
+        .flatten()
+        .or_else(|| app::of_cells(line, rules))
+        .or_else(|| app::of_words(line))
 }
 
 /// Returns the draft of a request.

@@ -54,7 +54,7 @@ pub(crate) fn goes_on(before: Before<'_>, next: Next<'_>) -> Option<Goes> {
         return Some(Goes::OnWithLevel(level));
     }
     // Node shows where an error was thrown before the error.
-    if level::is_exception(line) && is_marks_of(last, '^') && last.starts_with([' ', '\t', '^']) {
+    if is_marks_of(last, '^') && level::is_exception(line) {
         return Some(Goes::OnWithLevel(Level::Error));
     }
     // Those that look at the last line only come first: a trace may be long.
@@ -75,8 +75,7 @@ pub(crate) fn goes_on(before: Before<'_>, next: Next<'_>) -> Option<Goes> {
 
 /// Whether a line has this sign alone, once or several times.
 fn is_marks_of(line: &str, sign: char) -> bool {
-    let line = line.trim();
-    !line.is_empty() && line.chars().all(|c| c == sign)
+    line.ends_with(sign) && line.trim().chars().all(|c| c == sign)
 }
 
 /// Java, and some loggers of Node, write the exception behind the message.
@@ -95,7 +94,7 @@ fn is_java_head(last: &str, text: &str) -> bool {
 
 /// The level at the start of the second line of `java.util.logging`.
 fn java_level(line: &str) -> Option<Level> {
-    let (name, _) = line.split_once(": ")?;
+    let (name, _) = line.split_at(line.bytes().take(8).position(|byte| byte == b':')?);
     matches!(
         name,
         "SEVERE" | "WARNING" | "INFO" | "CONFIG" | "FINE" | "FINER" | "FINEST"
@@ -107,6 +106,7 @@ fn java_level(line: &str) -> Option<Level> {
 /// `java.util.logging` writes time, class and method in the first line, and the message in the
 /// second one.
 fn of_java_logging(before: Before<'_>, line: &str) -> Option<Level> {
+    let level = java_level(line)?;
     let is_head = before.has_time
         && before.level.is_none()
         && before.blank_lines == 0
@@ -117,7 +117,7 @@ fn of_java_logging(before: Before<'_>, line: &str) -> Option<Level> {
     let is_class = class.starts_with(char::is_alphabetic) && class.chars().all(is_of_name);
     // A class without a method is the last word.
     let is_head = is_class || method.contains('.');
-    java_level(line).filter(|_| is_head && method.chars().all(is_of_name))
+    (is_head && method.chars().all(is_of_name)).then_some(level)
 }
 
 fn of_python(before: Before<'_>, last: &str, next: Next<'_>) -> bool {
@@ -136,6 +136,10 @@ fn of_python(before: Before<'_>, last: &str, next: Next<'_>) -> bool {
     if line.starts_with(TRACEBACK) {
         return is_error;
     }
+    // Its first line is an error, too.
+    if !is_error {
+        return false;
+    }
     let is_indented = last.starts_with([' ', '\t']);
     if before.text.contains(TRACEBACK) {
         // The frame where loguru caught the exception.
@@ -153,7 +157,6 @@ fn of_python(before: Before<'_>, last: &str, next: Next<'_>) -> bool {
     // line that has none is one of them.
     let mut lines = before.text.rsplit('\n').take(64);
     before.has_time
-        && is_error
         && before.blank_lines == 0
         && !next.has_head
         && !is_indented
@@ -198,6 +201,9 @@ fn of_php(text: &str, last: &str, next: Next<'_>) -> bool {
         return true;
     }
     let first = text.split('\n').next().unwrap_or_default();
+    if !first.as_bytes().contains(&b'{') {
+        return false;
+    }
     let Some(at) = first.find(EXCEPTION) else {
         return false;
     };
@@ -243,20 +249,21 @@ fn of_go(text: &str, last: &str, line: &str) -> bool {
 
 fn of_rust(text: &str, next: Next<'_>) -> bool {
     let line = next.text;
-    let is_panic = |line: &str| line.starts_with("thread '") && line.contains(" panicked at ");
-    if !text.contains(" panicked at ") || !text.split('\n').any(is_panic) {
-        return false;
-    }
     // The message is in the line behind that of the place.
-    line.starts_with("note: ")
+    let may_go_on = line.starts_with("note: ")
         || line.starts_with("stack backtrace:")
         || text.ends_with(':')
             && !text.contains('\n')
-            && (!next.has_head || level::is_exception(line))
+            && (!next.has_head || level::is_exception(line));
+    let is_panic = |line: &str| line.starts_with("thread '") && line.contains(" panicked at ");
+    may_go_on && text.split('\n').any(is_panic)
 }
 
 /// Whether a line is a frame of Ruby: `app/cart.rb:3:in 'total'`.
 fn is_ruby_frame(line: &str) -> bool {
+    if !line.as_bytes().contains(&b':') {
+        return false;
+    }
     let Some((place, _)) = line.split_once(":in ") else {
         return false;
     };

@@ -69,6 +69,9 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
         return Some(draft);
     }
     // A line of an access log has a time of its own.
+    if !line.as_bytes().contains(&b'"') {
+        return None;
+    }
     let (time, text) = time_at_start(line, rules)?;
     if !text.contains("] \"") {
         return None;

@@ -89,6 +89,9 @@ fn key(prefix: &str, stream: Option<&str>, rules: Rules<'_>) -> (Option<String>,
 
 /// Reads `Started GET "/path" for 192.0.2.1 at 2026-01-02 03:04:05 +0000`.
 fn started<'t>(text: &'t str, rules: Rules<'_>) -> Option<(&'t str, Request)> {
+    if !text.as_bytes().contains(&b'"') {
+        return None;
+    }
     let at = text.find("Started ")?;
     let (method, rest) = text[at + 8..].split_once(" \"")?;
     let (target, rest) = rest.split_once("\" for ")?;
@@ -109,6 +112,9 @@ fn started<'t>(text: &'t str, rules: Rules<'_>) -> Option<(&'t str, Request)> {
 
 /// Reads `Completed 200 OK in 12ms (Views: 3.2ms)`: what stands before it, status and duration.
 fn completed(text: &str) -> Option<(&str, i32, f64)> {
+    if !text.as_bytes().contains(&b'C') {
+        return None;
+    }
     let at = text.find("Completed ")?;
     let (status, rest) = text[at + 10..].split_once(' ')?;
     let status: i32 = status.parse().ok().filter(|_| status.len() == 3)?;

@@ -108,6 +108,9 @@ pub(in crate::text) fn load_balancer(line: &str, rules: Rules<'_>) -> Option<Dra
 
 /// Reads a line of a bucket of S3.
 pub(in crate::text) fn bucket(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    if !line.as_bytes().contains(&b'[') {
+        return None;
+    }
     let (before, rest) = line.split_once(" [")?;
     let (_, rest) = rest.split_once("] ")?;
     let operation = rest.split(' ').nth(3)?;

@@ -9,16 +9,12 @@ use crate::fields::milliseconds;
 use crate::text::{time_at_start, time_near_start};
 use crate::time::Rules;
 
-/// Reads a line that is a request and nothing else.
-pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
-    of_cells(line, rules)
-        .or_else(|| of_php(line, rules))
-        .or_else(|| of_words(line))
-}
-
 /// Reads the line of gin, or of Fiber: `[GIN] time | 200 | 1.2ms | address | GET "/path"`, and
 /// `time | 200 | 1.2ms | address | GET | /path | error`.
-fn of_cells(line: &str, rules: Rules<'_>) -> Option<Draft> {
+pub(super) fn of_cells(line: &str, rules: Rules<'_>) -> Option<Draft> {
+    if !line.as_bytes().contains(&b'|') {
+        return None;
+    }
     let mut cells = line.splitn(5, '|').map(str::trim);
     let (start, status) = (cells.next()?, cells.next()?);
     let status = status_of(status)?;
@@ -56,7 +52,7 @@ fn of_cells(line: &str, rules: Rules<'_>) -> Option<Draft> {
 }
 
 /// Reads the line of the server that PHP has: `[time] address [200]: GET /path`.
-fn of_php(line: &str, rules: Rules<'_>) -> Option<Draft> {
+pub(super) fn of_php(line: &str, rules: Rules<'_>) -> Option<Draft> {
     let (time, rest) = line.strip_prefix('[')?.split_once("] ")?;
     let (address, rest) = rest.split_once(" [")?;
     let (status, rest) = rest.split_once("]: ")?;
@@ -86,10 +82,14 @@ fn of_php(line: &str, rules: Rules<'_>) -> Option<Draft> {
 }
 
 /// Reads a line of morgan, Next.js, Koa or Hono.
-fn of_words(line: &str) -> Option<Draft> {
-    let mut draft = Draft::new(Format::AccessLog);
+pub(super) fn of_words(line: &str) -> Option<Draft> {
     let mut text = line.trim();
     text = text.strip_prefix("--> ").unwrap_or(text);
+    // A method, or an address.
+    if !text.starts_with(|c: char| c.is_ascii_hexdigit() || "GPOHT:".contains(c)) {
+        return None;
+    }
+    let mut draft = Draft::new(Format::AccessLog);
     // The short form of morgan begins with the address and the user.
     let mut user = None;
     if !text.split(' ').next().is_some_and(is_method) {
@@ -176,6 +176,9 @@ fn keep_exact(milliseconds: f64, draft: &mut Draft) {
 /// Returns the request that a line of text has behind what a logger puts before each line.
 pub(in crate::text) fn behind_prefix(line: &str, rules: Rules<'_>) -> Option<Request> {
     in_quotes(line).or_else(|| {
+        if !line.as_bytes().contains(&b'/') {
+            return None;
+        }
         let at = line.find(" /")?;
         let start = line[..at].rfind(' ').map_or(0, |blank| blank + 1);
         is_method(&line[start..at]).then_some(())?;

@@ -94,7 +94,8 @@ impl Columns {
             b' ' => (&IIS, ' '),
             _ => return None,
         };
-        let count = line.split(separator).count();
+        let is_separator = |byte: &u8| char::from(*byte) == separator;
+        let count = line.bytes().filter(|byte| is_separator(byte)).count() + 1;
         (count == names.len()).then(|| Self {
             names: names.iter().map(|name| Cow::Borrowed(*name)).collect(),
             separator,
