@@ -266,6 +266,10 @@ impl<'a> Rules<'a> {
                 return self.local(time);
             }
         }
+        // `Thu, 15 Jan 2026 10:00:00 GMT`.
+        if let Ok(time) = DateTime::parse_from_rfc2822(text) {
+            return Some(Read::new(time.to_utc(), false));
+        }
         for form in ["%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y %H:%M:%S %z"] {
             if let Ok(time) = DateTime::parse_from_str(text, form) {
                 return Some(Read::new(time.to_utc(), false));
@@ -561,6 +565,7 @@ mod tests {
             ("1734860261221373", "2024-12-22T09:37:41.221373Z"),
             ("1761234567890123456", "2025-10-23T15:49:27.890123Z"),
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999Z"),
+            ("Thu, 15 Jan 2026 10:00:00 GMT", "2026-01-15T10:00:00Z"),
             ("20260115T100000Z", "2026-01-15T10:00:00Z"),
             ("20260115T100000.25+0100", "2026-01-15T09:00:00.25Z"),
             ("20260115 10:00:00.123", "2026-01-15T10:00:00.123Z"),

@@ -106,7 +106,92 @@ fn nul_in_a_name_of_a_masked_object_is_replaced() {
     lookback::query::check_new(log).unwrap();
 }
 
+/// Lines of formats that look at those around them.
+const RELATED: &[&str] = &[
+    "an ordinary line",
+    "2026-04-05 06:07:08 ERROR shop: no",
+    "2026-04-05 06:07:08,250 INFO next",
+    "    at f (a.js:1:2)",
+    "Traceback (most recent call last):",
+    "  File \"a.py\", line 1, in f",
+    "ValueError: no",
+    "of the message",
+    "Caused by: java.lang.RuntimeException: x",
+    "[2026-04-05 06:07:08] production.ERROR: no {\"exception\":\"[object] (A(code: 0): no at a.php:1)",
+    "[stacktrace]",
+    "#0 /app/b.php(3): f()",
+    "\"}",
+    "PHP Fatal error:  Uncaught no",
+    "Stack trace:",
+    "# Time: 2026-04-05T06:07:08.123456Z",
+    "# User@Host: shop[shop] @ localhost []",
+    "# Query_time: 2.5  Lock_time: 0",
+    "SELECT 1;",
+    "panic: no",
+    "goroutine 1 [running]:",
+    "main.f(...)",
+    "\t/app/main.go:7",
+    "thread 'main' panicked at src/main.rs:2:5:",
+    "note: run with `RUST_BACKTRACE=1`",
+    "Apr 05, 2026 6:07:08 AM com.example.Cart place",
+    "SEVERE: could not place",
+    "app.rb:3:in 'total': no (ArgumentError)",
+    "app/cart.rb:3:in 'total'",
+    "    ^",
+    "}",
+    "{",
+    "  \"msg\": \"over lines\"",
+    "},",
+    "[{\"msg\":\"a\"},",
+    "{\"msg\":\"b\"}{\"msg\":\"c\"}",
+    "{\"msg\":\"d\"}]",
+    "\u{1b}[36mweb-1  |\u{1b}[0m Traceback (most recent call last):",
+    "web-1  |   File \"a.py\", line 1",
+    "web-1  | ValueError: no",
+    "db-1   | of db",
+    "db-1   |     at an indent",
+    "shop-5d8f7c9b4-x2z4k shop of stern",
+    "#Fields: date time cs-method cs-uri-stem sc-status",
+    "#Software: Microsoft Internet Information Services 10.0",
+    "2026-04-05 06:07:08 GET /a 200",
+    "Started GET \"/a\" for 192.0.2.7 at 2026-04-05 06:07:08 +0000",
+    "Completed 200 OK in 12ms",
+    "GET /a 200 12.345 ms - 15",
+    "",
+];
+
+/// The words of a line, but those that only tell what it is.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let is_of_word = |c: char| c.is_alphabetic();
+    let words = line.split(move |c| !is_of_word(c));
+    words.filter(|word| word.len() > 3 && !["file", "File", "Fields"].contains(word))
+}
+
 proptest! {
+    /// Whatever comes before or behind a line: it is part of one record, or of several that say all
+    /// of it.
+    #[test]
+    fn every_line_of_related_formats_is_found_again(
+        lines in prop::collection::vec(prop::sample::select(RELATED), 0..30),
+    ) {
+        let entries = decode(&lines.join("\n"));
+        for (number, line) in (1..).zip(&lines) {
+            let of_line = entries.iter().filter(|entry| entry.lines.contains(&number));
+            let held: Vec<String> = of_line.map(held).collect();
+            let held = held.join("\n");
+            prop_assert!(line.is_empty() || !held.is_empty(), "{number}: {line} of {lines:?}");
+            if !line.starts_with(['{', '[', '\u{1b}', '2', 'G']) && !line.contains("  ") && !line.contains("| ") {
+                for word in words(line) {
+                    prop_assert!(held.contains(word), "{word} of {line} in {held}");
+                }
+            }
+        }
+        let checked = entries.iter().filter_map(|entry| entry.log.as_ref());
+        for log in checked {
+            prop_assert!(lookback::query::check_new(log).is_ok());
+        }
+    }
+
     #[test]
     fn any_bytes_are_decoded(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20)) {
         let mut decoder = Decoder::new(Options::default());

@@ -79,5 +79,6 @@ sample!(
 2026-04-05 06:07:09,123 - werkzeug - INFO - 192.0.2.7 - - [05/Apr/2026 06:07:09] "GET /b HTTP/1.1" 404 -
 shop.example:80 192.0.2.7 - anna [05/Apr/2026:06:07:10 +0000] "GET /c HTTP/1.1" 200 5 "-" "curl"
 ::1 - - [05/Apr/2026:06:07:11 +0000] "GET /d HTTP/1.1" 200 5 "-" "curl"
+::ffff:192.0.2.7 - - [Sun, 05 Apr 2026 06:07:11 GMT] "GET /morgan HTTP/1.1" 200 5 "-" "curl"
 192.0.2.7 - - [05/Apr/2026:06:07:12 +0000] "GET /e HTTP/1.1" 200 12 "-" "curl" rt=0.025 uct="0.001" kong_request_id: "k1" "x""#
 );
