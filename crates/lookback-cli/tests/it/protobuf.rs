@@ -74,6 +74,14 @@ $ lookback import traces.binpb
 ! traces.binpb: 0 log lines and 3 requests in [time] ([rate] records/s)
 ! traces.binpb: skipped 2 spans, which are no HTTP requests of a server
 ");
+    // In JSON, too.
+    let json = serde_json::to_string(&spans(5..9)).unwrap();
+    lookback.write("traces.json", json);
+    transcript!(lookback.run(&["import", "traces.json"]), @"
+$ lookback import traces.json
+! traces.json: 0 log lines and 2 requests in [time] ([rate] records/s)
+! traces.json: skipped 2 spans, which are no HTTP requests of a server
+");
     transcript!(lookback.run(&["import", "push", "--json"]), @r#"
 $ lookback import push --json
 {"data":{"finished":true,"lines":2,"rejected":0,"rejected_in_all":0,"skipped":0,"stored":2,"stored_in_all":2}}
@@ -82,7 +90,7 @@ $ lookback import push --json
     let of_loki = "SELECT count(*) FROM logs WHERE source = 'shop' AND created_at = to_timestamp(1791720794) \
                    AND (level, message) = ('warn', 'low')";
     assert_eq!(lookback.number(of_loki).await, 1);
-    assert_eq!(counts(&lookback).await, (5, 3));
+    assert_eq!(counts(&lookback).await, (5, 5));
     // Under another name, compressed, and as standard input.
     transcript!(lookback.run(&["import", "traces.binpb"]), @"
 $ lookback import traces.binpb
@@ -91,7 +99,7 @@ $ lookback import traces.binpb
     lookback.write("copy.gz", gzip(&logs(0..3).encode_to_vec()));
     let same = lookback.run(&["import", "copy.gz"]).succeeded();
     assert!(same.err.contains("is already imported as"), "{same:#?}");
-    assert_eq!(counts(&lookback).await, (5, 3));
+    assert_eq!(counts(&lookback).await, (5, 5));
 }
 
 /// Messages of all signals in one file, plain and compressed by the Collector, and the file again.
