@@ -93,7 +93,17 @@ fn says_nothing(line: &[u8]) -> bool {
     }
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let is_hole = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
-    line.iter().all(is_hole) || Json::from_slice(line).is_ok_and(|value| has_list(&value))
+    // Several objects in a line.
+    let has_name = || {
+        let line = String::from_utf8_lossy(line);
+        LISTS
+            .iter()
+            .any(|name| line.contains(&format!("\"{name}\"")))
+    };
+    match Json::from_slice(line) {
+        Ok(value) => has_list(&value),
+        Err(_) => line.iter().all(is_hole) || line.contains(&b'{') && has_name(),
+    }
 }
 
 /// Checks that a record can be stored.

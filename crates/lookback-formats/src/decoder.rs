@@ -145,7 +145,10 @@ impl Decoder {
         let text = line.iter().position(|byte| *byte != 0);
         let line = text.map_or(line, |text| &line[text..]);
         // What begins a record in a sequence of JSON texts.
-        let line = line.strip_prefix(b"\x1e").unwrap_or(line);
+        let line = match line.strip_prefix(b"\x1e") {
+            Some(record) if record.starts_with(b"{") => record,
+            _ => line,
+        };
         if let Some(open) = &mut self.open_json {
             open.add(line);
             if open.bytes.len() <= MAX_RECORD {
