@@ -64,9 +64,9 @@ pub(crate) fn goes_on(before: Before<'_>, next: Next<'_>) -> Option<Goes> {
         || of_mysql(text, last, line)
         || of_exception(before, last, line)
         || of_php(text, last, next)
-        || of_python(before, last, next)
         || of_go(text, last, line)
         || of_rust(text, next)
+        || of_python(before, last, next)
         // Node ends an error that has properties, such as its cause, and a program that it ended.
         || line == "}" && last.starts_with(' ') && text.contains(" {\n")
         || line.starts_with("Node.js v") && text.contains("\n    at ");
