@@ -283,20 +283,22 @@ fn time_at_start<'a>(line: &'a str, rules: Rules<'_>) -> Option<(crate::time::Re
 /// Whether a text without a colon is a time nevertheless: `20260102T030405Z`, a number since 1970 in
 /// brackets, or one with a fraction.
 fn is_number_of_time(text: &str, is_in_brackets: bool, rest: &str) -> bool {
-    if !text.starts_with(|c: char| c.is_ascii_digit()) {
-        return false;
-    }
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if is_digits(whole) && is_digits(fraction) {
-        // Any other number may begin a sentence.
-        let is_of_this_century =
-            matches!(whole.len(), 10 | 13 | 16) && whole.starts_with(['1', '2', '3']);
-        return is_of_this_century
-            && (fraction.len() >= 3 || is_in_brackets && rest.starts_with(']'));
-    }
-    let is_compact = |at: usize| text.as_bytes().get(at) == Some(&b'T');
-    is_compact(8) && text.get(..8).is_some_and(is_digits)
+    let bytes = text.as_bytes();
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let fraction = match bytes.get(digits) {
+        None => &[],
+        Some(b'T') => return digits == 8,
+        Some(b'.') => &bytes[digits + 1..],
+        Some(_) => return false,
+    };
+    // Any other number may begin a sentence.
+    matches!(digits, 10 | 13 | 16)
+        && matches!(bytes[0], b'1'..=b'3')
+        && (fraction.len() >= 3 || is_in_brackets && rest.starts_with(']'))
+        && fraction.iter().all(u8::is_ascii_digit)
 }
 
 /// Removes the escape sequences that colour a terminal.
