@@ -32,7 +32,7 @@ mod delivery;
 mod layer;
 mod locate;
 mod logs;
-mod masking_shim;
+
 mod queue;
 mod rate;
 mod record;

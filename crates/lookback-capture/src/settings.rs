@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::masking_shim::Masking;
+use lookback_json::secrets::Masking;
 
 use crate::record::Level;
 

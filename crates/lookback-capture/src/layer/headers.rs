@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::masking_shim::Masking;
 use http::HeaderMap;
-use lookback_json::secrets::MASK;
+use lookback_json::secrets::{MASK, Masking};
 use lookback_json::{Json, JsonMap};
 use percent_encoding::percent_decode_str;
 
