@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
-use lookback_embedded::{Event, InstallationFinder, Layout, RunningServer, Server, is_root};
+use lookback_embedded::{
+    Event, InstallationFinder, Layout, RunningServer, Server, ServerStatus, is_root,
+};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -22,6 +24,16 @@ pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
     Ok(connection)
 }
 
+/// Connects again: a private PostgreSQL that was stopped meanwhile stays so.
+pub(crate) async fn reconnect(config: &Config) -> Result<PgConnection, Failure> {
+    let url = match &config.database_url.value {
+        Some(url) => url.clone(),
+        None => running_private(config)?.url(),
+    };
+    let (connection, _) = connect_by(config, &url).await?;
+    Ok(connection)
+}
+
 /// Connects as [`connect`] does, and returns the connection options too.
 pub(crate) async fn connect_to(
     config: &Config,
@@ -30,14 +42,21 @@ pub(crate) async fn connect_to(
         Some(url) => url.clone(),
         None => start_private(config).await?.url(),
     };
+    connect_by(config, &url).await
+}
+
+async fn connect_by(
+    config: &Config,
+    url: &str,
+) -> Result<(PgConnection, PgConnectOptions), Failure> {
     let origin = &config.database_url.origin;
     let invalid_url = |problem: String, hint: &str| {
         Failure::usage(format!("database_url (from {origin}): {problem}")).hint(hint)
     };
-    let parsed = parse_url(&url)
+    let parsed = parse_url(url)
         .map_err(|invalid| invalid_url(format!("{invalid} cannot be used"), invalid.hint()))?;
     let shown = mask_password(parsed);
-    let options = PgConnectOptions::from_str(&url)
+    let options = PgConnectOptions::from_str(url)
         .map_err(|error| {
             invalid_url(
                 format!("{shown} is invalid: {error}"),
@@ -132,6 +151,21 @@ pub(crate) fn private_server(config: &Config) -> Result<(Layout, Server), Failur
         server = server.user(user);
     }
     Ok((layout, server))
+}
+
+/// Returns the private PostgreSQL if it is running.
+pub(crate) fn running_private(config: &Config) -> Result<RunningServer, Failure> {
+    let (_, server) = private_server(config)?;
+    match server.status()? {
+        ServerStatus::Running(running) => Ok(running),
+        _ => Err(Failure::failed("the private PostgreSQL is not running")
+            .hint("start it: lookback pg start")),
+    }
+}
+
+/// Whether the database is the private PostgreSQL, which is not running.
+pub(crate) fn is_private_stopped(config: &Config) -> bool {
+    config.database_url.value.is_none() && running_private(config).is_err()
 }
 
 /// Starts the private PostgreSQL unless it is running.

@@ -31,6 +31,7 @@ mod checkpoint;
 mod connection;
 mod content;
 mod convert;
+mod copies;
 mod dry_run;
 mod encoder;
 mod encoding;
@@ -54,6 +55,7 @@ mod unstored;
 use batches::{ImportSource, import_content};
 use checkpoint::{Checkpoint, Import};
 use connection::Connection;
+use copies::Relation;
 use input::Input;
 use lines::Lines;
 use rejects::Rejects;
@@ -150,11 +152,17 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         Some(import) => resume_point(&args, &input, &mut lines, import)?,
         None => ImportStart::Fresh,
     };
-    if matches!(started, ImportStart::Fresh) && !args.restart {
-        let same = checkpoint::find_same_content(&mut conn, &input, args.kind).await?;
-        if let Some((import, read)) = same {
+    let mut is_copy = false;
+    if matches!(started, ImportStart::Fresh)
+        && !args.restart
+        && let Some((found, mut read)) = copies::find(&mut conn, &args, &input).await?
+    {
+        if found.relation != Relation::Alike {
             lines = read;
-            started = continue_after(&args, &input, &mut lines, import)?;
+            is_copy = found.relation == Relation::Copy;
+            started = continue_after(&args, &input, &mut lines, found.import)?;
+        } else if found.import.is_finished && read.at_end()? {
+            note_alike(&input, &found.import);
         }
     }
     if let ImportStart::Done(import) | ImportStart::Resumed(import) = &started {
@@ -173,7 +181,9 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         }
     }
     let mut checkpoint = match started {
-        ImportStart::Done(import) => return report_already_imported(&args, &input, &import),
+        ImportStart::Done(import) => {
+            return report_already_imported(&args, &input, &import, is_copy);
+        }
         ImportStart::Resumed(import) => {
             let content = checkpoint::content(&import)?;
             output::note(&format!(
@@ -351,22 +361,46 @@ fn continue_after(
     })
 }
 
+/// Says that a file was not taken for another one with the same few bytes.
+fn note_alike(input: &Input, import: &Import) {
+    output::note(&format!(
+        "{} has the same content as {}, which is imported already; it is imported, too, because \
+         fewer than {} bytes tell no copy from another file",
+        input.shown(),
+        import.shown_name(),
+        grouped(copies::MIN_BYTES.unsigned_abs())
+    ));
+}
+
 fn report_already_imported(
     args: &ImportArgs,
     input: &Input,
     import: &Import,
+    is_copy: bool,
 ) -> Result<(), Failure> {
-    let other_name = if import.is_of(input) {
-        String::new()
-    } else {
-        format!(" as {}", import.shown_name())
-    };
-    output::note(&format!(
-        "{} is already imported{other_name}: {}, {} rejected; to import it again: --restart",
-        input.shown(),
+    let counts = format!(
+        "{}, {} rejected",
         counted(import.stored.unsigned_abs(), "record"),
         counted(import.rejected.unsigned_abs(), input.unit()),
-    ));
+    );
+    let shown = input.shown();
+    if is_copy {
+        // Two programs may write the same: it is for the user to decide, also with --quiet.
+        output::warning(&format!(
+            "{shown} has the same content as {}, which is already imported ({counts}): nothing of \
+             it is stored; to import it, too: --restart",
+            import.shown_name()
+        ));
+    } else {
+        let other_name = if import.is_of(input) {
+            String::new()
+        } else {
+            format!(" as {}", import.shown_name())
+        };
+        output::note(&format!(
+            "{shown} is already imported{other_name}: {counts}; to import it again: --restart"
+        ));
+    }
     if args.json {
         output::json(&json!({"data": {
             "stored": 0, "rejected": 0,

@@ -43,7 +43,7 @@ pub(crate) async fn explain(config: &Config, failure: Failure, needs: &[Required
         return failure;
     }
     // On a new connection, because the transaction of the other one has failed.
-    let Ok(mut conn) = database::connect(config).await else {
+    let Ok(mut conn) = database::reconnect(config).await else {
         return failure;
     };
     let missing = find_missing(&mut conn, needs).await;

@@ -61,13 +61,7 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
                 output::line(&format!("folder  {}", server.base().display()))?;
             }
         }
-        PgCommand::Url => match server.status()? {
-            ServerStatus::Running(running) => output::line(&running.url())?,
-            _ => {
-                return Err(Failure::failed("the private PostgreSQL is not running")
-                    .hint("start it: lookback pg start"));
-            }
-        },
+        PgCommand::Url => output::line(&database::running_private(config)?.url())?,
         PgCommand::Logs { lines } => output::line(server.log_tail(lines)?.trim_end())?,
     }
     Ok(())

@@ -25,6 +25,7 @@ use super::store::{StoredBatch, store};
 use super::{INTERRUPT_TIMEOUT, entries};
 use crate::args::{ImportArgs, ImportKind};
 use crate::config::Config;
+use crate::database;
 use crate::failure::Failure;
 use crate::output;
 
@@ -302,6 +303,9 @@ impl ImportRun<'_> {
                 "{}: the database cannot be reached; what was read waits for it",
                 self.input.shown()
             ));
+            if database::is_private_stopped(self.config) {
+                output::advice("the private PostgreSQL was stopped; start it: lookback pg start");
+            }
             self.input.buffer().set_away(true);
             let behind = self.reconnect(kept).await;
             self.input.buffer().set_away(false);

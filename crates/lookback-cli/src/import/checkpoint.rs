@@ -8,9 +8,8 @@ use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
 use super::Input;
 use super::content::Content;
-use super::lines::{Lines, Mark};
+use super::lines::Mark;
 use super::store::BEGIN;
-use crate::args::ImportKind;
 use crate::failure::Failure;
 
 /// A row of `imports`.
@@ -28,7 +27,7 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+    pub(super) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get("id")?,
             name: row.try_get("name")?,
@@ -47,6 +46,11 @@ impl Import {
     /// Whether a later import of this input finds it by its name.
     pub(crate) fn is_of(&self, input: &Input) -> bool {
         input.known_name() == Some(&*self.name)
+    }
+
+    /// The stored name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The name for messages.
@@ -343,60 +347,6 @@ pub(crate) async fn find_earlier(
         .await?;
     transaction.commit().await?;
     Ok(row.as_ref().map(Import::from_row).transpose()?)
-}
-
-/// Finds the import that has stored the longest part at the start of this file, under any
-/// name: the file was renamed or copied. Returns it with the lines after that part.
-///
-/// The content of a stream cannot be read before it is imported.
-pub(crate) async fn find_same_content(
-    conn: &mut PgConnection,
-    input: &Input,
-    kind: Option<ImportKind>,
-) -> Result<Option<(Import, Lines)>, Failure> {
-    if !input.is_file() {
-        return Ok(None);
-    }
-    // The length of the lines of another format shows only when they are read.
-    let length = input.length().unwrap_or(u64::MAX);
-    // Each part is read once, in the order of its length.
-    let lines = Lines::new(input.reader()?);
-    let Some(import) = find_longest(conn, lines, length, kind).await? else {
-        return Ok(None);
-    };
-    let mut lines = Lines::new(input.reader()?);
-    lines.skip(import.position.unsigned_abs())?;
-    Ok(Some((import, lines)))
-}
-
-/// Finds the import that has stored the longest part at the start of these lines, which are at most
-/// `length` bytes.
-pub(super) async fn find_longest(
-    conn: &mut PgConnection,
-    mut lines: Lines,
-    length: u64,
-    kind: Option<ImportKind>,
-) -> Result<Option<Import>, Failure> {
-    let rows = sqlx::query(
-        "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
-         WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
-         ORDER BY position, finished_at IS NOT NULL, id",
-    )
-    .bind(i64::try_from(length).unwrap_or(i64::MAX))
-    .bind(kind.map(|kind| kind.table().name()))
-    .fetch_all(conn)
-    .await?;
-    let mut longest = None;
-    for row in &rows {
-        let import = Import::from_row(row)?;
-        if !lines.skip(import.position.unsigned_abs())? {
-            break;
-        }
-        if lines.mark().sha256() == import.prefix_sha256 {
-            longest = Some(import);
-        }
-    }
-    Ok(longest)
 }
 
 /// The failure of an import that another process is storing.

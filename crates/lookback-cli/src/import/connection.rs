@@ -108,8 +108,8 @@ async fn connect(config: &Config) -> PgConnection {
     const LONGEST: Duration = Duration::from_secs(5);
     let mut pause = FIRST;
     loop {
-        match database::connect_to(config).await {
-            Ok((connection, _)) => return connection,
+        match database::reconnect(config).await {
+            Ok(connection) => return connection,
             // Whatever keeps it away, it may come back; a signal ends the attempts.
             Err(failure) => output::detail(failure.message()),
         }

@@ -20,7 +20,7 @@ use super::input::{self, Identity};
 use super::interrupt::Interrupt;
 use super::report::Summary;
 use super::stream::EndOfStream;
-use super::{INTERRUPT_TIMEOUT, files, maintenance_worker};
+use super::{INTERRUPT_TIMEOUT, copies, files, maintenance_worker};
 use crate::args::{Format, ImportArgs};
 use crate::config::Config;
 use crate::database;
@@ -324,7 +324,7 @@ impl Follower {
             .file_name()
             .and_then(|name| name.to_str())
             .is_some_and(|name| {
-                rotated::names_before(name).iter().any(|name| {
+                copies::names_before(name).iter().any(|name| {
                     let before = path.with_file_name(name);
                     self.known.contains(&before) || before.exists()
                 })

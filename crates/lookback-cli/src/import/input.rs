@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::convert::{CsvRows, ProtobufRows, RowsReader};
@@ -12,6 +12,7 @@ use super::protobuf::{self, PushFile};
 use super::stream::{EndOfStream, StreamBuffer, StreamReader};
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
+use crate::output::grouped;
 
 /// The input of an import, opened once.
 ///
@@ -21,6 +22,8 @@ pub(crate) struct Input {
     source: InputSource,
     shown: String,
     name: Option<String>,
+    /// The full path of a file.
+    path: Option<PathBuf>,
     identity: Option<Identity>,
     /// The format that was given, or that the extension of the file stands for.
     expected: Option<Format>,
@@ -62,29 +65,49 @@ impl Input {
                     "--resume of standard input requires --name, which identifies the earlier import",
                 ));
             }
-            return Ok(Self {
-                source: stdin_file().unwrap_or(InputSource::Stream(None)),
-                shown: "standard input".to_owned(),
-                name,
-                identity: Identity::of_stdin(),
-                expected: args.own_format(),
-                is_format_given: args.own_format().is_some(),
-                format: OnceLock::new(),
-                end: EndOfStream::default(),
-                buffer: Arc::default(),
-                is_converted: OnceLock::new(),
-                may_be_protobuf: may_be_protobuf(args),
-                protobuf: OnceLock::new(),
-                is_followed: false,
-            });
+            let source = stdin_file().unwrap_or(InputSource::Stream(None));
+            let shown = "standard input".to_owned();
+            let mut input = Self::of(source, shown, name, Identity::of_stdin());
+            input.expect(args);
+            return Ok(input);
         }
         let shown = args.input.display().to_string();
         let mut input = Self::open_file(&args.input, shown.clone(), name)
             .map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
-        input.is_format_given = args.own_format().is_some();
-        input.expected = args.own_format().or_else(|| by_extension(&args.input));
-        input.may_be_protobuf = may_be_protobuf(args);
+        input.expect(args);
+        input.expected = input.expected.or_else(|| by_extension(&args.input));
         Ok(input)
+    }
+
+    fn of(
+        source: InputSource,
+        shown: String,
+        name: Option<String>,
+        identity: Option<Identity>,
+    ) -> Self {
+        Self {
+            source,
+            shown,
+            name,
+            path: None,
+            identity,
+            expected: None,
+            is_format_given: false,
+            format: OnceLock::new(),
+            end: EndOfStream::default(),
+            buffer: Arc::default(),
+            is_converted: OnceLock::new(),
+            may_be_protobuf: false,
+            protobuf: OnceLock::new(),
+            is_followed: false,
+        }
+    }
+
+    /// Notes what the arguments say of its format.
+    fn expect(&mut self, args: &ImportArgs) {
+        self.expected = args.own_format();
+        self.is_format_given = args.own_format().is_some();
+        self.may_be_protobuf = may_be_protobuf(args);
     }
 
     /// The content of a file that is read while it grows, by a reader that `end` ends.
@@ -95,22 +118,20 @@ impl Input {
         end: EndOfStream,
     ) -> Result<Self, Failure> {
         let name = args.name.as_deref().map(checked_name).transpose()?;
-        let known = || path.canonicalize().ok().map(|path| path_as_name(&path));
-        Ok(Self {
-            source: InputSource::Stream(None),
-            shown: path.display().to_string(),
-            name: name.or_else(known),
-            identity,
-            expected: args.own_format(),
-            is_format_given: args.own_format().is_some(),
-            format: OnceLock::new(),
-            end,
-            buffer: Arc::default(),
-            is_converted: OnceLock::new(),
-            may_be_protobuf: false,
-            protobuf: OnceLock::new(),
-            is_followed: true,
-        })
+        let shown = path.display().to_string();
+        let mut input = Self::of(InputSource::Stream(None), shown, name, identity).at(path);
+        input.expect(args);
+        input.may_be_protobuf = false;
+        input.end = end;
+        input.is_followed = true;
+        Ok(input)
+    }
+
+    /// Notes its path. A file that was deleted, or was never in a folder, has none.
+    fn at(mut self, path: &Path) -> Self {
+        self.path = path.canonicalize().ok();
+        self.name = self.name.or_else(|| self.path.as_deref().map(path_as_name));
+        self
     }
 
     fn open_file(path: &Path, shown: String, name: Option<String>) -> Result<Self, String> {
@@ -123,42 +144,12 @@ impl Input {
         let identity = Identity::of(&metadata);
         // Only a regular file has a length, and the same content when it is read again.
         if !metadata.is_file() {
-            return Ok(Self {
-                source: InputSource::Stream(Some(file)),
-                shown,
-                name,
-                identity,
-                expected: None,
-                is_format_given: false,
-                format: OnceLock::new(),
-                end: EndOfStream::default(),
-                buffer: Arc::default(),
-                is_converted: OnceLock::new(),
-                may_be_protobuf: false,
-                protobuf: OnceLock::new(),
-                is_followed: false,
-            });
+            let source = InputSource::Stream(Some(file));
+            return Ok(Self::of(source, shown, name, identity));
         }
-        // A file that was deleted, or was never in a folder, has no path.
-        let known = || path.canonicalize().ok().map(|path| path_as_name(&path));
-        Ok(Self {
-            source: InputSource::File {
-                file,
-                length: metadata.len(),
-            },
-            shown,
-            name: name.or_else(known),
-            identity,
-            expected: None,
-            is_format_given: false,
-            format: OnceLock::new(),
-            end: EndOfStream::default(),
-            buffer: Arc::default(),
-            is_converted: OnceLock::new(),
-            may_be_protobuf: false,
-            protobuf: OnceLock::new(),
-            is_followed: false,
-        })
+        let length = metadata.len();
+        let source = InputSource::File { file, length };
+        Ok(Self::of(source, shown, name, identity).at(path))
     }
 
     /// The name of the file without its extension, as a source of log lines; `app` without one.
@@ -265,10 +256,14 @@ impl Input {
         Ok(match &self.source {
             InputSource::Stream(None) => Box::new(io::stdin()),
             InputSource::Stream(Some(file)) => Box::new(file.try_clone()?),
-            InputSource::File { file, .. } => {
+            InputSource::File { file, length } => {
                 let mut file = file.try_clone()?;
                 file.seek(SeekFrom::Start(0))?;
-                Box::new(file)
+                Box::new(WholeFile {
+                    file,
+                    length: *length,
+                    read: 0,
+                })
             }
         })
     }
@@ -325,6 +320,16 @@ impl Input {
         self.name.as_deref()
     }
 
+    /// The full path of a file.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Whether the file at a path is this one.
+    pub(super) fn is_file_at(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|file| self.is_same(&file))
+    }
+
     /// The name to store.
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(UNNAMED)
@@ -372,6 +377,38 @@ fn may_be_protobuf(args: &ImportArgs) -> bool {
     use lookback_formats::Format::{Loki, Otlp};
 
     args.own_format().is_none() && matches!(args.other_format(), None | Some(Otlp | Loki))
+}
+
+/// A file whose end is an error if it became shorter since it was opened: then what was read last
+/// may be half a line.
+struct WholeFile {
+    file: File,
+    /// Its length when it was opened.
+    length: u64,
+    read: u64,
+}
+
+impl Read for WholeFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(buffer)?;
+        self.read += length as u64;
+        // Some files of the system have a length of 0, whatever they contain.
+        if length == 0 && !buffer.is_empty() && self.length > 0 {
+            let most = self.length.max(self.read);
+            let now = self.file.metadata()?.len();
+            if now < most {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    format!(
+                        "it was cut off from {} bytes to {} while it was read",
+                        grouped(most),
+                        grouped(now)
+                    ),
+                ));
+            }
+        }
+        Ok(length)
+    }
 }
 
 /// A reader whose errors have the name of the input.

@@ -177,15 +177,30 @@ async fn followed_file_is_stored_as_it_grows_and_goes_on_after_a_restart() {
 #[tokio::test]
 async fn followed_file_that_was_imported_before_goes_on_behind_it() {
     let lookback = Lookback::new().await;
-    lookback.write("app.log", numbered(0..5));
+    lookback.write("app.log", numbered(0..50));
     lookback.run(&["import", "app.log"]).succeeded();
-    append(&lookback, "app.log", &numbered(5..8));
+    append(&lookback, "app.log", &numbered(50..80));
     // Under another name, too.
     rename(&lookback, "app.log", "other.log");
     let follower = Follower::start(&lookback, &["other.log"]);
-    lookback.wait_for(LINES, 8).await;
+    lookback.wait_for(LINES, 80).await;
     let err = follower.terminate();
-    assert_each_once(counts(&lookback).await, 8, &err);
+    assert_each_once(counts(&lookback).await, 80, &err);
+}
+
+/// Lines that two programs write are of both.
+#[tokio::test]
+async fn followed_files_that_begin_with_the_same_few_lines_are_each_stored() {
+    let lookback = Lookback::new().await;
+    for name in ["a.log", "b.log"] {
+        lookback.write(name, "{\"msg\":\"started\"}\n");
+        lookback.run(&["import", name]).succeeded();
+    }
+    lookback.write("c.log", "{\"msg\":\"started\"}\n");
+    let follower = Follower::start(&lookback, &["c.log"]);
+    lookback.wait_for(ALL, 3).await;
+    let err = follower.terminate();
+    assert_eq!(lookback.number(ALL).await, 3, "{err}");
 }
 
 #[tokio::test]

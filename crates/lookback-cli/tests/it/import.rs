@@ -448,8 +448,12 @@ async fn concurrent_imports_of_one_file_store_each_line_once() {
 #[tokio::test]
 async fn content_that_was_imported_under_another_name_is_recognised() {
     let lookback = Lookback::new().await;
-    let line =
-        |n: usize| format!("{{\"source\": \"API\", \"level\": \"info\", \"message\": \"m{n}\"}}\n");
+    let line = |n: usize| {
+        let pad = "x".repeat(500);
+        format!(
+            "{{\"source\": \"API\", \"level\": \"info\", \"message\": \"m{n}\", \"meta\": \"{pad}\"}}\n"
+        )
+    };
     let lines = |range: std::ops::Range<usize>| range.map(line).collect::<String>();
     lookback.write("app.log", lines(0..5));
     lookback.run(&["import", "app.log"]).succeeded();
@@ -480,7 +484,9 @@ async fn content_that_was_imported_under_another_name_is_recognised() {
     let (code, err) = stdin(&["import", "-"], "app.log.1");
     assert_eq!(code, Some(0), "{err}");
     assert!(
-        err.starts_with("standard input is already imported as "),
+        err.starts_with("warning: standard input has the same content as ")
+            && err.contains("/app.log, which is already imported (5 records, 0 lines rejected): ")
+            && err.contains("nothing of it is stored; to import it, too: --restart"),
         "{err}"
     );
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 7);
@@ -529,6 +535,65 @@ async fn content_that_was_imported_under_another_name_is_recognised() {
     lookback.write("other.log", lines(21..23) + &lines(0..5));
     lookback.run(&["import", "other.log"]).succeeded();
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 22);
+}
+
+/// Few lines are no sign that a file is another one, unless it was rotated.
+#[tokio::test]
+async fn files_of_a_few_equal_lines_are_each_imported() {
+    let lookback = Lookback::new().await;
+    lookback.write("a.log", "started\nready\n");
+    lookback.write("b.log", "started\nready\n");
+    lookback.write("c.log", "started\nready\nstopped\n");
+    let ran = lookback
+        .run(&["import", "a.log", "b.log", "c.log"])
+        .succeeded();
+    let folder = lookback.folder().canonicalize().unwrap();
+    let same = format!(
+        "b.log has the same content as {}, which is imported already; it is imported, too, ",
+        folder.join("a.log").display()
+    );
+    assert!(ran.err.contains(&same), "{}", ran.err);
+    let logs = "SELECT count(*) FROM logs";
+    assert_eq!(lookback.number(logs).await, 7);
+    // Each is known by its own name.
+    lookback
+        .run(&["import", "a.log", "b.log", "c.log"])
+        .succeeded();
+    assert_eq!(lookback.number(logs).await, 7);
+    // Rotated: a.log has other content now.
+    std::fs::rename(folder.join("a.log"), folder.join("a.log.1")).unwrap();
+    lookback.write("a.log", "begun\n");
+    lookback.run(&["import", "a.log.1", "a.log"]).succeeded();
+    assert_eq!(lookback.number(logs).await, 8);
+    // Both are there: the numbered one is another file.
+    lookback.write("a.log.2", "begun\n");
+    lookback.run(&["import", "a.log.2"]).succeeded();
+    assert_eq!(lookback.number(logs).await, 9);
+}
+
+/// Of two equal files that are both there, the second is not stored, and a warning says so.
+#[tokio::test]
+async fn copy_of_an_imported_file_is_named_and_can_be_imported() {
+    let lookback = Lookback::new().await;
+    let line = |n: usize| format!("{{\"msg\":\"line {n}\"}}\n");
+    let lines: String = (0..100).map(line).collect();
+    lookback.write("a.log", &lines);
+    lookback.write("b.log", &lines);
+    let ran = lookback
+        .run(&["--quiet", "import", "a.log", "b.log"])
+        .succeeded();
+    let folder = lookback.folder().canonicalize().unwrap();
+    assert_eq!(
+        ran.err,
+        format!(
+            "warning: b.log has the same content as {}, which is already imported (100 records, 0 \
+             lines rejected): nothing of it is stored; to import it, too: --restart\n",
+            folder.join("a.log").display()
+        )
+    );
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 100);
+    lookback.run(&["import", "b.log", "--restart"]).succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 200);
 }
 
 /// A file of several programs becomes log lines and requests, secrets masked; it is known by its
@@ -697,7 +762,11 @@ async fn compressed_text_and_utf16_are_imported() {
     // The same content in another file.
     lookback.write("plain.log", lines("wide"));
     let same = lookback.run(&["import", "plain.log"]).succeeded();
-    assert!(same.err.contains("is already imported as"), "{}", same.err);
+    assert!(
+        same.err.contains("plain.log has the same content as ") && same.err.contains("/c.log,"),
+        "{}",
+        same.err
+    );
 }
 
 /// Files and folders, each by itself: one that fails does not keep the others away.

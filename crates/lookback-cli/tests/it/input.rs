@@ -160,3 +160,40 @@ async fn truncated_archive_is_stored_up_to_its_end() {
         30_000
     );
 }
+
+/// Of a line that was cut off while it was read, nothing is stored.
+#[cfg(unix)]
+#[tokio::test]
+async fn file_that_is_cut_off_while_it_is_read_is_stored_up_to_its_last_whole_line() {
+    use crate::support::Running;
+
+    let lookback = Lookback::new().await;
+    let line = |number: usize| format!("line {number:06} of a file that is cut off\n");
+    let text: String = (0..100_000).map(line).collect();
+    let path = lookback.write("app.log", &text);
+    let lock = lookback.lock_logs().await;
+    let running = Running::start(&lookback, &["import", "app.log"]);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND application_name = 'lookback' AND wait_event_type = 'Lock'";
+    lookback.wait_for(waiting, 1).await;
+    // In the middle of a line that was not read yet.
+    let whole = 80_000;
+    let cut = whole * line(0).len() + 13;
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(cut as u64).unwrap();
+    lock.rollback().await.unwrap();
+    let (code, err) = running.wait();
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("app.log: cannot be read: it was cut off from 3,800,000 bytes to 3,040,013"),
+        "{err}"
+    );
+    assert!(
+        err.contains("lines 1 to 80,000 are processed") && err.contains("--resume"),
+        "{err}"
+    );
+    let stored =
+        "SELECT count(*) FROM logs WHERE message ~ '^line [0-9]{6} of a file that is cut off$'";
+    assert_eq!(lookback.number(stored).await, 80_000);
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 80_000);
+}

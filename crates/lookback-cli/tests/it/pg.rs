@@ -22,15 +22,17 @@ impl PrivateServer {
     }
 
     fn run(&self, arguments: &[&str]) -> crate::support::Ran {
+        let all = self.arguments(arguments);
+        self.lookback
+            .run(&all.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn arguments(&self, arguments: &[&str]) -> Vec<String> {
         let (postgres, _) = testkit::installation();
-        let mut all = vec![
-            "--data-dir",
-            self.base.to_str().unwrap(),
-            "--pg-bin",
-            postgres.to_str().unwrap(),
-        ];
-        all.extend_from_slice(arguments);
-        self.lookback.run(&all)
+        let base = self.base.to_str().unwrap();
+        let of_server = ["--data-dir", base, "--pg-bin", postgres.to_str().unwrap()];
+        let all = of_server.iter().chain(arguments);
+        all.map(|argument| (*argument).to_owned()).collect()
     }
 }
 
@@ -87,6 +89,60 @@ fn all_commands_share_one_server() {
             .contains("ready to accept connections")
     );
     assert!(Path::new(&private.base).exists());
+}
+
+/// What waits for the private PostgreSQL does not undo `pg stop`.
+#[cfg(unix)]
+#[test]
+fn server_that_was_stopped_stays_so_while_others_wait_for_it() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use crate::support::{DEADLINE, signal};
+
+    let private = PrivateServer::new();
+    private.run(&["db", "migrate"]).succeeded();
+    let start = |arguments: &[&str]| {
+        let mut command = private.lookback.command(&[]);
+        command.args(private.arguments(arguments));
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let wait_for = |number: usize| {
+        let deadline = Instant::now() + DEADLINE;
+        let count = || {
+            let listed = private.run(&["logs", "list", "--json"]).succeeded().json();
+            listed["data"].as_array().unwrap().len()
+        };
+        while count() < number {
+            assert!(Instant::now() < deadline, "never {number}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let mut stream = start(&["import", "-"]);
+    let mut input = stream.stdin.take().unwrap();
+    input.write_all(b"before\n").unwrap();
+    let tail = start(&["logs", "tail"]);
+    wait_for(1);
+    private.run(&["pg", "stop"]).succeeded();
+    input.write_all(b"meanwhile\n").unwrap();
+    // Longer than several attempts to connect.
+    std::thread::sleep(Duration::from_secs(3));
+    let status = private.run(&["pg", "status", "--json"]).succeeded().json();
+    assert_eq!(status["data"]["state"], "stopped");
+    private.run(&["pg", "start"]).succeeded();
+    wait_for(2);
+    drop(input);
+    let stream = stream.wait_with_output().unwrap();
+    let err = String::from_utf8(stream.stderr).unwrap();
+    assert_eq!(stream.status.code(), Some(0), "{err}");
+    assert!(
+        err.contains("hint: the private PostgreSQL was stopped; start it: lookback pg start"),
+        "{err}"
+    );
+    signal(&tail, nix::sys::signal::Signal::SIGTERM);
+    tail.wait_with_output().unwrap();
 }
 
 #[test]

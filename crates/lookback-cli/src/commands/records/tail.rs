@@ -157,11 +157,14 @@ impl<M: Model + Serialize + TableRow> Follower<'_, M> {
             "{}; tail continues when it can be reached again",
             failure.message()
         ));
+        if database::is_private_stopped(self.config) {
+            output::advice("the private PostgreSQL was stopped; start it: lookback pg start");
+        }
         let mut pause = FIRST;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST);
-            match database::connect(self.config).await {
+            match database::reconnect(self.config).await {
                 Ok(conn) => {
                     self.conn = conn;
                     output::note("connected again");

@@ -12,6 +12,7 @@ use super::super::batches::{ImportEnd, ImportSource, import_content};
 use super::super::checkpoint::{self, Checkpoint, Import};
 use super::super::connection::Connection;
 use super::super::content::{self, Content};
+use super::super::copies::{self, Found, Relation};
 use super::super::encoding;
 use super::super::input::{Identity, Input};
 use super::super::lines::Lines;
@@ -253,9 +254,17 @@ impl FollowedPath {
         if start.is_none() && is_looked_for {
             let lines = || Ok(Lines::new(Box::new(self.reader(&open, u64::MAX)?.0)));
             let length = open.file.metadata()?.len();
-            let found = self.longest(&mut conn, lines, length).await?;
-            if let Some(import) = found {
+            let found = self.longest(&mut conn, lines, length, args, &input).await?;
+            if let Some(Found { import, relation }) = found {
                 start = self.continued(&open, &import)?;
+                if start.is_some() && relation == Relation::Copy {
+                    output::warning(&format!(
+                        "{} begins with a copy of what was imported as {}, which is not stored \
+                         again; to store that, too: lookback import --restart",
+                        input.shown(),
+                        import.shown_name()
+                    ));
+                }
             }
         }
         let Start {
@@ -395,18 +404,20 @@ impl FollowedPath {
         .await
     }
 
-    /// Returns the import that has stored the longest part of these lines.
+    /// Returns the import that has stored the longest part of these lines of an input.
     async fn longest(
         &self,
         conn: &mut Connection,
         lines: impl Fn() -> Result<Lines, Failure>,
         length: u64,
-    ) -> Result<Option<Import>, Failure> {
-        let kind = self.shared.args.kind;
+        args: &ImportArgs,
+        input: &Input,
+    ) -> Result<Option<Found>, Failure> {
         let found = self.query(conn, async |conn: &mut PgConnection| {
-            checkpoint::find_longest(conn, lines()?, length, kind).await
+            copies::find_longest(conn, lines()?, length, args, input).await
         });
-        Ok(found.await?.flatten())
+        let found = found.await?.flatten();
+        Ok(found.filter(|found| found.relation != Relation::Alike))
     }
 
     /// Waits for a signal.
@@ -511,7 +522,11 @@ impl FollowedPath {
             Ok(Lines::new(Box::new(reader)))
         };
         // It may have been read before, or have been imported under its new name.
-        let found = self.longest(conn, || lines(u64::MAX), u64::MAX).await?;
+        let followed = Input::followed(&args, rotated, None, shared.stop.clone())?;
+        let found = self
+            .longest(conn, || lines(u64::MAX), u64::MAX, &args, &followed)
+            .await?
+            .map(|found| found.import);
         let Some(earlier) = self.earlier(conn, input).await? else {
             return Ok(());
         };
@@ -529,19 +544,18 @@ impl FollowedPath {
             "{}: storing what is not stored of it",
             rotated.display()
         ));
-        let input = Input::followed(&args, rotated, None, shared.stop.clone())?;
         let id = earlier.map(|import| import.id);
         let checkpoint = match found {
-            Some(import) => Checkpoint::resumed(&input, import, content, id),
-            None => Checkpoint::fresh(&input, content, id),
+            Some(import) => Checkpoint::resumed(&followed, import, content, id),
+            None => Checkpoint::fresh(&followed, content, id),
         };
-        self.store(conn, &args, &input, lines, checkpoint).await
+        self.store(conn, &args, &followed, lines, checkpoint).await
     }
 }
 
 fn is_rotated(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| !rotated::names_before(name).is_empty())
+    name.is_some_and(|name| !copies::names_before(name).is_empty())
 }
 
 /// Checks that a file has lines of text, by its first bytes.

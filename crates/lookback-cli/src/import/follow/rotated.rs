@@ -4,40 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::super::checkpoint::Import;
-use super::super::input::{Identity, Input};
-use super::super::lines::Lines;
+use super::super::copies::{COMPRESSED, has_stored, names_before};
+use super::super::input::Identity;
 use crate::args::ImportArgs;
 
 /// The number of rotated files, from the newest on, among which the last stored line is looked for.
 const MAX_LOOKED_AT: usize = 30;
-
-/// The extensions of compressed files that import reads.
-const COMPRESSED: [&str; 3] = [".gz", ".zst", ".bz2"];
-
-/// The names that a file may have had before it was rotated to this one: `app.log` for `app.log.1`,
-/// `app.log-20260131.gz` and `app-2026-01-31.log`.
-pub(super) fn names_before(name: &str) -> Vec<String> {
-    let without = COMPRESSED
-        .iter()
-        .find_map(|extension| name.strip_suffix(extension));
-    let plain = without.unwrap_or(name);
-    let mut names: Vec<String> = without.map(str::to_owned).into_iter().collect();
-    let without_number = |text: &str| {
-        let is_of_number = |c: char| c.is_ascii_digit() || "-_.:T".contains(c);
-        let rest = text.trim_end_matches(is_of_number);
-        let number = &text[rest.len()..];
-        let has_digit = number.contains(|c: char| c.is_ascii_digit());
-        (has_digit && !rest.is_empty()).then(|| rest.to_owned())
-    };
-    names.extend(without_number(plain));
-    if let Some((stem, extension)) = plain.rsplit_once('.')
-        && !extension.contains(|c: char| c.is_ascii_digit())
-        && let Some(stem) = without_number(stem)
-    {
-        names.push(format!("{stem}.{extension}"));
-    }
-    names
-}
 
 /// A file beside a followed one.
 struct Candidate {
@@ -128,44 +100,10 @@ fn candidates(path: &Path) -> Vec<Candidate> {
 
 /// Whether a file begins with everything that an import has read.
 fn begins_with(args: &ImportArgs, candidate: &Candidate, import: &Import) -> bool {
-    let stored = import.position.unsigned_abs();
-    if !candidate.is_compressed && candidate.length < stored {
+    if !candidate.is_compressed && candidate.length < import.position.unsigned_abs() {
         return false;
     }
     let mut args = args.clone();
-    args.input.clone_from(&candidate.path);
     args.format = None;
-    // One that cannot be read is not the one.
-    let reader = Input::open(&args).and_then(|input| input.reader());
-    reader.is_ok_and(|reader| {
-        let mut lines = Lines::new(reader);
-        lines.skip(stored).unwrap_or(false) && lines.mark().sha256() == import.prefix_sha256
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::names_before;
-
-    #[test]
-    fn names_before_of_rotated_file_include_its_first_name() {
-        for (name, first) in [
-            ("app.log.1", "app.log"),
-            ("app.log.12.gz", "app.log"),
-            ("app.log-20260131", "app.log"),
-            ("app.log-20260131-1200.zst", "app.log"),
-            ("app.log.2026-01-31T12:00", "app.log"),
-            ("app-2026-01-31.log", "app.log"),
-            ("app.1.log", "app.log"),
-            ("app.log.gz", "app.log"),
-            ("0.log.20260131-120000", "0.log"),
-            ("syslog.1", "syslog"),
-        ] {
-            let names = names_before(name);
-            assert!(names.iter().any(|name| name == first), "{name}: {names:?}");
-        }
-        for name in ["app.log", "0.log", "12", "web-api.log", "error.log"] {
-            assert_eq!(names_before(name), Vec::<String>::new(), "{name}");
-        }
-    }
+    has_stored(&args, &candidate.path, import)
 }

@@ -1,0 +1,216 @@
+//! Recognises content that was imported under another name: of a file that was renamed, as by a log
+//! rotation, or copied.
+//!
+//! Files of different programs may begin alike, the more often the shorter they are. To store
+//! records twice is better than not at all, so a short part is recognised only of a file that was
+//! rotated: by its name, and since the other file has other content now.
+
+use std::path::Path;
+
+use sqlx::PgConnection;
+
+use super::checkpoint::Import;
+use super::input::Input;
+use super::lines::Lines;
+use crate::args::ImportArgs;
+use crate::failure::Failure;
+
+/// The least number of bytes by which a file is recognised that has any other name.
+pub(super) const MIN_BYTES: i64 = 1_024;
+
+/// The extensions of compressed files that import reads.
+pub(super) const COMPRESSED: [&str; 3] = [".gz", ".zst", ".bz2"];
+
+/// The import of the same content under another name.
+pub(super) struct Found {
+    pub(super) import: Import,
+    pub(super) relation: Relation,
+}
+
+/// What a file is to the one whose import has stored the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// The other file was renamed to it, or was no file with a path.
+    Moved,
+    /// The other file is there, too, and has the same content.
+    Copy,
+    /// Both have the same few bytes, which is no sign that they are the same.
+    Alike,
+}
+
+/// Finds the import that has stored the longest part at the start of this file. Returns it with the
+/// lines after that part.
+///
+/// The content of a stream cannot be read before it is imported.
+pub(super) async fn find(
+    conn: &mut PgConnection,
+    args: &ImportArgs,
+    input: &Input,
+) -> Result<Option<(Found, Lines)>, Failure> {
+    if !input.is_file() {
+        return Ok(None);
+    }
+    // The length of the lines of another format shows only when they are read.
+    let length = input.length().unwrap_or(u64::MAX);
+    // Each part is read once, in the order of its length.
+    let lines = Lines::new(input.reader()?);
+    let Some(found) = find_longest(conn, lines, length, args, input).await? else {
+        return Ok(None);
+    };
+    let mut lines = Lines::new(input.reader()?);
+    lines.skip(found.import.position.unsigned_abs())?;
+    Ok(Some((found, lines)))
+}
+
+/// Finds the import that has stored the longest part at the start of these lines of an input, which
+/// are at most `length` bytes. One that is only alike is found if there is no other.
+pub(super) async fn find_longest(
+    conn: &mut PgConnection,
+    mut lines: Lines,
+    length: u64,
+    args: &ImportArgs,
+    input: &Input,
+) -> Result<Option<Found>, Failure> {
+    let rows = sqlx::query(
+        "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
+         WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
+         ORDER BY position, finished_at IS NOT NULL, id",
+    )
+    .bind(i64::try_from(length).unwrap_or(i64::MAX))
+    .bind(args.kind.map(|kind| kind.table().name()))
+    .fetch_all(conn)
+    .await?;
+    let mut same = Vec::new();
+    for row in &rows {
+        let import = Import::from_row(row)?;
+        if !lines.skip(import.position.unsigned_abs())? {
+            break;
+        }
+        if lines.mark().sha256() == import.prefix_sha256 {
+            same.push(import);
+        }
+    }
+    let mut alike = None;
+    for import in same.into_iter().rev() {
+        let relation = relation(args, input, &import);
+        if relation != Relation::Alike {
+            return Ok(Some(Found { import, relation }));
+        }
+        alike.get_or_insert(Found { import, relation });
+    }
+    Ok(alike)
+}
+
+fn relation(args: &ImportArgs, input: &Input, import: &Import) -> Relation {
+    let other = Path::new(import.name());
+    let is_long = import.position >= MIN_BYTES;
+    let is_rotated =
+        || import.is_of(input) || input.path().is_some_and(|path| is_rotation(path, other));
+    if !is_long && !is_rotated() {
+        return Relation::Alike;
+    }
+    let is_there =
+        other.is_absolute() && !input.is_file_at(other) && has_stored(args, other, import);
+    match (is_there, is_long) {
+        (false, _) => Relation::Moved,
+        (true, true) => Relation::Copy,
+        (true, false) => Relation::Alike,
+    }
+}
+
+/// Whether two paths are of one log file, which was rotated between them.
+fn is_rotation(path: &Path, other: &Path) -> bool {
+    let names = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let own = name.map(str::to_owned).into_iter();
+        own.chain(name.map(names_before).unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
+    let of_other = names(other);
+    path.parent() == other.parent() && names(path).iter().any(|name| of_other.contains(name))
+}
+
+/// The names that a file may have had before it was rotated to this one: `app.log` for `app.log.1`,
+/// `app.log-20260131.gz` and `app-2026-01-31.log`.
+pub(super) fn names_before(name: &str) -> Vec<String> {
+    let without = COMPRESSED
+        .iter()
+        .find_map(|extension| name.strip_suffix(extension));
+    let plain = without.unwrap_or(name);
+    let mut names: Vec<String> = without.map(str::to_owned).into_iter().collect();
+    let without_number = |text: &str| {
+        let is_of_number = |c: char| c.is_ascii_digit() || "-_.:T".contains(c);
+        let rest = text.trim_end_matches(is_of_number);
+        let number = &text[rest.len()..];
+        let has_digit = number.contains(|c: char| c.is_ascii_digit());
+        (has_digit && !rest.is_empty()).then(|| rest.to_owned())
+    };
+    names.extend(without_number(plain));
+    if let Some((stem, extension)) = plain.rsplit_once('.')
+        && !extension.contains(|c: char| c.is_ascii_digit())
+        && let Some(stem) = without_number(stem)
+    {
+        names.push(format!("{stem}.{extension}"));
+    }
+    names
+}
+
+/// Whether a file begins with everything that an import has stored.
+pub(super) fn has_stored(args: &ImportArgs, path: &Path, import: &Import) -> bool {
+    // A pipe would be waited for.
+    if !path.is_file() {
+        return false;
+    }
+    let mut args = args.clone();
+    path.clone_into(&mut args.input);
+    // One that cannot be read is not the one.
+    let reader = Input::open(&args).and_then(|input| input.reader());
+    reader.is_ok_and(|reader| {
+        let mut lines = Lines::new(reader);
+        let stored = import.position.unsigned_abs();
+        lines.skip(stored).unwrap_or(false) && lines.mark().sha256() == import.prefix_sha256
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{is_rotation, names_before};
+
+    #[test]
+    fn names_before_of_rotated_file_include_its_first_name() {
+        for (name, first) in [
+            ("app.log.1", "app.log"),
+            ("app.log.12.gz", "app.log"),
+            ("app.log-20260131", "app.log"),
+            ("app.log-20260131-1200.zst", "app.log"),
+            ("app.log.2026-01-31T12:00", "app.log"),
+            ("app-2026-01-31.log", "app.log"),
+            ("app.1.log", "app.log"),
+            ("app.log.gz", "app.log"),
+            ("0.log.20260131-120000", "0.log"),
+            ("syslog.1", "syslog"),
+        ] {
+            let names = names_before(name);
+            assert!(names.iter().any(|name| name == first), "{name}: {names:?}");
+        }
+        for name in ["app.log", "0.log", "12", "web-api.log", "error.log"] {
+            assert_eq!(names_before(name), Vec::<String>::new(), "{name}");
+        }
+    }
+
+    #[test]
+    fn is_rotation_of_files_of_one_folder_and_one_first_name() {
+        for (path, other, expected) in [
+            ("/a/app.log.1", "/a/app.log", true),
+            ("/a/app.log.2.gz", "/a/app.log.1", true),
+            ("/a/app.log.1", "/b/app.log", false),
+            ("/a/web.log.1", "/a/app.log", false),
+            ("/a/web.log", "/a/app.log", false),
+        ] {
+            let found = is_rotation(Path::new(path), Path::new(other));
+            assert_eq!(found, expected, "{path} {other}");
+        }
+    }
+}
