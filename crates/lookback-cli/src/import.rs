@@ -42,6 +42,7 @@ mod input;
 mod interrupt;
 mod line_size;
 mod lines;
+mod mapped_fields;
 mod progress;
 mod protobuf;
 mod reader;
@@ -65,6 +66,9 @@ use report::Report;
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Failure> {
+    if let Some(problem) = args.misplaced() {
+        return Err(Failure::usage(problem));
+    }
     let needs = needs(&args);
     if args.follow {
         return match follow::run(config, args).await {
@@ -134,9 +138,6 @@ fn needs(args: &ImportArgs) -> Vec<Required> {
 }
 
 async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
-    if let Some((option, problem)) = args.misplaced() {
-        return Err(Failure::usage(format!("{option}: {problem}")));
-    }
     let input = Input::open(&args)?;
     if args.dry_run {
         return dry_run::print(&args, &input);
@@ -176,9 +177,10 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
             return Err(Failure::usage(format!(
                 "{option}: the earlier import of {} was of {}",
                 input.shown(),
-                import.target
+                content.shown()
             )));
         }
+        content::check(&args, &input, content)?;
     }
     let mut checkpoint = match started {
         ImportStart::Done(import) => {

@@ -3,6 +3,7 @@
 //! Data goes to standard output, messages to standard error. The exit code is 0
 //! for success, 1 for a failure, 2 for wrong usage.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -70,7 +71,7 @@ fn with_arguments<C: Parser>(
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            let printed = output::unless_closed(error.print());
+            let printed = output::unless_closed(print_usage(&error));
             return match printed {
                 // The help was asked for, and cannot be printed.
                 Err(failure) if !error.use_stderr() => {
@@ -87,6 +88,21 @@ fn with_arguments<C: Parser>(
     };
     output::detail(&format!("ended in {} ms", begun.elapsed().as_millis()));
     code
+}
+
+/// Prints what is wrong with the arguments, which may have characters that control a terminal.
+fn print_usage(error: &clap::Error) -> std::io::Result<()> {
+    let is_unsafe =
+        |argument: std::ffi::OsString| output::is_unsafe_text(&argument.to_string_lossy());
+    if !std::env::args_os().any(is_unsafe) {
+        return error.print();
+    }
+    let text = output::printable_lines(&error.render().to_string());
+    if error.use_stderr() {
+        std::io::stderr().write_all(text.as_bytes())
+    } else {
+        std::io::stdout().write_all(text.as_bytes())
+    }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -9,7 +9,7 @@
 //! | [`detail`] | | | yes |
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
@@ -144,17 +144,13 @@ pub(crate) fn text(text: &str) -> io::Result<()> {
 
 /// Prints a value as one line of JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> {
-    let text = serde_json::to_string(value)?;
-    let mut out = io::stdout().lock();
-    let printed = if out.is_terminal() {
-        writeln!(out, "{}", escaped_json(&text))
-    } else {
-        writeln!(out, "{text}")
-    };
+    let text = escaped_json(&serde_json::to_string(value)?);
+    let printed = writeln!(io::stdout().lock(), "{text}");
     Ok(printed.map_err(stdout_error)?)
 }
 
-/// Escapes the characters of JSON that control a terminal.
+/// Escapes the characters of JSON that control a terminal: it may be shown on one later, through a
+/// pager or from a file.
 ///
 /// JSON has no such characters outside of strings, so an escape is valid.
 pub(crate) fn escaped_json(json: &str) -> String {
@@ -192,6 +188,12 @@ pub(crate) fn printable_lines(text: &str) -> String {
             c => c,
         })
         .collect()
+}
+
+/// Whether a text has characters that control a terminal.
+pub(crate) fn is_unsafe_text(text: &str) -> bool {
+    text.chars()
+        .any(|c| !matches!(c, '\n' | '\t') && is_unsafe(c))
 }
 
 /// Whether it is a control character, or changes the direction of text.

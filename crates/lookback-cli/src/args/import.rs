@@ -1,6 +1,6 @@
 //! `import`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{FixedOffset, Offset as _, Utc};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -123,9 +123,8 @@ impl ImportArgs {
         self.strict || self.other_format().is_some_and(is_other)
     }
 
-    /// Returns the option that is given although it is not for these records, and why not.
-    pub(crate) fn misplaced(&self) -> Option<(&'static str, &'static str)> {
-        let is_own = self.own_format().is_some();
+    /// Returns what is wrong with options that exclude each other, and that clap does not check.
+    pub(crate) fn misplaced(&self) -> Option<String> {
         let of_others = [
             ("--source", self.source.is_some()),
             ("--timezone", self.timezone.is_some()),
@@ -133,22 +132,81 @@ impl ImportArgs {
             ("--time-unit", self.time_unit.is_some()),
             ("--strict", self.strict),
         ];
-        let given = of_others
-            .into_iter()
-            .find(|(_, is_given)| is_own && *is_given);
-        if let Some((option, _)) = given {
-            return Some((
-                option,
-                "is for lines of other programs, not for Lookback's own records",
+        let given = of_others.iter().find(|(_, is_given)| *is_given);
+        if let Some((option, _)) = given
+            && self.own_format().is_some()
+        {
+            return Some(format!(
+                "{option}: is for lines of other programs, not for Lookback's own records, as which \
+                 --format reads them"
             ));
         }
-        if self.kind.is_some() && self.other_format().is_some() {
-            return Some((
-                "--kind",
-                "is for Lookback's own records, not for a format of other programs",
+        if self.keep_ids
+            && let Some((option, _)) = given
+        {
+            return Some(format!(
+                "--keep-ids: is for Lookback's own records, and {option} is for lines of other programs"
             ));
+        }
+        if let Some(format) = self.other_format() {
+            let name = format.name();
+            if self.kind.is_some() || self.keep_ids {
+                let option = if self.kind.is_some() {
+                    "--kind"
+                } else {
+                    "--keep-ids"
+                };
+                return Some(format!(
+                    "{option}: is for Lookback's own records, not for a format of other programs \
+                     (--format {name})"
+                ));
+            }
+            if let Some((option, why)) = self.without_effect(format) {
+                return Some(format!(
+                    "{option}: has no effect with --format {name}: {why}"
+                ));
+            }
+        }
+        if self
+            .source
+            .as_deref()
+            .is_some_and(|name| name.trim().is_empty())
+        {
+            return Some("--source: must not be blank".to_owned());
+        }
+        if self.follow && self.name.is_some() {
+            return Some(
+                "--name: is not for --follow, which knows each file by its path".to_owned(),
+            );
+        }
+        let stdin = |path: &&PathBuf| **path == Path::new("-");
+        if self.inputs.iter().filter(stdin).count() > 1 {
+            return Some("-: standard input can be read once, and is given twice".to_owned());
         }
         None
+    }
+
+    /// Returns an option that changes nothing of records of a format, and why not.
+    fn without_effect(
+        &self,
+        format: lookback_formats::Format,
+    ) -> Option<(&'static str, &'static str)> {
+        use lookback_formats::Format::{AccessLog, Alb, Har, Text};
+
+        match format {
+            Text if self.map.is_some() => Some(("--map", "each line is taken as it is")),
+            Text if self.strict => Some(("--strict", "each line is of it")),
+            AccessLog | Alb | Har if self.map.is_some() => {
+                Some(("--map", "its fields have no other names"))
+            }
+            AccessLog | Alb | Har if self.time_unit.is_some() => {
+                Some(("--time-unit", "its times are dates"))
+            }
+            AccessLog | Alb | Har if self.source.is_some() => {
+                Some(("--source", "its records are requests, which have no source"))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -262,6 +320,16 @@ pub(crate) enum ImportKind {
 }
 
 impl ImportKind {
+    /// Its name, as of the commands.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Logs => "logs",
+            Self::Requests => "requests",
+            Self::Metrics => "metrics",
+            Self::Users => "users",
+        }
+    }
+
     /// The table of the records.
     pub(crate) fn table(self) -> &'static Table {
         match self {

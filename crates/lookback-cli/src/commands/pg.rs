@@ -62,7 +62,10 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
             }
         }
         PgCommand::Url => output::line(&database::running_private(config)?.url())?,
-        PgCommand::Logs { lines } => output::line(server.log_tail(lines)?.trim_end())?,
+        // It has texts of clients.
+        PgCommand::Logs { lines } => {
+            output::line(&output::printable_lines(server.log_tail(lines)?.trim_end()))?;
+        }
     }
     Ok(())
 }

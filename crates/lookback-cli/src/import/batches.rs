@@ -247,6 +247,9 @@ impl ImportRun<'_> {
                 return Ok(ImportEnd::Interrupted);
             };
             self.count(&stored);
+            self.summary
+                .missing_fields
+                .clone_from(&stored.missing_fields);
             match stored.outcome {
                 Outcome::End if self.checkpoint.stored() == 0 && self.checkpoint.rejected() > 0 => {
                     return Ok(ImportEnd::AllRejected);
@@ -320,6 +323,7 @@ impl ImportRun<'_> {
                     local_times: kept.local_times,
                     skipped: kept.skipped,
                     rejected: kept.rejected.clone(),
+                    missing_fields: kept.missing_fields.clone(),
                     position: kept.end.position,
                     outcome: kept.outcome.clone(),
                 });

@@ -41,6 +41,14 @@ impl Content {
         }
     }
 
+    /// What the records are, for messages.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Self::Records(kind) => kind.name(),
+            Self::Entries => "logs and requests",
+        }
+    }
+
     pub(crate) fn of_target(target: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -71,10 +79,28 @@ pub(crate) fn of(args: &ImportArgs, lines: &mut Lines, input: &Input) -> Result<
             file.what()
         )));
     }
-    match given(args) {
-        Some(content) => Ok(content),
-        None => detect(lines, input),
-    }
+    let content = match given(args) {
+        Some(content) => content,
+        // These options say of what other program the lines are, also if they look like own ones.
+        None if args.map.is_some() || args.time_unit.is_some() => Content::Entries,
+        None => detect(lines, input)?,
+    };
+    check(args, input, content)?;
+    Ok(content)
+}
+
+/// Checks that the options are of a content.
+pub(crate) fn check(args: &ImportArgs, input: &Input, content: Content) -> Result<(), Failure> {
+    let problem = match content {
+        Content::Records(_) if args.map.is_some() => {
+            "--map: is for lines of other programs, and these are Lookback's own records"
+        }
+        Content::Entries if args.keep_ids => {
+            "--keep-ids: is for Lookback's own records, and these are lines of other programs"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(format!("{}: {problem}", input.shown())))
 }
 
 /// Detects what an input contains by its first line that is not blank.

@@ -9,6 +9,7 @@ use super::batches::decoding;
 use super::content::{self, Content};
 use super::lines::Lines;
 use super::reader::{self, Batch, Outcome, ReadOptions, Rejected};
+use super::report::Notes;
 use super::{Input, entries};
 use crate::args::{ImportArgs, ImportKind};
 use crate::failure::Failure;
@@ -30,12 +31,16 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
         is_stream: !input.is_file(),
     };
     match content {
-        Content::Records(ImportKind::Logs) => of_table::<Log>(input, lines, options),
+        Content::Records(ImportKind::Logs) => of_table::<Log>(args, input, content, lines, options),
         Content::Records(ImportKind::Requests) => {
-            of_table::<RequestSnapshot>(input, lines, options)
+            of_table::<RequestSnapshot>(args, input, content, lines, options)
         }
-        Content::Records(ImportKind::Metrics) => of_table::<Metric>(input, lines, options),
-        Content::Records(ImportKind::Users) => of_table::<User>(input, lines, options),
+        Content::Records(ImportKind::Metrics) => {
+            of_table::<Metric>(args, input, content, lines, options)
+        }
+        Content::Records(ImportKind::Users) => {
+            of_table::<User>(args, input, content, lines, options)
+        }
         Content::Entries => {
             let mut first = None;
             entries::read(
@@ -49,38 +54,47 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
                     is_empty
                 },
             );
-            shown::<Log>(input, first)
+            shown::<Log>(args, input, content, first)
         }
     }
 }
 
-fn of_table<M: Model>(input: &Input, lines: Lines, options: ReadOptions) -> Result<(), Failure> {
+fn of_table<M: Model>(
+    args: &ImportArgs,
+    input: &Input,
+    content: Content,
+    lines: Lines,
+    options: ReadOptions,
+) -> Result<(), Failure> {
     let mut first = None;
     reader::read::<M::New>(lines, options, |batch| {
         let is_empty = batch.as_ref().is_ok_and(Batch::is_empty);
         first = Some(batch);
         is_empty
     });
-    shown::<M>(input, first)
+    shown::<M>(args, input, content, first)
 }
 
 fn shown<M: Model>(
+    args: &ImportArgs,
     input: &Input,
+    content: Content,
     first: Option<Result<Batch<M::New>, Failure>>,
 ) -> Result<(), Failure> {
     let Some(batch) = first else {
         return Ok(());
     };
     let batch = batch?;
-    let logs = batch.records.iter().take(SHOWN);
-    for record in logs {
-        output::json(&BTreeMap::from([(M::TABLE.name(), fields(record))]))?;
+    let of_records = match content {
+        Content::Records(kind) => kind,
+        Content::Entries => ImportKind::Logs,
+    };
+    for record in batch.records.iter().take(SHOWN) {
+        output::json(&BTreeMap::from([(of_records.name(), fields(record))]))?;
     }
     for record in batch.requests.records.iter().take(SHOWN) {
-        output::json(&BTreeMap::from([(
-            RequestSnapshot::TABLE.name(),
-            fields(record),
-        )]))?;
+        let name = ImportKind::Requests.name();
+        output::json(&BTreeMap::from([(name, fields(record))]))?;
     }
     let problem = |bad: &Rejected| {
         format!(
@@ -96,6 +110,17 @@ fn shown<M: Model>(
     }
     if let Some(skipped) = batch.skipped.shown() {
         output::note(&format!("{}: would skip {skipped}", input.shown()));
+    }
+    Notes {
+        args,
+        content,
+        stored: (batch.records.len() + batch.requests.records.len()) as u64,
+        local_times: batch.local_times,
+        renumbered: batch.renumbered,
+    }
+    .print();
+    for problem in &batch.missing_fields {
+        output::warning(&format!("{}: {problem}", input.shown()));
     }
     match &batch.outcome {
         Outcome::Stopped(bad) => Err(Failure::failed(problem(bad))),

@@ -10,6 +10,7 @@ use lookback_formats::push::{self, MAX_BYTES};
 use lookback_formats::{Decoder, Entry, Format, Options};
 
 use super::lines::{Line, Lines, MAX_LINE, Mark, Next};
+use super::mapped_fields::MappedFields;
 use super::protobuf::{RecordLine, Skipped};
 use super::reader::{
     Batch, BatchAge, MAX_BATCH_BYTES, Outcome, ReadOptions, Rejected, Requests, SourceLine,
@@ -39,6 +40,7 @@ pub(crate) fn read(
 ) {
     let mut reader = EntryReader {
         decoder: Decoder::new(decoding.clone()),
+        mapped: MappedFields::new(&decoding.names),
         decoding,
         options,
         is_strict,
@@ -68,6 +70,7 @@ pub(super) fn keep_before<T>(records: &mut Vec<T>, lines: &mut Vec<SourceLine>, 
 struct EntryReader {
     decoder: Decoder,
     decoding: Options,
+    mapped: MappedFields,
     options: ReadOptions,
     /// Whether text of no known format is rejected.
     is_strict: bool,
@@ -187,6 +190,7 @@ impl EntryReader {
             }
             // A stream keeps what is not in a batch yet, line ends included.
             batch.bytes += line.bytes.len() + 1;
+            self.mapped.line(&line.bytes);
             let stopped = self.line(&line, lines.mark().clone(), &mut entries, &mut batch);
             if let Some(bad) = stopped {
                 break Outcome::Stopped(bad);
@@ -213,6 +217,10 @@ impl EntryReader {
             rejected: batch.rejected,
             local_times: batch.local_times,
             skipped: batch.skipped,
+            missing_fields: match outcome {
+                Outcome::End => self.mapped.problems(),
+                _ => Vec::new(),
+            },
             end,
             outcome,
         })

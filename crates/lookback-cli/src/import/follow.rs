@@ -156,9 +156,6 @@ fn check(args: &ImportArgs, targets: &[PathBuf]) -> Result<(), Failure> {
                 .hint("to import such a file: the same command without --follow"),
         );
     }
-    if args.name.is_some() && (targets.len() != 1 || files::is_several(&targets[0])) {
-        return Err(Failure::usage("--name: is of one input, not of several"));
-    }
     for target in targets {
         if target == Path::new("-") {
             return Err(Failure::usage(

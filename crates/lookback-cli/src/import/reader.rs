@@ -33,6 +33,8 @@ pub(crate) struct Batch<N> {
     /// What is not imported, and no mistake.
     pub(crate) skipped: Skipped,
     pub(crate) rejected: Vec<Rejected>,
+    /// At the end of the input: what to say of fields of `--map` that never occurred.
+    pub(crate) missing_fields: Vec<String>,
     /// The end of the batch in the input.
     pub(crate) end: Mark,
     pub(crate) outcome: Outcome,
@@ -251,6 +253,7 @@ fn read_batch<N: ColumnValues>(
         local_times: 0,
         skipped: Skipped::default(),
         rejected,
+        missing_fields: Vec::new(),
         end: lines.mark().clone(),
         outcome,
     })

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lookback::{Model as _, User};
 use serde_json::json;
 
 use super::Input;
@@ -14,7 +13,7 @@ use super::encoding;
 use super::protobuf::Skipped;
 use super::reader::Rejected;
 use super::unstored;
-use crate::args::ImportArgs;
+use crate::args::{ImportArgs, ImportKind};
 use crate::failure::Failure;
 use crate::output::{self, counted, grouped};
 
@@ -31,6 +30,8 @@ pub(crate) struct Summary {
     pub(crate) renumbered: u64,
     /// What is not imported, and no mistake.
     pub(crate) skipped: Skipped,
+    /// What to say of fields of `--map` that never occurred.
+    pub(crate) missing_fields: Vec<String>,
 }
 
 /// The report at the end of an import.
@@ -94,7 +95,7 @@ impl Report<'_> {
         format!(
             "are these records of another kind than {}? give it by --kind; or correct the lines, \
              and import them again",
-            self.checkpoint.target()
+            self.checkpoint.content.shown()
         )
     }
 
@@ -214,7 +215,7 @@ impl Report<'_> {
             Content::Records(_) => format!(
                 "{} into {}",
                 counted(self.summary.stored, "record"),
-                self.checkpoint.target()
+                self.checkpoint.content.shown()
             ),
             Content::Entries => format!(
                 "{} and {}",
@@ -231,22 +232,16 @@ impl Report<'_> {
         if let Some(skipped) = self.summary.skipped.shown() {
             output::note(&format!("{}: skipped {skipped}", self.input.shown()));
         }
-        if self.summary.local_times > 0 && self.args.timezone.is_none() {
-            output::note(&format!(
-                "{} had a time without a zone, read as UTC: --timezone +02:00 reads them as of another",
-                counted(self.summary.local_times, "record")
-            ));
+        Notes {
+            args: self.args,
+            content: self.checkpoint.content,
+            stored: self.summary.stored,
+            local_times: self.summary.local_times,
+            renumbered: self.summary.renumbered,
         }
-        if self.summary.renumbered > 0 {
-            output::note(&format!(
-                "{} got new ids: --keep-ids keeps those of the input",
-                counted(self.summary.renumbered, "record")
-            ));
-        }
-        if self.checkpoint.target() == User::TABLE.name() && self.summary.stored > 0 {
-            output::note(
-                "users without a password_hash in the input have no password: exports contain none",
-            );
+        .print();
+        for problem in &self.summary.missing_fields {
+            output::warning(&format!("{}: {problem}", self.input.shown()));
         }
     }
 
@@ -264,5 +259,36 @@ impl Report<'_> {
                 .map(written)
                 .unwrap_or_default()
         )
+    }
+}
+
+/// What is to be known of records that were stored, or would be.
+pub(super) struct Notes<'a> {
+    pub(super) args: &'a ImportArgs,
+    pub(super) content: Content,
+    pub(super) stored: u64,
+    pub(super) local_times: u64,
+    pub(super) renumbered: u64,
+}
+
+impl Notes<'_> {
+    pub(super) fn print(&self) {
+        if self.local_times > 0 && self.args.timezone.is_none() {
+            output::note(&format!(
+                "{} had a time without a zone, read as UTC: --timezone +02:00 reads them as of another",
+                counted(self.local_times, "record")
+            ));
+        }
+        if self.renumbered > 0 {
+            output::note(&format!(
+                "{} got new ids: --keep-ids keeps those of the input",
+                counted(self.renumbered, "record")
+            ));
+        }
+        if self.content == Content::Records(ImportKind::Users) && self.stored > 0 {
+            output::note(
+                "users without a password_hash in the input have no password: exports contain none",
+            );
+        }
     }
 }

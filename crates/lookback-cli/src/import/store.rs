@@ -42,6 +42,7 @@ pub(crate) struct StoredBatch {
     /// How many of them had an id that was not kept.
     pub(crate) renumbered: u64,
     pub(crate) rejected: Vec<Rejected>,
+    pub(crate) missing_fields: Vec<String>,
     /// Its end in the input.
     pub(crate) position: u64,
     pub(crate) outcome: Outcome,
@@ -68,6 +69,7 @@ pub(crate) async fn store<M: Model>(
         local_times,
         skipped,
         mut rejected,
+        missing_fields,
         mut end,
         mut outcome,
     } = batch;
@@ -175,6 +177,7 @@ pub(crate) async fn store<M: Model>(
         local_times,
         skipped,
         rejected,
+        missing_fields,
         position: end.position,
         outcome,
     })

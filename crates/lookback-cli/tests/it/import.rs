@@ -813,7 +813,7 @@ async fn dry_run_prints_first_records_and_stores_none() {
     transcript!(lookback.run_with(&["import", "-", "--dry-run"], lines.as_bytes()), @r#"
 $ lookback import - --dry-run
 {"logs":{"created_at":"2025-12-11T05:48:20.500Z","level":"warn","message":"low","meta":{"n":12345678901234567890},"source":"cart"}}
-{"request_snapshots":{"created_at":"2026-10-11T10:13:14Z","headers":{"body_bytes_sent":5,"protocol":"HTTP/1.1","remote_addr":"192.0.2.9"},"method":"GET","path":"/carts","query":{"page":"2"},"stage":"unknown","status_code":200,"timestamp":"2026-10-11T10:13:14Z","version":"unknown"}}
+{"requests":{"created_at":"2026-10-11T10:13:14Z","headers":{"body_bytes_sent":5,"protocol":"HTTP/1.1","remote_addr":"192.0.2.9"},"method":"GET","path":"/carts","query":{"page":"2"},"stage":"unknown","status_code":200,"timestamp":"2026-10-11T10:13:14Z","version":"unknown"}}
 "#);
     let user = "{\"email\": \"a@example.com\"}\n";
     let ran = lookback
@@ -824,8 +824,42 @@ $ lookback import - --dry-run
         "{}",
         ran.out
     );
+    // What the import would say, and no character that controls the terminal.
+    let lines = "2026-01-01 10:00:00 INFO a\u{9b}2Jb\u{202e}c\n{\"what\":\"d\"}\n";
+    let call = ["import", "-", "--dry-run", "--map", "message=whta"];
+    transcript!(lookback.run_with(&call, lines.as_bytes()), @r#"
+$ lookback import - --dry-run --map message=whta
+{"logs":{"created_at":"2026-01-01T10:00:00Z","level":"info","message":"2026-01-01 10:00:00 INFO a\u009b2Jb\u202ec","source":"app"}}
+{"logs":{"level":"info","message":"what=d","meta":{"what":"d"},"source":"app"}}
+! 1 record had a time without a zone, read as UTC: --timezone +02:00 reads them as of another
+! warning: standard input: --map message=whta: no line has this field; the fields are what
+"#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 0);
     assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
+}
+
+/// A name that is written wrong is not passed over.
+#[tokio::test]
+async fn field_of_map_that_never_occurs_is_named() {
+    let lookback = Lookback::new().await;
+    let line = |n: usize| format!("{{\"message\":\"m{n}\",\"time\":{n},\"lvl\":\"warn\"}}\n");
+    lookback.write("app.log", (0..20).map(line).collect::<String>());
+    let call = ["import", "app.log", "--batch", "7"];
+    let map = ["--map", "message=msg,level=lvl,trace_id=at.id"];
+    transcript!(lookback.run(&[&call[..], &map].concat()), @"
+$ lookback import app.log --batch 7 --map message=msg,level=lvl,trace_id=at.id
+! app.log: 20 log lines and 0 requests in [time] ([rate] records/s)
+! warning: app.log: --map message=msg: no line has this field; the fields are lvl, message, time
+! warning: app.log: --map trace_id=at.id: no line has this field; the fields are time, lvl, message
+");
+    // Lines that look like own records are those of the program that the option is for.
+    let own = "{\"source\":\"s\",\"level\":\"info\",\"message\":\"warn\"}\n";
+    lookback.write("own.log", own);
+    lookback
+        .run(&["import", "own.log", "--map", "level=message"])
+        .succeeded();
+    let named = "SELECT count(*) FROM logs WHERE source = 's' AND level = 'warn'";
+    assert_eq!(lookback.number(named).await, 1);
 }
 
 /// What is rejected is written as it came: the lines of the record, and no others.
@@ -932,7 +966,7 @@ async fn given_format_rejects_lines_of_others() {
 }
 
 #[tokio::test]
-async fn options_for_other_programs_are_refused_for_own_records() {
+async fn options_that_exclude_each_other_are_refused() {
     let lookback = Lookback::new().await;
     lookback.write("a.jsonl", "{}\n");
     for (arguments, problem) in [
@@ -960,8 +994,49 @@ async fn options_for_other_programs_are_refused_for_own_records() {
             ["--kind", "logs", "--format", "syslog"],
             "--kind: is for Lookback's own records",
         ),
+        (
+            ["--format", "text", "--map=message=a", ""],
+            "--map: has no effect with --format text: each line is taken as it is",
+        ),
+        (
+            ["--format", "text", "--strict", ""],
+            "--strict: has no effect with --format text",
+        ),
+        (
+            ["--format", "har", "--source=shop", ""],
+            "--source: has no effect with --format har",
+        ),
+        (
+            ["--format", "alb", "--time-unit=s", ""],
+            "--time-unit: has no effect with --format alb",
+        ),
+        (
+            ["--format", "json", "--keep-ids", ""],
+            "--keep-ids: is for Lookback's own records, not for a format of other programs",
+        ),
+        (
+            ["--keep-ids", "--map", "message=a", ""],
+            "--keep-ids: is for Lookback's own records, and --map is for lines of other programs",
+        ),
+        (
+            ["--keep-ids", "--dry-run", "", ""],
+            "a.jsonl: --keep-ids: is for Lookback's own records, and these are lines of other programs",
+        ),
+        (["--keep-ids", "", "", ""], "a.jsonl: --keep-ids: is for"),
+        (["--source", " ", "", ""], "--source: must not be blank"),
+        (
+            ["--follow", "--name", "x", ""],
+            "--name: is not for --follow, which knows each file by its path",
+        ),
+        (
+            ["-", "-", "", ""],
+            "-: standard input can be read once, and is given twice",
+        ),
     ] {
-        let call = [&["import", "a.jsonl"][..], &arguments].concat();
+        let given = arguments
+            .into_iter()
+            .filter(|argument| !argument.is_empty());
+        let call: Vec<&str> = ["import", "a.jsonl"].into_iter().chain(given).collect();
         let run = lookback.run(&call).failed(2);
         assert!(run.err.contains(problem), "{arguments:?}: {}", run.err);
     }

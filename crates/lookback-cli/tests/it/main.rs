@@ -40,5 +40,6 @@ mod support;
 mod surroundings;
 mod tables;
 mod tail;
+mod terminal;
 mod users;
 mod verbosity;

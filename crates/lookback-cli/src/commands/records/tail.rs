@@ -1,6 +1,6 @@
 //! `tail`: records as they arrive.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -43,7 +43,6 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         tail,
         lines: Lines {
             is_json: args.json,
-            is_terminal: io::stdout().is_terminal(),
             deleted: args.deleted,
             columns: GrowingColumns::default(),
         },
@@ -192,7 +191,6 @@ fn start_failure(error: Error) -> Failure {
 /// Formats records as lines.
 struct Lines {
     is_json: bool,
-    is_terminal: bool,
     deleted: Deleted,
     columns: GrowingColumns,
 }
@@ -206,11 +204,7 @@ impl Lines {
         if self.is_json {
             let json = with_deleted_at(record, Json::from_serialize(record)?);
             let json = serde_json::to_string(&json)?;
-            if self.is_terminal {
-                text.push_str(&output::escaped_json(&json));
-            } else {
-                text.push_str(&json);
-            }
+            text.push_str(&output::escaped_json(&json));
             text.push('\n');
             return Ok(());
         }

@@ -295,10 +295,11 @@ impl FollowedPath {
             return Err(Failure::usage(format!(
                 "--kind: the earlier import of {} was of {}",
                 input.shown(),
-                content.target()
+                content.shown()
             ))
             .into());
         }
+        content::check(args, &input, content)?;
         if self.is_stopped() && lines.at_end()? {
             return Ok(Ended::Stopped);
         }
@@ -341,6 +342,9 @@ impl FollowedPath {
         let clock = Instant::now();
         let (summary, ended) = import_content(source, &mut checkpoint, conn).await;
         self.shared.add(&summary);
+        for problem in &summary.missing_fields {
+            output::warning(&format!("{}: {problem}", input.shown()));
+        }
         match ended {
             Ok(ImportEnd::Done | ImportEnd::AllRejected) => Ok(()),
             Ok(ImportEnd::Unfinished) => {
