@@ -76,9 +76,11 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
             done => done,
         };
     }
-    let paths = files::expand(&std::mem::take(&mut args.inputs))?;
-    if let [path] = paths.as_slice() {
-        args.input.clone_from(path);
+    let mut paths = files::expand(&std::mem::take(&mut args.inputs))?;
+    if paths.len() == 1
+        && let Some(path) = paths.pop()
+    {
+        args.input = path?;
         return run_one(config, args, &needs).await;
     }
     if args.name.is_some() {
@@ -87,9 +89,15 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
     let all = paths.len();
     let mut failed = 0;
     for path in paths {
-        let mut args = args.clone();
-        args.input = path;
-        match run_one(config, args, &needs).await {
+        let imported = match path {
+            Ok(path) => {
+                let mut args = args.clone();
+                args.input = path;
+                run_one(config, args, &needs).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match imported {
             Ok(()) => {}
             // The others would fail in the same way.
             Err(failure)
@@ -107,8 +115,9 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
     }
     if failed > 0 {
         return Err(Failure::failed(format!(
-            "{failed} of {} not imported; the others are",
-            counted_are(all as u64, "file")
+            "{failed} of {} {} not imported; the others are",
+            counted(all as u64, "file"),
+            if failed == 1 { "is" } else { "are" }
         )));
     }
     Ok(())

@@ -11,6 +11,7 @@ use super::content::Content;
 use super::lines::Mark;
 use super::store::BEGIN;
 use crate::failure::Failure;
+use crate::output;
 
 /// A row of `imports`.
 #[derive(Clone, Debug)]
@@ -54,11 +55,11 @@ impl Import {
     }
 
     /// The name for messages.
-    pub(crate) fn shown_name(&self) -> &str {
+    pub(crate) fn shown_name(&self) -> String {
         if self.name == super::input::UNNAMED {
-            "standard input"
+            "standard input".to_owned()
         } else {
-            &self.name
+            output::printable(&self.name)
         }
     }
 }

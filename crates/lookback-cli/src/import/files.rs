@@ -1,37 +1,41 @@
 //! The files of folders, and of patterns that the shell has left as they are.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::input::shown_path;
 use crate::failure::Failure;
 use crate::output;
 
+/// A file to import, or why there is none.
+pub(super) type Found = Result<PathBuf, Failure>;
+
 /// Returns the inputs with each folder replaced by its files, those of its folders included, and
 /// each pattern such as `logs/*.log` by its files, in the order of their names. Hidden files are
-/// left out.
+/// left out. What cannot be read is a failure of its own, which keeps no other file away.
 ///
 /// # Errors
 ///
-/// A folder cannot be read, no file matches a pattern, or none of the folders has a file.
-pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// A pattern is none, or none of the folders has a file.
+pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Found>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            add_files(path, &mut files)?;
+            let mut left_out = Vec::new();
+            add_files(path, &mut files, &mut left_out);
+            note_left_out(path, &left_out);
         } else if let Some(pattern) = pattern(path) {
             let found = matching(&pattern)?;
             if found.is_empty() {
-                return Err(Failure::failed(format!("{pattern}: matches no file")));
+                files.push(Err(Failure::failed(format!("{pattern}: matches no file"))));
             }
             files.extend(found);
         } else {
-            files.push(path.clone());
+            files.push(Ok(path.clone()));
         }
     }
     if files.is_empty() {
-        let shown: Vec<String> = paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let shown: Vec<String> = paths.iter().map(|path| shown_path(path)).collect();
         return Err(Failure::failed(format!(
             "{}: has no files",
             shown.join(", ")
@@ -40,24 +44,38 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// Says which entries of a folder are not imported.
+fn note_left_out(folder: &Path, left_out: &[String]) {
+    const SHOWN: usize = 5;
+    if left_out.is_empty() {
+        return;
+    }
+    let more = match left_out.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(", and {} more", output::grouped(more as u64)),
+    };
+    output::note(&format!(
+        "{}: left out what is no file: {}{more}",
+        shown_path(folder),
+        left_out[..left_out.len().min(SHOWN)].join(", ")
+    ));
+}
+
 /// Whether a path stands for files that may be several: it is a folder, or a pattern.
 pub(super) fn is_several(path: &Path) -> bool {
     path.is_dir() || pattern(path).is_some()
 }
 
-/// Returns the files of a folder or a pattern that there are now. What cannot be read is left out:
-/// it may have been removed meanwhile.
-pub(super) fn find(path: &Path) -> Vec<PathBuf> {
+/// Returns the files of a folder or a pattern that there are now, and what cannot be read.
+pub(super) fn find(path: &Path) -> Vec<Found> {
     let mut files = Vec::new();
-    let found = if path.is_dir() {
-        add_files(path, &mut files)
+    if path.is_dir() {
+        add_files(path, &mut files, &mut Vec::new());
     } else if let Some(pattern) = pattern(path) {
-        matching(&pattern).map(|found| files.extend(found))
-    } else {
-        Ok(())
-    };
-    if let Err(failure) = found {
-        output::detail(failure.message());
+        match matching(&pattern) {
+            Ok(found) => files.extend(found),
+            Err(failure) => files.push(Err(failure)),
+        }
     }
     files
 }
@@ -80,8 +98,8 @@ pub(super) fn check_pattern(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The files that match a pattern, in the order of their names.
-fn matching(pattern: &str) -> Result<Vec<PathBuf>, Failure> {
+/// The files that match a pattern, in the order of their names, and what cannot be read.
+fn matching(pattern: &str) -> Result<Vec<Found>, Failure> {
     let options = glob::MatchOptions {
         case_sensitive: true,
         require_literal_separator: true,
@@ -91,29 +109,81 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>, Failure> {
         Failure::usage(format!("{pattern}: is no pattern of files: {error}"))
             .hint("* stands for any characters, ? for one, [ab] for one of them, ** for folders")
     })?;
-    let files = found.flatten().filter(|path| path.is_file());
-    Ok(files.collect())
+    let mut files = Vec::new();
+    for path in found {
+        match path {
+            Err(error) => files.push(Err(unreadable(error.path(), error.error()))),
+            Ok(path) => match path.metadata() {
+                Ok(file) if file.is_file() => files.push(Ok(path)),
+                // It was removed meanwhile, or is a link to nothing.
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    files.push(Err(unreadable(&path, &error)));
+                }
+                _ => {}
+            },
+        }
+    }
+    if files.is_empty()
+        && let Some(failure) = closed_folder(pattern)
+    {
+        files.push(Err(failure));
+    }
+    Ok(files)
 }
 
-fn add_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot = |error: std::io::Error| {
-        Failure::failed(format!("{}: cannot be read: {error}", folder.display()))
+/// The failure of a pattern whose folder cannot be entered: it seems not to be there.
+fn closed_folder(pattern: &str) -> Option<Failure> {
+    let is_name = |part: &std::path::Component<'_>| {
+        !part.as_os_str().to_string_lossy().contains(['*', '?', '['])
     };
+    let folder: PathBuf = Path::new(pattern)
+        .components()
+        .take_while(is_name)
+        .collect();
+    let error = folder.metadata().err()?;
+    (error.kind() != ErrorKind::NotFound && !folder.as_os_str().is_empty())
+        .then(|| unreadable(&folder, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("{}: cannot be read: {error}", shown_path(path)))
+}
+
+/// Adds the files of a folder, and what cannot be read. Only files: a pipe would be waited for.
+fn add_files(folder: &Path, files: &mut Vec<Found>, left_out: &mut Vec<String>) {
     let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        entries.push(entry.map_err(cannot)?);
+    match std::fs::read_dir(folder) {
+        Err(error) => files.push(Err(unreadable(folder, &error))),
+        Ok(found) => {
+            for entry in found {
+                match entry {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => files.push(Err(unreadable(folder, &error))),
+                }
+            }
+        }
     }
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let kind = entry.file_type().map_err(cannot)?;
-        if kind.is_dir() {
-            add_files(&entry.path(), files)?;
-        } else if entry.path().is_file() {
-            files.push(entry.path());
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            add_files(&path, files, left_out);
+            continue;
+        }
+        match path.metadata() {
+            Ok(file) if file.is_file() => files.push(Ok(path)),
+            // Its files may be above it.
+            Ok(file) if file.is_dir() => {
+                left_out.push(format!("{} (a link to a folder)", shown_path(&path)));
+            }
+            Ok(_) => left_out.push(shown_path(&path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                left_out.push(format!("{} (a link to nothing)", shown_path(&path)));
+            }
+            Err(error) => files.push(Err(unreadable(&path, &error))),
         }
     }
-    Ok(())
 }

@@ -190,7 +190,7 @@ fn not_lines(path: &Path) -> Option<Failure> {
 fn cannot_follow(path: &Path, what: &str) -> Failure {
     Failure::usage(format!(
         "{} is {what}: --follow reads lines of text or JSON in UTF-8",
-        path.display()
+        input::shown_path(path)
     ))
     .hint("to import it as it is: the same command without --follow")
 }
@@ -207,6 +207,8 @@ struct Follower {
     ended: mpsc::UnboundedReceiver<(PathBuf, Result<(), Failure>)>,
     is_full_shown: bool,
     is_none_shown: bool,
+    /// The problems that were shown.
+    shown: BTreeSet<String>,
 }
 
 impl Follower {
@@ -221,6 +223,7 @@ impl Follower {
             ended,
             is_full_shown: false,
             is_none_shown: false,
+            shown: BTreeSet::new(),
         }
     }
 
@@ -276,10 +279,16 @@ impl Follower {
                 self.follow(target, true);
                 continue;
             }
-            let mut found = files::find(&target);
-            found.retain(|path| !self.is_left_out(path));
-            for path in found {
-                self.follow(path, false);
+            for found in files::find(&target) {
+                match found {
+                    Ok(path) if !self.is_left_out(&path) => self.follow(path, false),
+                    Ok(_) => {}
+                    Err(failure) => {
+                        if self.shown.insert(failure.message().to_owned()) {
+                            output::warning(failure.message());
+                        }
+                    }
+                }
             }
         }
         if self.running.is_empty() && !self.is_none_shown {

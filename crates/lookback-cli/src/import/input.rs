@@ -8,11 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::convert::{CsvRows, ProtobufRows, RowsReader};
 use super::encoding;
+use super::lines::MAX_LINE;
 use super::protobuf::{self, PushFile};
 use super::stream::{EndOfStream, StreamBuffer, StreamReader};
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
-use crate::output::grouped;
+use crate::output::{self, grouped};
 
 /// The input of an import, opened once.
 ///
@@ -22,6 +23,8 @@ pub(crate) struct Input {
     source: InputSource,
     shown: String,
     name: Option<String>,
+    /// The path of a file as it was given.
+    given: Option<PathBuf>,
     /// The full path of a file.
     path: Option<PathBuf>,
     identity: Option<Identity>,
@@ -71,7 +74,7 @@ impl Input {
             input.expect(args);
             return Ok(input);
         }
-        let shown = args.input.display().to_string();
+        let shown = shown_path(&args.input);
         let mut input = Self::open_file(&args.input, shown.clone(), name)
             .map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
         input.expect(args);
@@ -89,6 +92,7 @@ impl Input {
             source,
             shown,
             name,
+            given: None,
             path: None,
             identity,
             expected: None,
@@ -118,7 +122,7 @@ impl Input {
         end: EndOfStream,
     ) -> Result<Self, Failure> {
         let name = args.name.as_deref().map(checked_name).transpose()?;
-        let shown = path.display().to_string();
+        let shown = shown_path(path);
         let mut input = Self::of(InputSource::Stream(None), shown, name, identity).at(path);
         input.expect(args);
         input.may_be_protobuf = false;
@@ -129,6 +133,7 @@ impl Input {
 
     /// Notes its path. A file that was deleted, or was never in a folder, has none.
     fn at(mut self, path: &Path) -> Self {
+        self.given = Some(path.to_owned());
         self.path = path.canonicalize().ok();
         self.name = self.name.or_else(|| self.path.as_deref().map(path_as_name));
         self
@@ -154,8 +159,7 @@ impl Input {
 
     /// The name of the file without its extension, as a source of log lines; `app` without one.
     pub(crate) fn stem(&self) -> String {
-        let is_file = (self.is_file() && !self.is_stdin()) || self.is_followed;
-        let stem = Path::new(&self.shown).file_stem().filter(|_| is_file);
+        let stem = self.given.as_deref().and_then(Path::file_stem);
         stem.map_or_else(
             || "app".to_owned(),
             |stem| stem.to_string_lossy().into_owned(),
@@ -186,7 +190,11 @@ impl Input {
     pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, Failure> {
         let reader = self.content()?;
         let shown = self.shown.clone();
-        Ok(Box::new(NamedReader { reader, shown }))
+        Ok(Box::new(NamedReader {
+            reader,
+            shown,
+            length: 0,
+        }))
     }
 
     fn content(&self) -> Result<Box<dyn Read + Send>, Failure> {
@@ -411,21 +419,42 @@ impl Read for WholeFile {
     }
 }
 
-/// A reader whose errors have the name of the input.
+/// A reader whose errors have the name of the input, and that ends in a line without an end: a
+/// device may send one.
 struct NamedReader {
     reader: Box<dyn Read + Send>,
     shown: String,
+    /// The length of the line that is being read.
+    length: u64,
 }
+
+/// The most bytes of a line that is skipped because it is longer than [`MAX_LINE`].
+const MAX_SKIPPED: u64 = 2 * MAX_LINE as u64;
 
 impl Read for NamedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader
-            .read(buffer)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => error,
-                _ if error.to_string().starts_with(&self.shown) => error,
-                kind => io::Error::new(kind, format!("{}: cannot be read: {error}", self.shown)),
-            })
+        let named = |error: io::Error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => error,
+            _ if error.to_string().starts_with(&self.shown) => error,
+            kind => io::Error::new(kind, format!("{}: cannot be read: {error}", self.shown)),
+        };
+        let read = self.reader.read(buffer).map_err(named)?;
+        match buffer[..read].iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => self.length = (read - end) as u64,
+            None => self.length += read as u64,
+        }
+        if self.length > MAX_SKIPPED {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "{}: has a line of more than {} bytes: expected text, or another format that \
+                     import reads",
+                    self.shown,
+                    grouped(MAX_SKIPPED)
+                ),
+            ));
+        }
+        Ok(read)
     }
 }
 
@@ -485,6 +514,11 @@ fn checked_name(name: &str) -> Result<String, Failure> {
         ));
     }
     Ok(name.to_owned())
+}
+
+/// A path on one line: a name may have line ends.
+pub(super) fn shown_path(path: &Path) -> String {
+    output::printable(&path.display().to_string())
 }
 
 /// Converts a full path to text, with bytes that are not UTF-8 as `\xff`.

@@ -792,7 +792,7 @@ async fn several_files_and_folders_are_imported() {
         ran.err
     );
     assert!(
-        ran.err.contains("error: 1 of 4 files are not imported"),
+        ran.err.contains("error: 1 of 4 files is not imported"),
         "{}",
         ran.err
     );
@@ -802,6 +802,75 @@ $ lookback import c.log e.log --name x
 ! error: --name: is of one input, not of several
 [exit code 2]
 ");
+}
+
+/// What is no file, or cannot be read, is named, is not waited for, and keeps no file away.
+#[cfg(unix)]
+#[tokio::test]
+async fn folder_with_pipes_links_and_closed_folders_is_imported_without_them() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let lookback = Lookback::new().await;
+    let at = |name: &str| lookback.folder().join(name);
+    std::fs::create_dir_all(at("logs/sub")).unwrap();
+    std::fs::create_dir_all(at("logs/folder.log")).unwrap();
+    lookback.write("logs/a b.log", "a\n");
+    lookback.write("logs/sub/b\nb.log", "b\n");
+    lookback.write("-c.log", "c\n");
+    let made = std::process::Command::new("mkfifo")
+        .arg(at("logs/pipe.log"))
+        .status();
+    assert!(made.unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(at("logs/socket")).unwrap();
+    symlink("loop.log", at("logs/loop.log")).unwrap();
+    symlink("nothing", at("logs/dangling")).unwrap();
+    symlink(".", at("logs/self")).unwrap();
+    transcript!(lookback.run(&["import", "logs", "--", "-c.log"]), @"
+$ lookback import logs -- -c.log
+! logs: left out what is no file: logs/dangling (a link to nothing), logs/pipe.log, logs/self (a link to a folder), logs/socket
+! logs/a b.log: 1 log line and 0 requests in [time] ([rate] records/s)
+! error: logs/loop.log: cannot be read: Too many levels of symbolic links (os error 40)
+! logs/sub/b⏎b.log: 1 log line and 0 requests in [time] ([rate] records/s)
+! -c.log: 1 log line and 0 requests in [time] ([rate] records/s)
+! error: 1 of 4 files is not imported; the others are
+[exit code 1]
+");
+    let sources = "SELECT count(*) FROM logs WHERE source IN ('a b', E'b\\nb', '-c')";
+    assert_eq!(lookback.number(sources).await, 3);
+    // A folder that cannot be entered is not an empty one.
+    transcript!(lookback.run(&["import", "logs/loop.log/*.log"]), @"
+$ lookback import logs/loop.log/*.log
+! error: logs/loop.log: cannot be read: Too many levels of symbolic links (os error 40)
+[exit code 1]
+");
+    transcript!(lookback.run(&["import", "none/*.log", "./-c.log"]), @"
+$ lookback import none/*.log ./-c.log
+! error: none/*.log: matches no file
+! ./-c.log is already imported: 1 record, 0 lines rejected; to import it again: --restart
+! error: 1 of 2 files is not imported; the others are
+[exit code 1]
+");
+    if nix::unistd::geteuid().is_root() {
+        return;
+    }
+    std::fs::create_dir(at("closed")).unwrap();
+    std::fs::set_permissions(at("closed"), std::fs::Permissions::from_mode(0o0)).unwrap();
+    let ran = lookback.run(&["import", "closed/*.log"]).failed(1);
+    let problem = "error: closed: cannot be read: Permission denied";
+    assert!(ran.err.contains(problem), "{ran:?}");
+}
+
+/// A device that sends no line end ends the import.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn line_without_end_of_a_device_is_an_error() {
+    let lookback = Lookback::new().await;
+    for device in ["/dev/zero", "/dev/full"] {
+        let ran = lookback.run(&["import", device]).failed(1);
+        let problem = format!("{device}: has a line of more than 268,435,456 bytes");
+        assert!(ran.err.contains(&problem), "{ran:?}");
+    }
+    assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::super::input::Identity;
+use super::super::input::{Identity, shown_path};
 use crate::output;
 
 /// The time without new lines after which a file that was renamed ends: until it has opened the new
@@ -171,7 +171,7 @@ impl LiveFile {
             self.is_removal_shown = true;
             output::note(&format!(
                 "{}: was removed or renamed; waiting for it",
-                self.path.display()
+                shown_path(&self.path)
             ));
         }
         (since.elapsed() >= limit && self.grown.elapsed() >= limit).then_some(end)
@@ -191,7 +191,7 @@ impl LiveFile {
             output::warning(&format!(
                 "{}: was replaced, and a program still writes to the old file: what it writes \
                  there from now on is not stored",
-                self.path.display()
+                shown_path(&self.path)
             ));
         }
     }

@@ -14,7 +14,7 @@ use super::super::connection::Connection;
 use super::super::content::{self, Content};
 use super::super::copies::{self, Found, Relation};
 use super::super::encoding;
-use super::super::input::{Identity, Input};
+use super::super::input::{Identity, Input, shown_path};
 use super::super::lines::Lines;
 use super::super::protobuf;
 use super::super::rejects::Rejects;
@@ -154,7 +154,7 @@ impl FollowedPath {
                     if !is_waiting_shown && self.ended.is_none() {
                         output::note(&format!(
                             "{}: is not there yet; waiting for it",
-                            self.path.display()
+                            shown_path(&self.path)
                         ));
                     }
                     is_waiting_shown = true;
@@ -170,7 +170,7 @@ impl FollowedPath {
         if self.is_named {
             return Err(Failure::usage(format!(
                 "{} is no regular file: --follow is of files",
-                self.path.display()
+                shown_path(&self.path)
             ))
             .hint("a pipe is read as it comes: the same command without --follow"));
         }
@@ -179,7 +179,7 @@ impl FollowedPath {
 
     /// A file that cannot be read at the start is an error; later, it is waited for.
     fn cannot_be_read(&mut self, error: &io::Error) -> Result<(), Failure> {
-        let problem = format!("{}: cannot be read: {error}", self.path.display());
+        let problem = format!("{}: cannot be read: {error}", shown_path(&self.path));
         if self.is_named && self.ended.is_none() {
             return Err(Failure::failed(problem));
         }
@@ -546,7 +546,7 @@ impl FollowedPath {
         };
         output::note(&format!(
             "{}: storing what is not stored of it",
-            rotated.display()
+            shown_path(rotated)
         ));
         let id = earlier.map(|import| import.id);
         let checkpoint = match found {
