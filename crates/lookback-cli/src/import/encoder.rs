@@ -23,6 +23,9 @@ pub(crate) struct Encoded<M: Model> {
     pub(crate) requests: Option<EncodedRecords<RequestSnapshot>>,
 }
 
+/// The most records that are sent by `INSERT`.
+pub(super) const MAX_INSERTED: usize = 64;
+
 type Batches<T> = mpsc::Receiver<Result<T, Failure>>;
 
 /// Spawns a thread that encodes batches. It ends with the thread that reads them, or when the
@@ -48,6 +51,11 @@ fn encode<M: Model>(batch: Batch<M::New>) -> EncodedBatch<M> {
 }
 
 /// An error comes again when the records are sent, and is reported then.
+///
+/// Encoded records are sent by COPY, which takes longer than an `INSERT` of a few.
 fn records<M: Model>(records: &[Imported<M::New>]) -> Option<EncodedRecords<M>> {
+    if records.len() <= MAX_INSERTED {
+        return None;
+    }
     EncodedRecords::new(records).ok().flatten()
 }
