@@ -4,18 +4,20 @@ use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use lookback::NewLog;
 use lookback::query::{Imported, check_new};
-use lookback::{Json, NewLog};
 use lookback_formats::push::{self, MAX_BYTES};
 use lookback_formats::{Decoder, Entry, Format, Options};
+use serde::de::IgnoredAny;
 
+use super::convert::INCOMPLETE_ROW;
 use super::lines::{Line, Lines, MAX_LINE, Mark, Next};
 use super::mapped_fields::MappedFields;
 use super::protobuf::{RecordLine, Skipped};
 use super::reader::{
     Batch, BatchAge, MAX_BATCH_BYTES, Outcome, ReadOptions, Rejected, Requests, SourceLine,
 };
-use crate::args::OnError;
+use crate::args::{self, OnError};
 use crate::failure::Failure;
 use crate::output::grouped;
 
@@ -269,6 +271,11 @@ impl EntryReader {
             let number = self.decoder.lines();
             let problem = self.record(record, number, entries, &mut batch.skipped);
             problem.map(|problem| (number..=number, problem))
+        } else if self.options.format == args::Format::Csv && line.bytes.starts_with(b"[") {
+            self.decoder.finish(entries);
+            self.decoder.skip_line();
+            let number = self.decoder.lines();
+            Some((number..=number, INCOMPLETE_ROW.to_owned()))
         } else if line.cut {
             self.decoder.skip_line();
             let most = grouped(MAX_LINE as u64);
@@ -458,7 +465,7 @@ impl EntryReader {
             && self.options.resumable
             && self.decoder.open_since().is_none()
             && line.bytes.trim_ascii_start().starts_with(b"{\"")
-            && Json::from_slice(&line.bytes).is_err()
+            && serde_json::from_slice::<IgnoredAny>(&line.bytes).is_err_and(|error| error.is_eof())
     }
 }
 

@@ -393,3 +393,35 @@ async fn csv_of_many_columns_ends_soon() {
         "or has too many fields",
     );
 }
+
+/// A row of another program's table that lacks values, or the end of a quote, is no record.
+#[tokio::test]
+async fn incomplete_rows_of_other_programs_tables_are_invalid() {
+    let lookback = Lookback::new().await;
+    lookback.write(
+        "app.csv",
+        "when,msg\n2026-01-01T00:00:00Z,one\n2\n2026-01-01T00:00:01Z,two\n3,\"not closed\nx,y\n",
+    );
+    transcript!(lookback.run(&["import", "app.csv"]), @"
+$ lookback import app.csv
+! error: app.csv, line 3: must have one value for each column of the first line, and an end for each quote
+! hint: lines 1 to 2 are processed: 1 record stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
+[exit code 1]
+");
+    let skip = ["import", "app.csv", "--resume", "--on-error", "skip"];
+    let ran = lookback.run(&skip).succeeded();
+    assert!(ran.err.contains("line 5: must have one value"), "{ran:?}");
+    let both = "SELECT count(*) FROM logs WHERE message IN ('one', 'two')";
+    assert_eq!(lookback.number(both).await, 2);
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 2);
+}
+
+/// A last line that no more bytes would make JSON is not waited for.
+#[tokio::test]
+async fn last_line_that_is_no_beginning_of_json_is_stored() {
+    let lookback = Lookback::new().await;
+    lookback.write("app.log", "{\"msg\":\"a\"}{\"msg\":\"b\"}");
+    let ran = lookback.run(&["import", "app.log"]).succeeded();
+    assert!(!ran.err.contains("incomplete"), "{ran:?}");
+    assert!(lookback.number("SELECT count(*) FROM logs").await >= 1);
+}
