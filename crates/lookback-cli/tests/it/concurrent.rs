@@ -1,31 +1,21 @@
 //! Several processes import one file of another program at the same time, by mistake.
 
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::support::{DEADLINE, Lookback, Running};
+use crate::support::{DEADLINE, Lookback, Running, line_with_request};
 
 /// Lines of pino that become a log line and a request, and text with a stack trace behind it.
 fn lines(numbers: std::ops::Range<i64>) -> String {
-    numbers.fold(String::new(), |mut text, n| {
+    let line = |n: i64| {
         if n % 5 == 0 {
-            writeln!(
-                text,
-                "2026-01-31T12:00:00Z ERROR line {n} failed\n\tat a.b(C.java:1)"
-            )
-            .unwrap();
+            format!("2026-01-31T12:00:00Z ERROR line {n} failed\n\tat a.b(C.java:1)\n")
         } else {
-            writeln!(
-                text,
-                "{{\"level\":30,\"msg\":\"line {n} done\",\"req\":{{\"method\":\"GET\",\"url\":\"/{n}\"}},\
-                 \"res\":{{\"statusCode\":200}},\"responseTime\":3}}"
-            )
-            .unwrap();
+            line_with_request(n)
         }
-        text
-    })
+    };
+    numbers.map(line).collect()
 }
 
 const LOGS: &str = "SELECT count(*) FROM logs";

@@ -1,27 +1,17 @@
 //! A full disk while a file of another program is imported, or followed: nothing is lost, nothing is
 //! stored twice, and it goes on once there is space.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
-use crate::support::{Lookback, Running};
+use crate::support::{Lookback, Running, line_with_request};
 
 const ALL: i64 = 20_000;
 
-/// Lines of pino that become a log line and a request.
 fn lines(numbers: std::ops::Range<i64>) -> String {
-    numbers.fold(String::new(), |mut text, n| {
-        writeln!(
-            text,
-            "{{\"level\":30,\"msg\":\"line {n} done\",\"req\":{{\"method\":\"GET\",\"url\":\"/{n}\"}},\
-             \"res\":{{\"statusCode\":200}},\"responseTime\":3}}"
-        )
-        .unwrap();
-        text
-    })
+    numbers.map(line_with_request).collect()
 }
 
 const LOGS: &str = "SELECT count(*) FROM logs";

@@ -157,6 +157,15 @@ impl Lookback {
     }
 }
 
+/// A line of pino that becomes a log line and a request.
+#[cfg(unix)]
+pub(crate) fn line_with_request(n: i64) -> String {
+    format!(
+        "{{\"level\":30,\"msg\":\"line {n} done\",\"req\":{{\"method\":\"GET\",\"url\":\"/{n}\"}},\
+         \"res\":{{\"statusCode\":200}},\"responseTime\":3}}\n"
+    )
+}
+
 /// A running program, whose messages go to a file.
 pub(crate) struct Running {
     child: Child,
