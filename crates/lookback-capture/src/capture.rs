@@ -15,7 +15,7 @@ use crate::locate::Locator;
 use crate::logs::CaptureLogs;
 use crate::queue::{Counters, KindCounters, Queue, count};
 use crate::rate::RateLimit;
-use crate::settings::Settings;
+use crate::settings::{ActiveSettings, Settings};
 use crate::sink::Sink;
 use crate::window::Windows;
 
@@ -35,7 +35,7 @@ struct Handle {
 
 /// The state that the layers and the thread share.
 pub(crate) struct Shared {
-    settings: RwLock<Arc<Settings>>,
+    settings: RwLock<Arc<ActiveSettings>>,
     pub(crate) windows: Windows,
     pub(crate) counters: Arc<Counters>,
     pub(crate) rate: RateLimit,
@@ -92,6 +92,10 @@ impl Capture {
     /// Returns the settings that are in force.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.active_settings().settings)
+    }
+
+    pub(crate) fn active_settings(&self) -> Arc<ActiveSettings> {
         let settings = self.0.shared.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
     }
@@ -99,8 +103,10 @@ impl Capture {
     /// Changes the settings, for all requests and events that begin afterwards.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) {
         let settings = self.0.shared.settings.write();
-        let mut settings = settings.unwrap_or_else(PoisonError::into_inner);
-        change(Arc::make_mut(&mut settings));
+        let mut active = settings.unwrap_or_else(PoisonError::into_inner);
+        let mut settings = Settings::clone(&active.settings);
+        change(&mut settings);
+        *active = Arc::new(ActiveSettings::new(settings));
     }
 
     /// Returns the number of records that were captured, stored and dropped.
@@ -349,7 +355,7 @@ impl CaptureBuilder {
         let counters = Arc::new(Counters::default());
         let (queue, ends) = Queue::new(Arc::clone(&counters));
         let shared = Arc::new(Shared {
-            settings: RwLock::new(Arc::new(self.settings)),
+            settings: RwLock::new(Arc::new(ActiveSettings::new(self.settings))),
             windows: Windows::new(),
             counters,
             rate: RateLimit::new(),

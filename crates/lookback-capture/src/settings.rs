@@ -1,5 +1,7 @@
 //! What is captured, and how much of it.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lookback_json::secrets::Masking;
@@ -143,14 +145,44 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+/// Settings that are in force, and what is prepared of them.
+#[derive(Debug)]
+pub(crate) struct ActiveSettings {
+    pub(crate) settings: Arc<Settings>,
+    /// Ignored paths without `*`.
+    exact: HashSet<String>,
+    /// The ends of ignored paths that begin with `*` and have no other.
+    ends: Vec<String>,
+    others: Vec<String>,
+}
+
+impl ActiveSettings {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let mut active = Self {
+            exact: HashSet::new(),
+            ends: Vec::new(),
+            others: Vec::new(),
+            settings: Arc::new(settings),
+        };
+        for pattern in &active.settings.ignored_paths {
+            match pattern.strip_prefix('*') {
+                Some(end) if !end.contains('*') => active.ends.push(end.to_owned()),
+                None if !pattern.contains('*') => {
+                    active.exact.insert(pattern.clone());
+                }
+                _ => active.others.push(pattern.clone()),
+            }
+        }
+        active
+    }
+
     pub(crate) fn is_ignored(&self, path: &str, user_agent: Option<&[u8]>) -> bool {
         let is_agent =
             |start: &String| user_agent.is_some_and(|name| name.starts_with(start.as_bytes()));
-        self.ignored_paths
-            .iter()
-            .any(|pattern| matches(pattern, path))
-            || self.ignored_user_agents.iter().any(is_agent)
+        self.exact.contains(path)
+            || self.ends.iter().any(|end| path.ends_with(end))
+            || self.others.iter().any(|pattern| matches(pattern, path))
+            || self.settings.ignored_user_agents.iter().any(is_agent)
     }
 }
 
@@ -176,7 +208,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, matches};
+    use super::{ActiveSettings, Settings, matches};
 
     #[test]
     fn patterns_match_whole_paths() {
@@ -203,7 +235,7 @@ mod tests {
 
     #[test]
     fn health_checks_and_static_files_are_ignored_by_default() {
-        let settings = Settings::default();
+        let settings = ActiveSettings::new(Settings::default());
         for path in ["/healthz", "/static/app.js", "/.well-known/security.txt"] {
             assert!(settings.is_ignored(path, None), "{path}");
         }

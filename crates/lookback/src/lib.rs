@@ -87,6 +87,8 @@ mod guide {
     struct Storage;
     #[doc = include_str!("../../../docs/guide/migrations.md")]
     struct Migrations;
+    #[doc = include_str!("../../../docs/guide/capture.md")]
+    struct Capture;
     #[doc = include_str!("../../../docs/guide/masking.md")]
     struct Masking;
 }

@@ -57,15 +57,16 @@ impl Exchange {
         parts: &Parts,
         trace: TraceContext,
     ) -> Option<Arc<Self>> {
-        let settings = capture.settings();
+        let active = capture.active_settings();
         let is_incoming = direction == Direction::Incoming;
         let user_agent = parts
             .headers
             .get(header::USER_AGENT)
             .map(http::HeaderValue::as_bytes);
-        if is_incoming && settings.is_ignored(parts.uri.path(), user_agent) {
+        if is_incoming && active.is_ignored(parts.uri.path(), user_agent) {
             return None;
         }
+        let settings = Arc::clone(&active.settings);
         // If the queue is full, a record is most likely dropped: nothing is kept for it.
         let is_kept = settings.requests && !capture.queue().is_full_of_requests();
         let head = is_kept.then(|| Head::of(capture, direction, &settings, parts));

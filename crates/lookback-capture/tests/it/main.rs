@@ -6,6 +6,7 @@ mod bodies;
 mod client;
 mod endings;
 mod logs;
+mod masking;
 mod overload;
 mod records;
 mod server;

@@ -1,0 +1,126 @@
+//! What capture costs an application: `make bench-capture`.
+//!
+//! One axum app (1 KB of JSON in, 4 KB out, a log line for each request) is served by a process of
+//! its own: bare, with `tower_http::trace`, with `outlet` and `outlet-postgres`, and with all three
+//! captures of Lookback. `wrk` sends as much as it can, to each in turn, in several rounds; figures
+//! are medians of the rounds. The database is healthy, refuses connections, or hangs.
+//!
+//! `ROUNDS` (5), `SECONDS` of a measurement (5), `CONNECTIONS` (32), `HANG` seconds (60).
+
+mod allocations;
+mod app;
+mod database;
+mod load;
+
+use std::env;
+use std::error::Error;
+use std::time::Duration;
+
+use testkit::bench::{Report, Target};
+
+use app::Kind;
+use database::{Forwarder, State};
+use load::{Measured, Server};
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [command, kind, port, url] = arguments.as_slice()
+        && command == "serve"
+    {
+        return app::serve(kind.parse()?, port.parse()?, url).await;
+    }
+    compare().await
+}
+
+fn number(name: &str, or: u64) -> Result<u64> {
+    Ok(env::var(name).map_or(Ok(or), |value| value.parse())?)
+}
+
+/// What is measured: an app, and the state of its database.
+const CASES: [(&str, Kind, State); 6] = [
+    ("bare", Kind::Bare, State::Healthy),
+    ("tower_http::trace", Kind::Trace, State::Healthy),
+    ("outlet", Kind::Outlet, State::Healthy),
+    ("outlet, dead database", Kind::Outlet, State::Dead),
+    ("lookback", Kind::Lookback, State::Healthy),
+    ("lookback, dead database", Kind::Lookback, State::Dead),
+];
+
+async fn compare() -> Result<()> {
+    load::check_wrk()?;
+    let (rounds, seconds) = (number("ROUNDS", 5)?, number("SECONDS", 5)?);
+    let connections = number("CONNECTIONS", 32)?;
+    let of_lookback = testkit::database().await;
+    let of_outlet = testkit::empty_database().await;
+    database::migrate_outlet(&of_outlet.url).await?;
+    let url = |kind| match kind {
+        Kind::Outlet => &of_outlet.url,
+        _ => &of_lookback.url,
+    };
+    let mut report = Report::new("capture", "what capture costs an application");
+    report.note("connections", connections);
+    report.note("seconds of each measurement", seconds);
+
+    let mut all: Vec<Vec<Measured>> = vec![Vec::new(); CASES.len()];
+    for round in 0..rounds {
+        for (index, (name, kind, state)) in CASES.into_iter().enumerate() {
+            let forwarder = Forwarder::start(url(kind)).await?;
+            let server = Server::start(kind, &forwarder.url).await?;
+            forwarder.set(state);
+            server.load(connections, Duration::from_secs(1)).await?;
+            let measured = server.load(connections, Duration::from_secs(seconds)).await?;
+            println!("round {}, {name}: {measured}", round + 1);
+            all[index].push(measured);
+        }
+    }
+    let median = |index: usize, value: fn(&Measured) -> f64| {
+        let mut values: Vec<f64> = all[index].iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    println!("\n| | requests/s | of bare | p99 ms | CPU µs | memory MB |");
+    println!("|---|---:|---:|---:|---:|---:|");
+    for (index, (name, ..)) in CASES.into_iter().enumerate() {
+        let rate = median(index, |m| m.per_second);
+        println!(
+            "| {name} | {rate:.0} | {:.2} | {:.2} | {:.1} | {:.0} |",
+            rate / median(0, |m| m.per_second),
+            median(index, |m| m.p99_ms),
+            median(index, |m| m.cpu_us),
+            median(index, |m| m.memory_mb),
+        );
+    }
+    let of_bare = |index| median(index, |m| m.per_second) / median(0, |m| m.per_second);
+    report.ratio("throughput of bare, healthy database", of_bare(4), Target::AtLeast(0.9));
+    report.ratio("throughput of bare, dead database", of_bare(5), Target::AtLeast(0.9));
+    let of_outlet = median(4, |m| m.per_second) / median(2, |m| m.per_second);
+    report.ratio("throughput of outlet", of_outlet, Target::AtLeast(1.0));
+    let added = median(4, |m| m.p99_ms) / median(0, |m| m.p99_ms);
+    report.ratio("p99 of bare", added, Target::AtMost(1.1));
+
+    for kind in [Kind::Bare, Kind::Outlet, Kind::Lookback] {
+        let forwarder = Forwarder::start(url(kind)).await?;
+        let server = Server::start(kind, &forwarder.url).await?;
+        let allocations = server.allocations(connections).await?;
+        report.note(&format!("allocations of a request, {kind}"), format!("{allocations:.1}"));
+    }
+    let hang = Duration::from_secs(number("HANG", 60)?);
+    for kind in [Kind::Lookback, Kind::Outlet] {
+        let forwarder = Forwarder::start(url(kind)).await?;
+        let server = Server::start(kind, &forwarder.url).await?;
+        server.load(connections, Duration::from_secs(2)).await?;
+        let before = server.memory_mb()?;
+        forwarder.set(State::Hanging);
+        let measured = server.load(connections, hang).await?;
+        let grown = format!("{before:.0} to {:.0} MB", measured.memory_mb);
+        report.note(&format!("memory while the database hangs for {hang:?}, {kind}"), grown);
+    }
+    report.finish();
+    Ok(())
+}
