@@ -13,8 +13,8 @@ use crate::delivery::{self, Flush};
 use crate::layer::{CaptureLayer, Direction};
 use crate::locate::Locator;
 use crate::logs::CaptureLogs;
-use crate::queue::{Counters, KindCounters, Queue, count};
-use crate::rate::RateLimit;
+use crate::queue::{Counters, KindCounters, Queue};
+use crate::rate::Rates;
 use crate::settings::{ActiveSettings, Settings};
 use crate::sink::Sink;
 use crate::window::Windows;
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     settings: RwLock<Arc<ActiveSettings>>,
     pub(crate) windows: Windows,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) rate: RateLimit,
+    pub(crate) rates: Rates,
     /// The bytes of the bodies of requests that have not ended.
     body_bytes: AtomicUsize,
     pub(crate) locator: Locator,
@@ -245,7 +245,8 @@ pub struct KindHealth {
     pub stored: u64,
     /// Not captured because the queue was full.
     pub dropped: u64,
-    /// Not captured because there were more than [`Settings::requests_per_second`].
+    /// Not captured because there were more than [`Settings::requests_per_second`] or
+    /// [`Settings::logs_per_second`].
     pub over_rate: u64,
     /// Captured, but the sink could not store them.
     pub failed: u64,
@@ -358,7 +359,7 @@ impl CaptureBuilder {
             settings: RwLock::new(Arc::new(ActiveSettings::new(self.settings))),
             windows: Windows::new(),
             counters,
-            rate: RateLimit::new(),
+            rates: Rates::new(),
             body_bytes: AtomicUsize::new(0),
             locator: self.locator,
             last_error: Mutex::new(None),
@@ -407,12 +408,5 @@ impl Error {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.0, ErrorKind::Timeout(..))
-    }
-}
-
-impl Capture {
-    /// Counts a request that was left out because of the rate.
-    pub(crate) fn count_over_rate(&self) {
-        count(&self.0.shared.counters.requests.over_rate, 1);
     }
 }

@@ -290,7 +290,7 @@ fn drop_report(before: &Health, after: &Health) -> Option<CapturedLog> {
     ];
     let reasons: [(&str, Counter); 3] = [
         ("because the queue was full", |kind| kind.dropped),
-        ("above requests_per_second", |kind| kind.over_rate),
+        ("above the most of a second", |kind| kind.over_rate),
         ("that the sink could not store", |kind| kind.failed),
     ];
     let mut parts = Vec::new();

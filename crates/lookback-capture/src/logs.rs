@@ -117,6 +117,16 @@ where
         if !settings.logs || level < settings.level {
             return;
         }
+        let shared = self.capture.shared();
+        let is_important = level >= Level::Warn;
+        if !shared
+            .rates
+            .logs
+            .admits(settings.logs_per_second, is_important)
+        {
+            crate::queue::count(&shared.counters.logs.over_rate, 1);
+            return;
+        }
         // A line is made only if there is a place for it.
         let Some(place) = self.capture.queue().log() else {
             return;

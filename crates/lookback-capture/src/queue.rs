@@ -12,7 +12,7 @@ pub(crate) const REQUESTS: usize = 8 * 1024;
 /// The most log lines that wait.
 pub(crate) const LOGS: usize = 16 * 1024;
 /// The most bytes that wait, about.
-pub(crate) const BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const BYTES: usize = 32 * 1024 * 1024;
 
 /// How many records were captured, and what became of them.
 #[derive(Debug, Default)]

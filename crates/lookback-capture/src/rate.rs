@@ -1,34 +1,76 @@
-//! The most requests of a second.
+//! The most records of a second.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Counts the requests of the current second.
+/// The rates of records, those that matter most apart: others leave them room.
 #[derive(Debug)]
-pub(crate) struct RateLimit {
+pub(crate) struct Rates {
+    pub(crate) requests: Rate,
+    pub(crate) logs: Rate,
+}
+
+/// The rate of records of a kind.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    ordinary: RateLimit,
+    important: RateLimit,
+}
+
+impl Rates {
+    pub(crate) const fn new() -> Self {
+        Self {
+            requests: Rate::new(),
+            logs: Rate::new(),
+        }
+    }
+}
+
+impl Rate {
+    const fn new() -> Self {
+        Self {
+            ordinary: RateLimit::new(),
+            important: RateLimit::new(),
+        }
+    }
+
+    /// Counts a record, unless its second has the most.
+    pub(crate) fn admits(&self, most: Option<u32>, is_important: bool) -> bool {
+        let limit = if is_important {
+            &self.important
+        } else {
+            &self.ordinary
+        };
+        most.is_none_or(|most| limit.admits(Instant::now(), most))
+    }
+}
+
+/// Counts the records of the current second.
+#[derive(Debug)]
+struct RateLimit {
     start: OnceLock<Instant>,
-    /// The second in the upper half, its requests in the lower.
+    /// The second in the upper half, its records in the lower.
     state: AtomicU64,
 }
 
 impl RateLimit {
-    pub(crate) const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             start: OnceLock::new(),
             state: AtomicU64::new(0),
         }
     }
 
-    /// Counts a request, unless its second has the most.
-    pub(crate) fn admits(&self, now: Instant, most: u32) -> bool {
+    /// Counts a record, unless its second has the most.
+    fn admits(&self, now: Instant, most: u32) -> bool {
         let start = *self.start.get_or_init(|| now);
         let second = now.saturating_duration_since(start).as_secs() << 32;
         let next = |state: u64| {
-            let (of, requests) = (state & !0xffff_ffff, state & 0xffff_ffff);
+            let (of, records) = (state & !0xffff_ffff, state & 0xffff_ffff);
             // A thread may come late from the second before.
-            let requests = if of < second { 0 } else { requests };
-            (requests < u64::from(most)).then_some(of.max(second) | (requests + 1))
+            let records = if of < second { 0 } else { records };
+            (records < u64::from(most)).then_some(of.max(second) | (records + 1))
         };
         self.state.fetch_update(Relaxed, Relaxed, next).is_ok()
     }

@@ -36,11 +36,15 @@ pub struct Settings {
     pub sample_rate: f64,
     /// From this duration on a request is slow; 1 s by default.
     pub slow: Duration,
-    /// The most requests of a second that are captured; `None`, the default, for all.
+    /// The most requests of a second that are captured, and of those that fail or are slow as many
+    /// more; 1,000 by default, `None` for all.
     ///
-    /// Windows count each request. Those that are left out are counted as
-    /// [dropped](crate::Health).
+    /// It bounds what capture costs an application under full load. Windows count each request.
+    /// What is left out is [counted](crate::KindHealth::over_rate), and reported.
     pub requests_per_second: Option<u32>,
+    /// The most log lines of a second that are captured, and of warnings and errors as many more;
+    /// 5,000 by default, `None` for all.
+    pub logs_per_second: Option<u32>,
     /// Whether headers are captured; true by default.
     pub headers: bool,
     /// Whether bodies of requests are captured; true by default.
@@ -129,7 +133,8 @@ impl Default for Settings {
             windows: true,
             sample_rate: 1.0,
             slow: Duration::from_secs(1),
-            requests_per_second: None,
+            requests_per_second: Some(1_000),
+            logs_per_second: Some(5_000),
             headers: true,
             request_bodies: true,
             response_bodies: true,

@@ -191,16 +191,15 @@ impl Exchange {
             }
         }
         let is_failed = status.is_none_or(|status| status >= 500);
-        let is_chosen = is_failed
-            || elapsed >= self.settings.slow
-            || self.trace().fraction() < self.settings.sample_rate;
+        let is_important = is_failed || elapsed >= self.settings.slow;
+        let is_chosen = is_important || self.trace().fraction() < self.settings.sample_rate;
         if !self.settings.requests || !is_chosen {
             return;
         }
+        let shared = self.capture.shared();
         let most = self.settings.requests_per_second;
-        let ended = self.started + elapsed;
-        if most.is_some_and(|most| !self.capture.shared().rate.admits(ended, most)) {
-            self.capture.count_over_rate();
+        if !shared.rates.requests.admits(most, is_important) {
+            crate::queue::count(&shared.counters.requests.over_rate, 1);
             return;
         }
         let Some(head) = &self.head else {

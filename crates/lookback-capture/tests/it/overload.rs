@@ -43,7 +43,10 @@ fn app() -> Router {
 async fn hanging_sink_makes_no_request_wait_and_drops_are_reported() {
     const REQUESTS: usize = 12_000;
     let sink = Hanging::default();
-    let capture = Capture::builder().start(sink.clone()).unwrap();
+    let capture = Capture::builder()
+        .settings(|settings| settings.requests_per_second = None)
+        .start(sink.clone())
+        .unwrap();
     let address = serve(app().layer(capture.layer())).await;
     // On one connection, one behind the other.
     let one = server::post("/echo", "text/plain", "hello").replace("connection: close\r\n", "");

@@ -23,13 +23,16 @@ use crate::{GeoSource, Level, Log, Model, NewLog, NewRequestSnapshot, RequestSna
 /// again after they are lost. A window is added once, also if the connection is lost while it is
 /// committed.
 pub struct PostgresSink {
+    database: Database,
+    requests: LazyWriter<RequestSnapshot>,
+    logs: LazyWriter<Log>,
+    windows: WindowAdder,
+}
+
+/// Where to store.
+struct Database {
     connect: PgConnectOptions,
     spill: Option<(PathBuf, u64)>,
-    requests: Option<Writer<RequestSnapshot>>,
-    logs: Option<Writer<Log>>,
-    windows: Option<PgConnection>,
-    /// The transaction whose commit was not answered.
-    in_doubt: Option<String>,
 }
 
 impl PostgresSink {
@@ -43,12 +46,13 @@ impl PostgresSink {
     #[must_use]
     pub fn connect(connect: PgConnectOptions) -> Self {
         Self {
-            connect,
-            spill: None,
-            requests: None,
-            logs: None,
-            windows: None,
-            in_doubt: None,
+            database: Database {
+                connect,
+                spill: None,
+            },
+            requests: LazyWriter::new("requests"),
+            logs: LazyWriter::new("logs"),
+            windows: WindowAdder::default(),
         }
     }
 
@@ -58,63 +62,91 @@ impl PostgresSink {
     /// See [`WriterBuilder::spill`](crate::ingest::WriterBuilder::spill).
     #[must_use]
     pub fn spill(mut self, folder: impl Into<PathBuf>, bytes: u64) -> Self {
-        self.spill = Some((folder.into(), bytes));
+        self.database.spill = Some((folder.into(), bytes));
         self
     }
+}
 
-    async fn writer<M: Model>(&self, kind: &str) -> Result<Writer<M>, Error> {
+/// A writer that is started when there is something to store.
+struct LazyWriter<M: Model> {
+    folder: &'static str,
+    writer: Option<Writer<M>>,
+}
+
+impl<M: Model> LazyWriter<M> {
+    const fn new(folder: &'static str) -> Self {
+        Self {
+            folder,
+            writer: None,
+        }
+    }
+
+    /// Takes the records, as fast as they are stored.
+    async fn store<T>(
+        &mut self,
+        database: &Database,
+        records: &mut Vec<T>,
+        row: impl Fn(T) -> M::New,
+    ) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let writer = match &self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(database.writer(self.folder).await?),
+        };
+        for record in records.drain(..) {
+            writer.send(row(record)).await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), Error> {
+        match &self.writer {
+            Some(writer) => writer.flush().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Database {
+    async fn writer<M: Model>(&self, folder: &str) -> Result<Writer<M>, Error> {
         const MIB: usize = 1024 * 1024;
         // The records wait in the queue of capture, which is bounded.
         let mut builder = Writer::<M>::builder()
             .queue(4_096, 8 * MIB)
             .batch(2_000, 2 * MIB)
             .connections(1);
-        if let Some((folder, bytes)) = &self.spill {
-            builder = builder.spill(folder.join(kind), *bytes);
+        if let Some((spill, bytes)) = &self.spill {
+            builder = builder.spill(spill.join(folder), *bytes);
         }
         builder.start_with(self.connect.clone()).await
     }
+}
 
-    async fn store_requests(&mut self, requests: &mut Vec<CapturedRequest>) -> Result<(), Error> {
-        if requests.is_empty() {
-            return Ok(());
-        }
-        if self.requests.is_none() {
-            self.requests = Some(self.writer("requests").await?);
-        }
-        if let Some(writer) = &self.requests {
-            send_all(writer, requests, request_row).await?;
-        }
-        Ok(())
-    }
+/// Adds windows to those that are stored, each once.
+#[derive(Default)]
+struct WindowAdder {
+    conn: Option<PgConnection>,
+    /// The transaction whose commit was not answered.
+    in_doubt: Option<String>,
+}
 
-    async fn store_logs(&mut self, logs: &mut Vec<CapturedLog>) -> Result<(), Error> {
-        if logs.is_empty() {
-            return Ok(());
-        }
-        if self.logs.is_none() {
-            self.logs = Some(self.writer("logs").await?);
-        }
-        if let Some(writer) = &self.logs {
-            send_all(writer, logs, log_row).await?;
-        }
-        Ok(())
-    }
-
-    async fn store_windows(&mut self, windows: &mut Vec<Window>) -> Result<(), Error> {
+impl WindowAdder {
+    async fn store(&mut self, database: &Database, windows: &mut Vec<Window>) -> Result<(), Error> {
         if windows.is_empty() {
             return Ok(());
         }
-        let mut conn = match self.windows.take() {
+        let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => PgConnection::connect_with(&self.connect).await?,
+            None => PgConnection::connect_with(&database.connect).await?,
         };
         if let Some(transaction) = &self.in_doubt {
             match Fate::of(&mut conn, transaction).await? {
                 Fate::Committed => windows.clear(),
                 Fate::Aborted => {}
                 Fate::Running => {
-                    self.windows = Some(conn);
+                    self.conn = Some(conn);
                     return Err(Error::not_written(
                         "metrics",
                         "the server still runs the transaction of a lost connection",
@@ -134,7 +166,7 @@ impl PostgresSink {
             self.in_doubt = None;
             windows.clear();
         }
-        self.windows = Some(conn);
+        self.conn = Some(conn);
         Ok(())
     }
 }
@@ -161,33 +193,22 @@ impl Fate {
     }
 }
 
-async fn send_all<M: Model, T>(
-    writer: &Writer<M>,
-    records: &mut Vec<T>,
-    row: impl Fn(T) -> M::New,
-) -> Result<(), Error> {
-    for record in records.drain(..) {
-        writer.send(row(record)).await?;
-    }
-    Ok(())
-}
-
 impl Sink for PostgresSink {
     async fn store(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
-        let requests = self.store_requests(&mut batch.requests).await;
-        let logs = self.store_logs(&mut batch.logs).await;
-        let windows = self.store_windows(&mut batch.windows).await;
+        let database = &self.database;
+        // None of them waits for another.
+        let (requests, logs, windows) = tokio::join!(
+            self.requests
+                .store(database, &mut batch.requests, request_row),
+            self.logs.store(database, &mut batch.logs, log_row),
+            self.windows.store(database, &mut batch.windows),
+        );
         requests.and(logs).and(windows).map_err(sink_error)
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
-        if let Some(writer) = &self.requests {
-            writer.flush().await.map_err(sink_error)?;
-        }
-        if let Some(writer) = &self.logs {
-            writer.flush().await.map_err(sink_error)?;
-        }
-        Ok(())
+        let (requests, logs) = tokio::join!(self.requests.flush(), self.logs.flush());
+        requests.and(logs).map_err(sink_error)
     }
 }
 
@@ -250,7 +271,7 @@ fn log_row(captured: CapturedLog) -> NewLog {
 impl fmt::Debug for PostgresSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresSink")
-            .field("spill", &self.spill)
+            .field("spill", &self.database.spill)
             .finish_non_exhaustive()
     }
 }
