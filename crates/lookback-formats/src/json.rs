@@ -87,8 +87,7 @@ pub(crate) fn decode(
         drafts.push(of_fields(record, Format::Json, rules));
         return Ok(());
     }
-    // A log line may have fields with the names of those around a batch.
-    let may_be_batch = record.find_by(rules, Role::Message, is_text).is_none();
+    let may_be_batch = may_be_batch(record, rules);
     let is_loki = |stream: &JsonRef<'_>| stream.get("values").or(stream.get("stream")).is_some();
     let format = if may_be_batch && otlp::is_batch(record) {
         Format::Otlp
@@ -101,7 +100,19 @@ pub(crate) fn decode(
         Format::Loki
     } else if may_be_batch && cloud::is_batch(record) {
         Format::CloudWatch
-    } else if record.contains("@t") {
+    } else {
+        return decode_record(record, rules, drafts);
+    };
+    decode_as(format, record, rules, drafts)
+}
+
+/// Decodes an object that is no batch of a known format.
+fn decode_record(
+    record: &mut Record<'_>,
+    rules: Rules<'_>,
+    drafts: &mut Drafts,
+) -> Result<(), Problem> {
+    let format = if record.contains("@t") {
         Format::Clef
     } else if record.contains("__REALTIME_TIMESTAMP") || record.contains("_SYSTEMD_UNIT") {
         Format::Journald
@@ -113,6 +124,36 @@ pub(crate) fn decode(
         Format::Json
     };
     decode_as(format, record, rules, drafts)
+}
+
+/// Whether a record may be what is around others. A log line may have fields with such names, and
+/// what has an empty list beside other fields is a record of its own, which is not lost.
+fn may_be_batch(record: &Record<'_>, rules: Rules<'_>) -> bool {
+    const LISTS: [&str; 9] = [
+        "resourceLogs",
+        "resourceSpans",
+        "resourceMetrics",
+        "streams",
+        "logEvents",
+        "records",
+        "events",
+        "entries",
+        "log",
+    ];
+    let is_empty = |value: &JsonRef<'_>| match value {
+        JsonRef::Null => true,
+        JsonRef::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    let mut lists = record
+        .iter()
+        .filter(|(name, _)| LISTS.contains(name))
+        .peekable();
+    let is_other = |(name, _): (&str, &JsonRef<'_>)| !LISTS.contains(&name);
+    let is_empty_beside_others = lists.peek().is_some()
+        && lists.all(|(_, value)| is_empty(value))
+        && record.iter().any(is_other);
+    !is_empty_beside_others && record.find_by(rules, Role::Message, is_text).is_none()
 }
 
 /// Whether a record is what an exporter, or a page of an API, puts around records.
@@ -140,7 +181,7 @@ fn decode_list(
     if let Some(JsonRef::Array(items)) = name.and_then(|name| record.take(&name)) {
         for item in items {
             if let JsonRef::Object(members) = item {
-                decoded = decoded.and(decode(&mut Record::new(members), rules, drafts));
+                decoded = decoded.and(decode_record(&mut Record::new(members), rules, drafts));
             }
         }
     }

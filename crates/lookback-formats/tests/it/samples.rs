@@ -276,6 +276,29 @@ sample!(
 );
 
 #[test]
+fn empty_list_beside_other_fields_loses_nothing() {
+    for line in [
+        r#"{"a":1,"resourceLogs":null}"#,
+        r#"{"a":1,"resourceSpans":[]}"#,
+        r#"{"streams":[],"stats":{"x":1}}"#,
+        r#"{"a":1,"logEvents":[]}"#,
+        r#"{"time":[{"t":1760000000,"a":1,"resourceLogs":null}]}"#,
+    ] {
+        let mut decoder = Decoder::new(Options::default());
+        let mut entries = Vec::new();
+        decoder.line(line.as_bytes(), &mut entries).unwrap();
+        decoder.finish(&mut entries);
+        assert_eq!(entries.len(), 1, "{line}");
+        let log = entries[0].log.as_ref().unwrap();
+        assert!(
+            log.message.contains("=[") || log.message.contains("a=1"),
+            "{}",
+            log.message
+        );
+    }
+}
+
+#[test]
 fn opentelemetry_with_other_names_is_refused() {
     let mut decoder = Decoder::new(Options::default());
     for (line, problem) in [
