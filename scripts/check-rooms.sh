@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../crates/lookback/src"
 
 # The lowest first, as ARCHITECTURE.md describes them.
-rooms='hash letters value error model db embedding filter write tables search query password setup ingest maintenance migrate capture'
+rooms='hash letters value error model db embedding filter write tables search query password setup ingest maintenance migrate capture replay'
 
 status=0
 above=" $rooms "

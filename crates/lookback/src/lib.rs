@@ -19,6 +19,8 @@ mod model;
 #[cfg(feature = "password")]
 pub mod password;
 pub mod query;
+#[cfg(feature = "replay")]
+pub mod replay;
 pub mod search;
 pub mod setup;
 mod tables;

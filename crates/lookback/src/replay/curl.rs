@@ -1,0 +1,88 @@
+//! A request as a command for curl.
+
+use std::fmt::Write as _;
+
+use http::Method;
+
+use super::request::PreparedRequest;
+
+impl PreparedRequest {
+    /// Returns a command of curl that sends the request, for `sh`.
+    ///
+    /// Bytes that are not printable text are written by `printf`, so that the command has none.
+    /// A masked value is in it as `[masked]`, if the request has it.
+    #[must_use]
+    pub fn curl(&self) -> String {
+        let mut command = String::new();
+        let text = std::str::from_utf8(&self.body).ok();
+        let text = text.filter(|text| !text.chars().any(is_unprintable));
+        if text.is_none() {
+            command.push_str("printf '");
+            for byte in &self.body {
+                // Writing to a string does not fail.
+                let _ = write!(command, "\\{byte:03o}");
+            }
+            command.push_str("' | ");
+        }
+        command.push_str("curl");
+        if self.method == Method::HEAD {
+            command.push_str(" --head");
+        } else if self.method != Method::GET || self.has_body() {
+            command.push_str(" -X ");
+            push_quoted(self.method.as_str(), &mut command);
+        }
+        let url = self.url.to_string();
+        if url.contains("/.") {
+            command.push_str(" --path-as-is");
+        }
+        if url.contains(['[', ']', '{', '}']) {
+            command.push_str(" --globoff");
+        }
+        command.push(' ');
+        push_quoted(&url, &mut command);
+        let mut push_header = |header: &str| {
+            command.push_str(" \\\n  -H ");
+            push_quoted(header, &mut command);
+        };
+        for (name, value) in &self.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            if value.is_empty() {
+                push_header(&format!("{name};"));
+            } else {
+                push_header(&format!("{name}: {value}"));
+            }
+        }
+        if self.has_body() {
+            // Without it curl names a type itself.
+            if !self.has_content_type() {
+                push_header("content-type:");
+            }
+            match text {
+                Some(text) => {
+                    command.push_str(" \\\n  --data-raw ");
+                    push_quoted(text, &mut command);
+                }
+                None => command.push_str(" \\\n  --data-binary @-"),
+            }
+        }
+        command
+    }
+}
+
+/// Whether a character controls a terminal, or has no form.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Quotes a text for `sh`.
+fn push_quoted(text: &str, out: &mut String) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/@%+".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        out.push_str(text);
+        return;
+    }
+    out.push('\'');
+    out.push_str(&text.replace('\'', "'\\''"));
+    out.push('\'');
+}
