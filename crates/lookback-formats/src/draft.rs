@@ -8,6 +8,7 @@ use lookback::value::{JsonMap, JsonRef};
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 
 use crate::fields::Value;
+use crate::har::own::OwnColumns;
 use crate::{Entry, Format, Options, level, time};
 use lookback_json::secrets::{mask, mask_object, mask_text};
 
@@ -60,6 +61,8 @@ pub(crate) struct Request {
     pub(crate) country: Option<String>,
     /// When it began, if that is not the time of the record.
     pub(crate) time: Option<time::Read>,
+    /// The columns of a record of Lookback's own archive.
+    pub(crate) own: Option<Box<OwnColumns>>,
 }
 
 impl Draft {
@@ -380,6 +383,9 @@ impl Request {
         record.duration = self.duration.and_then(milliseconds);
         record.trace_id = trace_id.filter(|id| id.len() <= MAX_TRACE_ID);
         record.created_at = Some(time);
+        if let Some(own) = self.own {
+            own.apply(&mut record);
+        }
         record
     }
 }

@@ -3,7 +3,7 @@
 mod access;
 mod clef;
 pub(crate) mod cloud;
-mod har;
+pub(crate) mod har;
 pub(crate) mod names;
 pub(crate) mod otlp;
 pub(crate) mod read;

@@ -17,6 +17,8 @@
 //! mix formats. What has no column is kept in `meta` under its own name; secrets are masked
 //! ([`lookback_json::secrets`]).
 //!
+//! [`har`] is the one format that is also written.
+//!
 //! [`push`] decodes whole bodies that programs push: OpenTelemetry in protobuf and JSON, and Loki.
 //!
 //! In reading order: [`Decoder`] joins lines into records (`decoder`), `text` and `json` recognise
@@ -25,6 +27,7 @@
 mod decoder;
 mod draft;
 mod fields;
+pub mod har;
 mod json;
 mod level;
 pub mod push;

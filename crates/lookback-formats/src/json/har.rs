@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use lookback::Json;
 use lookback::value::{JsonMap, JsonRef};
+use lookback::{Json, NewRequestSnapshot};
 
 use super::Drafts;
 use super::access::parsed;
 use crate::draft::{Draft, Request, insert_beside, push};
 use crate::fields::{Fields as _, take_duration, take_status, take_text, text};
+use crate::har::own::OwnColumns;
 use crate::record::Record;
 use crate::time::Rules;
-use crate::{Format, Problem};
+use crate::{Format, Options, Problem};
+use lookback_json::secrets::mask_object;
 
 pub(super) fn is_archive(record: &Record<'_>) -> bool {
     matches!(record.get("log.entries"), Some(JsonRef::Array(_)))
@@ -58,7 +60,19 @@ pub(super) fn decode(
             continue;
         };
         let page = text(&entry, "pageref").and_then(|id| pages.get(&id).cloned());
-        let mut draft = of_entry(entry, rules);
+        // It says of itself all that there is.
+        let is_own = entry.contains_key(OWN);
+        let mut draft = match of_entry(entry, rules) {
+            Ok(draft) => draft,
+            Err(problem) => {
+                decoded = Err(problem);
+                continue;
+            }
+        };
+        if is_own {
+            drafts.push(draft);
+            continue;
+        }
         if let Some(page) = page {
             draft.meta.insert("page".to_owned(), page);
         }
@@ -70,8 +84,25 @@ pub(super) fn decode(
     decoded
 }
 
-fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {
+/// What an archive of Lookback has in each entry. See [`crate::har`].
+const OWN: &str = "_lookback";
+
+/// Reads an entry.
+///
+/// # Errors
+///
+/// It is of Lookback, and was changed to something else.
+pub(crate) fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Result<Draft, Problem> {
     let mut draft = Draft::new(Format::Har);
+    let own = match entry.remove(OWN) {
+        Some(Json::Object(mut own)) => {
+            mask_object(&mut own);
+            let own = OwnColumns::new(own);
+            let own = own.map_err(|error| Problem::new(format!("log.entries: {OWN}: {error}")))?;
+            Some(Box::new(own))
+        }
+        _ => None,
+    };
     if let Some(time) = entry.get("startedDateTime")
         && draft.read_time(rules.time_of(&time.into()))
     {
@@ -87,6 +118,7 @@ fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {
         target: take_text(&mut sent, &["url"]).unwrap_or_default(),
         headers: pairs(sent.remove("headers"), true),
         response_headers: pairs(received.remove("headers"), true),
+        own,
         ..Request::default()
     };
     let query = pairs(sent.remove("queryString"), false);
@@ -113,15 +145,25 @@ fn of_entry(mut entry: JsonMap, rules: Rules<'_>) -> Draft {
             received.insert("content".to_owned(), Json::Object(content));
         }
     }
+    let is_own = request.own.is_some();
+    draft.request = Some(Box::new(request));
+    draft.is_access = true;
+    if is_own {
+        return Ok(draft);
+    }
     draft.meta = entry;
     for (name, rest) in [("request", sent), ("response", received)] {
         if !rest.is_empty() {
             draft.meta.insert(name.to_owned(), Json::Object(rest));
         }
     }
-    draft.request = Some(Box::new(request));
-    draft.is_access = true;
-    draft
+    Ok(draft)
+}
+
+/// Returns the request of an entry, as it is imported.
+pub(crate) fn record_of(draft: Draft) -> Option<NewRequestSnapshot> {
+    let entry = draft.finish(&Options::default(), &(1..=1));
+    entry.request.map(|request| *request)
 }
 
 /// Reads a list of names and values; names of headers are in lower case.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod accounted;
+mod har;
 mod json;
 mod options;
 mod push;
