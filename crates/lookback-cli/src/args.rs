@@ -12,15 +12,21 @@ use crate::output::Verbosity;
 
 mod db;
 mod import;
+mod metrics;
 mod pg;
 mod records;
+mod replay;
 mod storage;
 mod users;
 
 pub(crate) use db::{DbCli, DbCommand, DecisionArgs, FilesArgs, RebaseArgs, WaitArgs};
 pub(crate) use import::{ImportArgs, ImportFormat, ImportKind, OnError};
+pub(crate) use metrics::{MetricCommand, RebuildArgs};
 pub(crate) use pg::PgCommand;
-pub(crate) use records::{Count, Deleted, ExportArgs, Format, PageArgs, RecordCommand, TailArgs};
+pub(crate) use records::{
+    Count, Deleted, ExportArgs, ExportFormat, Format, PageArgs, RecordCommand, TailArgs,
+};
+pub(crate) use replay::ReplayArgs;
 pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};
 pub(crate) use users::{RoleArg, UserCommand};
 
@@ -134,11 +140,14 @@ pub(crate) enum Command {
         command: RecordCommand,
     },
 
-    /// Find, read, delete and restore latency windows
+    /// Find, read, delete and restore latency windows, and compute them again
     Metrics {
         #[command(subcommand)]
-        command: RecordCommand,
+        command: MetricCommand,
     },
+
+    /// Send captured requests again, and compare the responses
+    Replay(Box<ReplayArgs>),
 
     /// Create, find, read, delete and restore users
     Users {

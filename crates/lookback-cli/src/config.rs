@@ -28,13 +28,13 @@ pub(crate) struct Config {
 
 /// The time limit of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReadTimeout(Duration);
+pub(crate) struct ReadTimeout(pub(crate) Duration);
 
 impl ReadTimeout {
     const DEFAULT: Self = Self(Duration::from_secs(30));
 
     /// Parses `500ms`, `30s`, `5m` or `1h`.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         let milliseconds = match unit {

@@ -141,9 +141,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Requests { command } => {
                 commands::records::run::<lookback::RequestSnapshot>(&config()?, command).await
             }
-            Command::Metrics { command } => {
-                commands::records::run::<lookback::Metric>(&config()?, command).await
-            }
+            Command::Metrics { command } => commands::metrics::run(&config()?, command).await,
+            Command::Replay(args) => commands::replay::run(&config()?, *args).await,
             Command::Storage { command } => commands::storage::run(&config()?, command).await,
             Command::Users { command } => commands::users::run(&config()?, command).await,
             Command::Config { json } => commands::config::run(&config()?, json),

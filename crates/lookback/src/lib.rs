@@ -79,6 +79,8 @@ mod guide {
     struct Readme;
     #[doc = include_str!("../../../docs/guide/search.md")]
     struct Search;
+    #[doc = include_str!("../../../docs/guide/replay.md")]
+    struct Replay;
     #[doc = include_str!("../../../docs/guide/queries.md")]
     struct Queries;
     #[doc = include_str!("../../../docs/guide/ingest.md")]

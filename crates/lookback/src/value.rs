@@ -54,6 +54,7 @@ pub(crate) use shown::json_of_float;
 pub use shown::{serialize, serialize_nullable};
 pub(crate) use text::text_of;
 pub(crate) use time::StoredTime;
+pub use time::parse_time;
 pub use vector::{HalfVector, Nearness, Vector};
 
 /// The value of a column, borrowed where possible.

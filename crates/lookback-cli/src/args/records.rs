@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 mod export;
 mod tail;
 
-pub(crate) use export::{ExportArgs, Format};
+pub(crate) use export::{ExportArgs, ExportFormat, Format};
 pub(crate) use tail::TailArgs;
 
 #[derive(Debug, Subcommand)]

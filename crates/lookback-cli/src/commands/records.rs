@@ -22,6 +22,7 @@ mod stats;
 mod table_row;
 mod tail;
 
+pub(crate) use export::interrupted;
 pub(crate) use table_row::TableRow;
 
 pub(crate) async fn run<M: Model + Serialize + TableRow>(
@@ -214,7 +215,7 @@ fn query<M: TableRow>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M
     Ok(apply_deleted(query, page.deleted))
 }
 
-fn filter_query<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure> {
+pub(crate) fn filter_query<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure> {
     let query = QueryBuilder::new();
     if filters.is_empty() {
         return Ok(query);
@@ -355,7 +356,7 @@ impl<'a> PageCursors<'a> {
 }
 
 /// Converts the error of a query: an invalid query counts as wrong usage.
-fn query_failure(error: Error) -> Failure {
+pub(crate) fn query_failure(error: Error) -> Failure {
     if error.is_invalid() {
         usage(error)
     } else {

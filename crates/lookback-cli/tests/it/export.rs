@@ -263,7 +263,7 @@ async fn export_file_appears_only_when_complete() {
     transcript!(lookback.run(&["logs", "export", "--out", "logs.xlsx"]), @"
     $ lookback logs export --out logs.xlsx
     ! error: --out: cannot tell the format from the extension .xlsx
-    ! hint: give --format jsonl, csv or parquet
+    ! hint: give --format jsonl, csv, parquet, har or curl
     [exit code 2]
     ");
     transcript!(lookback.run(&["logs", "export", "--fields", "embedding"]), @"

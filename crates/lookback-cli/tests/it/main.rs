@@ -31,6 +31,7 @@ mod pull;
 mod push;
 mod rebase;
 mod records;
+mod replay;
 mod round_trip;
 mod setup;
 mod storage;

@@ -3,7 +3,7 @@
 use crate::support::{Lookback, Ran, transcript};
 
 /// All commands that read or maintain tables.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 14] = [
     &["storage", "status"],
     &["storage", "seal"],
     &["storage", "compact"],
@@ -15,6 +15,9 @@ const COMMANDS: [&[&str]; 11] = [
     &["logs", "stats"],
     &["logs", "export"],
     &["logs", "tail"],
+    &["metrics", "rebuild"],
+    &["replay", "1", "--to", "http://localhost:1"],
+    &["requests", "export", "--format", "har"],
 ];
 
 #[tokio::test]

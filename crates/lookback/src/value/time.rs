@@ -94,6 +94,16 @@ pub(crate) fn time_problem(time: &DateTime<Utc>) -> Option<&'static str> {
     StoredTime::new(*time).is_none().then_some(TOO_EARLY)
 }
 
+/// Parses a time as in a filter: `2026-03-01`, `2026-03-01T12:00:00Z`, seconds or milliseconds since
+/// 1970, `now`, `today`, `yesterday`, or relative to `now`, such as `-15m`.
+///
+/// # Errors
+///
+/// The text is not a time, or PostgreSQL cannot store it.
+pub fn parse_time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    read(text, now)
+}
+
 /// Parses a time. Relative times are relative to `now`.
 pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
     if let Some(time) = named_infinity(text) {

@@ -14,7 +14,7 @@ pub(crate) struct ExportArgs {
 
     /// Format of the output [default: by the extension of --out, else jsonl]
     #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<ExportFormat>,
 
     /// File to write; it must not exist, and appears once it is complete [default: standard
     /// output]
@@ -46,6 +46,21 @@ pub(crate) struct ExportArgs {
     pub(crate) for_spreadsheets: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A JSON object on each line
+    Jsonl,
+    /// Comma-separated values with a line of headings (RFC 4180)
+    Csv,
+    /// Apache Parquet
+    Parquet,
+    /// An HTTP archive (HAR 1.2), for requests
+    Har,
+    /// A command of curl for each request
+    Curl,
+}
+
+/// A format of records of Lookback, for import and export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A JSON object on each line

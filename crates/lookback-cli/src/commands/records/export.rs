@@ -3,27 +3,30 @@
 //! Rows come from a stream of the library. An encoder converts them to bytes, and a thread writes
 //! the bytes. So a blocked reader delays the rows, but not Ctrl-C.
 
-use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
-use lookback::Model;
 use lookback::table::{ColumnDef, ColumnRole, Table};
 use lookback::value::JsonMap;
+use lookback::{Model, RequestSnapshot};
 
 use super::{TableRow, apply_deleted, check_fields, filter_query, query_failure, usage};
-use crate::args::{Deleted, ExportArgs, Format};
+use crate::args::{Deleted, ExportArgs, ExportFormat};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, grouped};
 
 mod csv;
+mod curl;
+mod har;
 mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod target;
 mod temp_files;
 
-pub(super) use target::interrupted;
+pub(crate) use target::interrupted;
 
 use target::Target;
 
@@ -39,6 +42,15 @@ struct ExportColumn {
     def: Option<&'static ColumnDef>,
 }
 
+/// Converts requests to bytes.
+trait RequestEncoder: Send {
+    /// Appends a request.
+    fn request(&mut self, request: &RequestSnapshot, out: &mut Vec<u8>) -> Result<(), Failure>;
+
+    /// Appends the end of the format.
+    fn end(&mut self, out: &mut Vec<u8>);
+}
+
 /// Converts rows to bytes.
 trait Encoder: Send {
     /// Appends a row, or buffers it.
@@ -48,12 +60,50 @@ trait Encoder: Send {
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 }
 
+/// An encoder, by what it encodes.
+enum AnyEncoder {
+    Rows(Box<dyn Encoder>),
+    Requests(Box<dyn RequestEncoder>),
+}
+
+/// What is exported: fields, or a whole record.
+enum Exported<M> {
+    Row(JsonMap),
+    Record(M),
+}
+
+type Rows<'c, M> = BoxStream<'c, Result<Exported<M>, lookback::Error>>;
+
+impl AnyEncoder {
+    fn push<M: TableRow>(&mut self, row: &Exported<M>, out: &mut Vec<u8>) -> Result<(), Failure> {
+        match (self, row) {
+            (Self::Rows(encoder), Exported::Row(row)) => encoder.row(row, out),
+            (Self::Requests(encoder), Exported::Record(record)) => match record.as_request() {
+                Some(request) => encoder.request(request, out),
+                None => unreachable!("`request_encoder` has refused other models"),
+            },
+            _ => unreachable!("the stream is that of the encoder"),
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        match self {
+            Self::Rows(encoder) => encoder.end(out),
+            Self::Requests(encoder) => {
+                encoder.end(out);
+                Ok(())
+            }
+        }
+    }
+}
+
 pub(super) async fn run<M: Model + TableRow>(
     config: &Config,
     args: ExportArgs,
 ) -> Result<(), Failure> {
     let format = format_of(&args)?;
     let table = M::TABLE;
+    let requests = request_encoder::<M>(format, &args)?;
     check_fields(&args.fields)?;
     let names: Vec<String> = if args.fields.is_empty() {
         default_fields(table, args.deleted)
@@ -70,7 +120,7 @@ pub(super) async fn run<M: Model + TableRow>(
     if let Some(limit) = args.limit {
         query = query.limit(limit);
     }
-    let select = query.select_text(&names).map_err(usage)?;
+    let select = query.clone().select_text(&names).map_err(usage)?;
     // A name that is no column is a path into JSON, as `select_text` has checked; `deleted_at`
     // may be one of the columns.
     let columns: Vec<ExportColumn> = names
@@ -83,20 +133,30 @@ pub(super) async fn run<M: Model + TableRow>(
         .collect();
 
     let target = Target::open(args.out.as_deref(), args.overwrite)?;
-    if format == Format::Parquet && target.is_terminal() {
+    if format == ExportFormat::Parquet && target.is_terminal() {
         return Err(Failure::usage("cannot write Parquet to a terminal")
             .hint("give --out FILE, or redirect standard output to a file"));
     }
-    let mut encoder = encoder(format, table.name(), &columns, &args, target.is_terminal())?;
+    let mut encoder = match requests {
+        Some(encoder) => AnyEncoder::Requests(encoder),
+        None => {
+            let is_terminal = target.is_terminal();
+            let encoder = encoder(format, table.name(), &columns, &args, is_terminal)?;
+            AnyEncoder::Rows(encoder)
+        }
+    };
 
     let mut conn = database::connect(config).await?;
     let progress = ExportProgress::new(args.out.is_some());
     let mut writer = target.start()?;
     let (mut out, mut count) = (Vec::with_capacity(2 * CHUNK_BYTES), 0);
     let work = async {
-        let mut rows = select.stream(&mut conn);
+        let mut rows: Rows<'_, M> = match &encoder {
+            AnyEncoder::Rows(_) => select.stream(&mut conn).map_ok(Exported::Row).boxed(),
+            AnyEncoder::Requests(_) => query.stream(&mut conn).map_ok(Exported::Record).boxed(),
+        };
         while let Some(row) = rows.try_next().await.map_err(query_failure)? {
-            encoder.row(&row, &mut out)?;
+            encoder.push(&row, &mut out)?;
             count += 1;
             if out.len() >= CHUNK_BYTES {
                 writer.send(&mut out).await?;
@@ -136,47 +196,75 @@ fn default_fields(table: &Table, deleted: Deleted) -> Vec<String> {
 }
 
 /// Returns the given format, or the format for the file's extension.
-fn format_of(args: &ExportArgs) -> Result<Format, Failure> {
+fn format_of(args: &ExportArgs) -> Result<ExportFormat, Failure> {
     let extension = args.out.as_ref().and_then(|file| file.extension());
     let format = match (
         args.format,
         extension.and_then(|extension| extension.to_str()),
     ) {
         (Some(format), _) => format,
-        (None, Some("csv")) => Format::Csv,
-        (None, Some("parquet")) => Format::Parquet,
-        (None, Some("jsonl" | "ndjson") | None) => Format::Jsonl,
+        (None, Some("csv")) => ExportFormat::Csv,
+        (None, Some("parquet")) => ExportFormat::Parquet,
+        (None, Some("har")) => ExportFormat::Har,
+        (None, Some("sh")) => ExportFormat::Curl,
+        (None, Some("jsonl" | "ndjson") | None) => ExportFormat::Jsonl,
         (None, Some(extension)) => {
             return Err(Failure::usage(format!(
                 "--out: cannot tell the format from the extension .{extension}"
             ))
-            .hint("give --format jsonl, csv or parquet"));
+            .hint("give --format jsonl, csv, parquet, har or curl"));
         }
     };
-    if args.for_spreadsheets && format != Format::Csv {
+    if args.for_spreadsheets && format != ExportFormat::Csv {
         return Err(Failure::usage("--for-spreadsheets requires --format csv"));
     }
     Ok(format)
 }
 
+/// Returns the encoder of a format for requests; `None` for other formats.
+fn request_encoder<M: TableRow>(
+    format: ExportFormat,
+    args: &ExportArgs,
+) -> Result<Option<Box<dyn RequestEncoder>>, Failure> {
+    let (encoder, name): (Box<dyn RequestEncoder>, _) = match format {
+        ExportFormat::Har => (Box::new(har::HarEncoder::default()), "har"),
+        ExportFormat::Curl => (Box::new(curl::CurlEncoder), "curl"),
+        ExportFormat::Jsonl | ExportFormat::Csv | ExportFormat::Parquet => return Ok(None),
+    };
+    if M::COMMAND != "requests" {
+        return Err(Failure::usage(format!(
+            "--format {name} is for requests, not for {}",
+            M::COMMAND
+        ))
+        .hint("lookback requests export --format ".to_owned() + name));
+    }
+    if !args.fields.is_empty() {
+        return Err(Failure::usage(format!(
+            "--fields cannot be used with --format {name}, which has its own fields"
+        )));
+    }
+    Ok(Some(encoder))
+}
+
 fn encoder(
-    format: Format,
+    format: ExportFormat,
     table: &str,
     columns: &[ExportColumn],
     args: &ExportArgs,
     terminal: bool,
 ) -> Result<Box<dyn Encoder>, Failure> {
     Ok(match format {
-        Format::Jsonl => Box::new(jsonl::JsonLinesEncoder::new(columns, terminal)),
-        Format::Csv => Box::new(csv::CsvEncoder::new(
+        ExportFormat::Jsonl => Box::new(jsonl::JsonLinesEncoder::new(columns, terminal)),
+        ExportFormat::Har | ExportFormat::Curl => unreachable!("`request_encoder` has them"),
+        ExportFormat::Csv => Box::new(csv::CsvEncoder::new(
             columns,
             args.for_spreadsheets,
             terminal,
         )),
         #[cfg(feature = "parquet")]
-        Format::Parquet => Box::new(parquet::ParquetEncoder::new(table, columns)?),
+        ExportFormat::Parquet => Box::new(parquet::ParquetEncoder::new(table, columns)?),
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet => {
+        ExportFormat::Parquet => {
             let _ = table;
             return Err(Failure::usage("this program was built without Parquet")
                 .hint("build lookback-cli with its feature `parquet`"));

@@ -20,6 +20,10 @@ pub(crate) trait TableRow: Model {
     fn read_deleted_at(query: QueryBuilder<Self>) -> QueryBuilder<Self>;
     /// When the record was deleted; `None` if the query did not read it.
     fn deleted_at(&self) -> Option<Option<DateTime<Utc>>>;
+    /// The request, if the record is one.
+    fn as_request(&self) -> Option<&RequestSnapshot> {
+        None
+    }
 }
 
 /// Implements the methods of [`TableRow`] on the time of deletion.
@@ -71,6 +75,10 @@ impl TableRow for Log {
 impl TableRow for RequestSnapshot {
     const NAME: &'static str = "request";
     const COMMAND: &'static str = "requests";
+
+    fn as_request(&self) -> Option<&RequestSnapshot> {
+        Some(self)
+    }
 
     fn headings() -> Vec<Heading> {
         vec![

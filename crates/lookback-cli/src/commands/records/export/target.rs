@@ -254,7 +254,7 @@ fn write_failure(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-pub(in crate::commands::records) async fn interrupted() {
+pub(crate) async fn interrupted() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -1,0 +1,48 @@
+//! `metrics`
+
+use clap::{Args, Subcommand};
+
+use super::RecordCommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MetricCommand {
+    /// Compute windows again from the stored requests
+    Rebuild(RebuildArgs),
+
+    #[command(flatten)]
+    Records(RecordCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// The first minute: -1h, 2026-03-01, 2026-03-01T12:00:00Z
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "-24h"
+    )]
+    pub(crate) from: String,
+
+    /// The minute after the last one
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "now"
+    )]
+    pub(crate) until: String,
+
+    /// Replace windows that count more requests than are stored, too: captured with sampling,
+    /// or of requests that were deleted since
+    #[arg(long)]
+    pub(crate) lower: bool,
+
+    /// Report what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

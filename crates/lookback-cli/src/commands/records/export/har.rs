@@ -1,0 +1,43 @@
+//! An HTTP archive, HAR 1.2.
+
+use lookback::RequestSnapshot;
+use lookback_formats::har;
+
+use super::RequestEncoder;
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Debug, Default)]
+pub(super) struct HarEncoder {
+    has_entries: bool,
+}
+
+impl HarEncoder {
+    /// Appends the begin of the archive, or what separates two entries.
+    fn separate(&mut self, out: &mut Vec<u8>) {
+        if self.has_entries {
+            out.extend_from_slice(b",\n");
+        } else {
+            out.extend_from_slice(har::begin(env!("CARGO_PKG_VERSION")).as_bytes());
+        }
+        self.has_entries = true;
+    }
+}
+
+impl RequestEncoder for HarEncoder {
+    fn request(&mut self, request: &RequestSnapshot, out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.separate(out);
+        // The same on a terminal and in a file: the characters that control a terminal are
+        // escaped, as JSON may have them.
+        let entry = output::escaped_json(&har::entry(request).to_string());
+        out.extend_from_slice(entry.as_bytes());
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if !self.has_entries {
+            self.separate(out);
+        }
+        out.extend_from_slice(har::END.as_bytes());
+    }
+}
