@@ -87,3 +87,43 @@ pub async fn replay<E>(
         Err(error) => Replayed::Failed(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::request::tests::snapshot;
+    use super::{Refusal, ReplaySettings, Replayed, Target, replay};
+    use crate::json;
+
+    #[tokio::test]
+    async fn replay_sends_once_and_tells_what_became_of_it() {
+        let target: Target = "http://t.example/v2".parse().unwrap();
+        let settings = ReplaySettings::default();
+        let mut captured = snapshot("GET", "/orders");
+        captured.response_body = Some(json!({"total": 10}));
+
+        let mut sent = Vec::new();
+        let outcome = replay(&captured, &target, &settings, async |request| {
+            sent.push(request.uri().to_string());
+            let response = http::Response::builder().header("content-type", "application/json");
+            response.body(b"{\"total\":12}".to_vec())
+        });
+        let Replayed::Compared(comparison) = outcome.await else {
+            panic!("it was sent");
+        };
+        assert_eq!(comparison.to_string(), "$.total: 10 → 12");
+        assert!(comparison.duration.is_some());
+        assert_eq!(sent, ["http://t.example/v2/orders"]);
+
+        let outcome = replay(&captured, &target, &settings, async |_| Err("refused"));
+        assert!(matches!(outcome.await, Replayed::Failed("refused")));
+
+        captured.method = "DELETE".to_owned();
+        let outcome = replay(&captured, &target, &settings, async |_| -> Result<_, ()> {
+            panic!("it must not be sent")
+        });
+        assert!(matches!(
+            outcome.await,
+            Replayed::NotSent(Refusal::UnsafeMethod(_))
+        ));
+    }
+}
