@@ -24,12 +24,13 @@ pub(crate) struct RebuildArgs {
     )]
     pub(crate) from: String,
 
-    /// The minute after the last one
+    /// The minute after the last one; the newest minutes are left to capture, which adds what it
+    /// has counted to the windows that are stored
     #[arg(
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
-        default_value = "now"
+        default_value = "-5m"
     )]
     pub(crate) until: String,
 

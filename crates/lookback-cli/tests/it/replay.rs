@@ -732,8 +732,30 @@ async fn windows_are_computed_again_from_stored_requests() {
         })
     );
     assert_eq!(lookback.number(window).await, 1);
-    // By default, of the last day.
+    // By default, of the last day without the minutes that capture still counts.
+    lookback
+        .execute(
+            "INSERT INTO request_snapshots (method, path, timestamp, version, stage) VALUES \
+             ('GET', '/a', now() - interval '23 hours', '1', 'x'), ('GET', '/b', now(), '1', 'x'), \
+             ('GET', '/c', now() - interval '25 hours', '1', 'x')",
+        )
+        .await;
     let ran = lookback.run(&["metrics", "rebuild"]).succeeded();
+    assert!(ran.err.starts_with("1 request from "), "{ran:#?}");
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM metrics WHERE endpoint = 'GET /a'")
+            .await,
+        1
+    );
+    let ran = lookback.run(&[
+        "metrics",
+        "rebuild",
+        "--from",
+        "2000-01-01",
+        "--until",
+        "2000-01-02",
+    ]);
     assert!(
         ran.err.starts_with("0 requests from ") && ran.err.ends_with("; no windows\n"),
         "{ran:#?}"
