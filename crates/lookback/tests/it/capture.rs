@@ -161,7 +161,7 @@ async fn shown(db: &testkit::Database) -> Vec<(i64, String, i32, i32, i32, i32, 
     let order = [Metric::window_start().asc(), Metric::endpoint().asc()];
     let query = order
         .into_iter()
-        .fold(Metric::records(), |query, order| query.order_by(order));
+        .fold(Metric::records(), lookback::QueryBuilder::order_by);
     let page = query.limit(1_000).list(&db.pool).await.unwrap();
     let start = time("2026-11-29T10:00:00Z");
     let show = |row: Metric| {
@@ -259,7 +259,7 @@ async fn windows_are_added_once_whatever_happens_to_the_connection() {
         if next % 2 == 0 {
             Fault::NONE
         } else {
-            faults[(next / 2) % faults.len()].clone()
+            faults[(next / 2) % faults.len()]
         }
     })
     .await;
