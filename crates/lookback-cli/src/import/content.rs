@@ -1,5 +1,7 @@
 //! What an input contains: records of one table in Lookback's own form, or lines of other programs.
 
+use std::io;
+
 use lookback::table::Table;
 use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
 
@@ -117,7 +119,7 @@ fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
         if lines.mark().position > most {
             return Ok(Content::Entries);
         }
-        match lines.next()? {
+        match lines.next().map_err(cannot_begin)? {
             // There may be any number of them, and nothing is stored of one.
             Some(line) if line.bytes.trim_ascii().is_empty() => lines.pass(&line),
             other => break other,
@@ -152,6 +154,17 @@ fn is_binary(line: &[u8]) -> bool {
     // In UTF-16, every second byte is one.
     let is_utf_16 = zeros > 1 && zeros > text.len() / 4;
     zeros > 0 && (is_utf_16 || text.iter().any(is_control) || std::str::from_utf8(text).is_err())
+}
+
+/// The failure of an input whose first line cannot be read.
+fn cannot_begin(error: io::Error) -> Failure {
+    let is_cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
+    let failure = Failure::from(error);
+    if is_cut_off {
+        failure.hint("nothing of it is stored")
+    } else {
+        failure
+    }
 }
 
 fn of_line(line: &Line) -> Content {

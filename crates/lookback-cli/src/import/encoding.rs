@@ -1,12 +1,14 @@
 //! Inputs that are not text in UTF-8: compressed files and UTF-16, which are read, and others.
 
 use std::io::{self, BufReader, Read};
+use std::sync::{Arc, OnceLock};
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
 use crate::failure::Failure;
+use crate::output::grouped;
 
 /// The first bytes of a Parquet file.
 pub(super) const PARQUET: &[u8] = b"PAR1";
@@ -63,22 +65,79 @@ impl Layer {
 
     /// Returns a reader of what is inside.
     pub(super) fn reader(self, outer: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
-        Ok(match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(outer)),
-            Self::Zstd => Box::new(Frames::new(outer)),
-            Self::Bzip2 => Box::new(MultiBzDecoder::new(outer)),
+        type Decoder = fn(Box<dyn Read + Send>) -> Box<dyn Read + Send>;
+        let (program, decoder): (&str, Decoder) = match self {
+            Self::Gzip => ("gzip", |outer| Box::new(MultiGzDecoder::new(outer))),
+            Self::Zstd => ("zstd", |outer| Box::new(Frames::new(outer))),
+            Self::Bzip2 => ("bzip2", |outer| Box::new(MultiBzDecoder::new(outer))),
             Self::Utf16 { is_little_endian } => {
                 let mut outer = BufReader::new(outer);
                 // The mark at the start is no text.
                 outer.read_exact(&mut [0; 2])?;
-                Box::new(Utf16Reader {
+                return Ok(Box::new(Utf16Reader {
                     outer,
                     is_little_endian,
                     high: None,
                     text: io::Cursor::new(Vec::new()),
-                })
+                }));
             }
-        })
+        };
+        let length = Arc::new(OnceLock::new());
+        let compressed = CompressedReader {
+            outer,
+            read: 0,
+            length: Arc::clone(&length),
+        };
+        Ok(Box::new(CutOffReader {
+            decoder: decoder(Box::new(compressed)),
+            length,
+            program,
+        }))
+    }
+}
+
+/// Compressed bytes, whose number is known once all were read.
+struct CompressedReader {
+    outer: Box<dyn Read + Send>,
+    read: u64,
+    length: Arc<OnceLock<u64>>,
+}
+
+impl Read for CompressedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.outer.read(buffer)?;
+        self.read += length as u64;
+        if length == 0 && !buffer.is_empty() {
+            let _ = self.length.set(self.read);
+        }
+        Ok(length)
+    }
+}
+
+/// A reader of what is compressed that says of a file that was cut off where it ends: each decoder
+/// has another text for it.
+struct CutOffReader {
+    decoder: Box<dyn Read + Send>,
+    length: Arc<OnceLock<u64>>,
+    program: &'static str,
+}
+
+impl Read for CutOffReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.decoder
+            .read(buffer)
+            .map_err(|error| match self.length.get() {
+                // It needed more than there is.
+                Some(length) => io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    format!(
+                        "it is cut off after {} bytes: what {} compressed has no end",
+                        grouped(*length),
+                        self.program
+                    ),
+                ),
+                None => error,
+            })
     }
 }
 

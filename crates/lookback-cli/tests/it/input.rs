@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use std::fs::File;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -159,6 +160,74 @@ async fn truncated_archive_is_stored_up_to_its_end() {
             .await,
         30_000
     );
+}
+
+/// The decoders have texts of their own for it, some of them with the names of their types.
+#[tokio::test]
+async fn cut_compressed_file_says_where_it_ends_and_what_is_stored() {
+    let lookback = Lookback::new().await;
+    let mut number = 7_u64;
+    let text: String = (0..120_000)
+        .map(|line| {
+            number = number
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            format!("line {line} {number:x}\n")
+        })
+        .collect();
+    let zstd = ruzstd::encoding::compress_to_vec(
+        text.as_bytes(),
+        ruzstd::encoding::CompressionLevel::Fastest,
+    );
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(text.as_bytes()).unwrap();
+    let all = [
+        ("gzip", "cut.log.gz", gzip.finish().unwrap()),
+        ("zstd", "cut.log.zst", zstd),
+        ("bzip2", "cut.log.bz2", bzip2.finish().unwrap()),
+    ];
+    for (program, name, whole) in all {
+        let half = whole.len() / 2;
+        lookback.write(name, &whole[..half]);
+        let ran = lookback.run(&["import", name]).failed(1);
+        let mut stored = lookback
+            .number("SELECT count(DISTINCT message) FROM logs")
+            .await;
+        assert!(
+            ran.err.contains(&format!(
+                "error: {name}: cannot be read: it is cut off after {} bytes: what {program} \
+                 compressed has no end\nhint: ",
+                grouped(half as i64)
+            )),
+            "{ran:#?}"
+        );
+        let expected = if stored == 0 {
+            "hint: nothing of it is stored".to_owned()
+        } else {
+            format!("{} records stored", grouped(stored))
+        };
+        assert!(ran.err.contains(&expected), "{stored}: {ran:#?}");
+        lookback.write(name, &whole);
+        lookback.run(&["import", "--resume", name]).succeeded();
+        stored = lookback.number("SELECT count(*) FROM logs").await;
+        assert_eq!(stored, 120_000, "{program}");
+        lookback.execute("TRUNCATE logs, imports").await;
+    }
+}
+
+/// A number with its thousands set apart.
+fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Of a line that was cut off while it was read, nothing is stored.
