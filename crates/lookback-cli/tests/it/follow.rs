@@ -315,6 +315,86 @@ async fn truncated_file_goes_on_from_its_start() {
     assert_eq!(counts(&lookback).await, (350, 200), "{err}");
 }
 
+/// A user whom permissions bind: root reads everything.
+#[cfg(target_os = "linux")]
+fn as_other_user(lookback: &Lookback, command: &mut std::process::Command) {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    const NOBODY: u32 = 65_534;
+    let owner = fs::metadata(lookback.folder()).unwrap().uid();
+    if owner == 0 {
+        std::os::unix::fs::chown(lookback.folder(), Some(NOBODY), None).unwrap();
+    }
+    if owner == 0 || owner == NOBODY {
+        command.uid(NOBODY);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn permit(lookback: &Lookback, name: &str, mode: u32) {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let path = lookback.folder().join(name);
+    let owner = fs::metadata(lookback.folder()).unwrap().uid();
+    std::os::unix::fs::chown(&path, Some(owner), None).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn followed_file_without_permission_is_read_on_and_a_new_one_waited_for() {
+    let lookback = Lookback::new().await;
+    lookback.write("app.log", numbered(0..3));
+    let start = || Follower::start_with(&lookback, &["app.log"], |c| as_other_user(&lookback, c));
+    let mut follower = start();
+    lookback.wait_for(LINES, 3).await;
+    // It is open.
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(lookback.folder().join("app.log"))
+        .unwrap();
+    permit(&lookback, "app.log", 0o000);
+    file.write_all(numbered(3..6).as_bytes()).unwrap();
+    lookback.wait_for(LINES, 6).await;
+    lookback.write("new.log", numbered(6..9));
+    permit(&lookback, "new.log", 0o000);
+    rename(&lookback, "app.log", "app.log.1");
+    rename(&lookback, "new.log", "app.log");
+    let refused = "app.log: cannot be read: Permission denied";
+    follower.wait_for(&format!("warning: {refused}")).await;
+    permit(&lookback, "app.log", 0o644);
+    lookback.wait_for(LINES, 9).await;
+    let err = follower.terminate();
+    assert_each_once(counts(&lookback).await, 9, &err);
+    // At the start, it is an error.
+    permit(&lookback, "app.log", 0o000);
+    let (code, err) = start().wait();
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains(&format!("error: {refused}")), "{err}");
+}
+
+#[tokio::test]
+async fn lines_of_a_file_that_is_deleted_while_it_is_read_are_stored() {
+    let lookback = Lookback::new().await;
+    lookback.write("app.log", numbered(0..50_000));
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(lookback.folder().join("app.log"))
+        .unwrap();
+    let follower = Follower::start(&lookback, &["app.log", "--batch", "100"]);
+    lookback.wait_for(LINES, 1).await;
+    fs::remove_file(lookback.folder().join("app.log")).unwrap();
+    // A program may go on for a while.
+    file.write_all(numbered(50_000..50_003).as_bytes()).unwrap();
+    lookback.wait_for(LINES, 50_003).await;
+    lookback.write("app.log", numbered(50_003..50_006));
+    lookback.wait_for(LINES, 50_006).await;
+    let err = follower.terminate();
+    assert!(err.contains("app.log: was removed or renamed"), "{err}");
+    assert_each_once(counts(&lookback).await, 50_006, &err);
+}
+
 #[tokio::test]
 async fn file_that_is_not_there_is_waited_for() {
     let lookback = Lookback::new().await;
