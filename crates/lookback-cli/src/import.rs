@@ -13,15 +13,11 @@
 
 use std::time::{Duration, Instant};
 
-use lookback::maintenance::{MaintenanceOptions, MaintenanceWorker};
-use lookback::table::Table;
 use lookback::{Model as _, RequestSnapshot};
 use serde_json::json;
-use sqlx::PgPool;
 
 use crate::args::{ImportArgs, ImportKind};
 use crate::config::Config;
-use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, counted, grouped};
 use crate::privileges::{self, Required};
@@ -49,18 +45,19 @@ mod reader;
 mod rejects;
 mod report;
 mod sealing;
+mod session;
 mod store;
 mod stream;
 mod unstored;
 
-use batches::{ImportSource, import_content};
+use batches::ImportSource;
 use checkpoint::{Checkpoint, Import};
-use connection::Connection;
 use copies::Relation;
 use input::Input;
 use lines::Lines;
 use rejects::Rejects;
 use report::Report;
+use session::LazySession;
 
 /// The time limit for finishing the current batch after an interrupt.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -86,14 +83,28 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
     if args.name.is_some() {
         return Err(Failure::usage("--name: is of one input, not of several"));
     }
+    run_several(config, args, paths, &needs).await
+}
+
+/// Imports files sequentially; one that cannot be imported does not keep the others from it.
+async fn run_several(
+    config: &Config,
+    args: ImportArgs,
+    paths: Vec<files::Found>,
+    needs: &[Required],
+) -> Result<(), Failure> {
     let all = paths.len();
+    let mut session = LazySession::new(true);
     let mut failed = 0;
     for path in paths {
+        if session.is_interrupted() {
+            return Err(Failure::interrupted("interrupted"));
+        }
         let imported = match path {
             Ok(path) => {
                 let mut args = args.clone();
                 args.input = path;
-                run_one(config, args, &needs).await
+                execute(config, args, &mut session).await
             }
             Err(failure) => Err(failure),
         };
@@ -103,9 +114,10 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
             Err(failure)
                 if failure.is_interrupted()
                     || failure.is_of_connection()
-                    || failure.is_of_setup() =>
+                    || failure.is_of_setup()
+                    || session.has_failed() =>
             {
-                return Err(failure);
+                return Err(privileges::explain(config, failure, needs).await);
             }
             Err(failure) => {
                 failure.print();
@@ -113,6 +125,7 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
             }
         }
     }
+    session.finish().await?;
     if failed > 0 {
         return Err(Failure::failed(format!(
             "{failed} of {} {} not imported; the others are",
@@ -124,9 +137,11 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
 }
 
 async fn run_one(config: &Config, args: ImportArgs, needs: &[Required]) -> Result<(), Failure> {
-    match execute(config, args).await {
+    let mut session = LazySession::new(false);
+    match execute(config, args, &mut session).await {
         Err(failure) => Err(privileges::explain(config, failure, needs).await),
-        done => done,
+        // The worker may be killed at any time, and the user should not wait for it after a failure.
+        Ok(()) => session.finish().await,
     }
 }
 
@@ -146,16 +161,22 @@ fn needs(args: &ImportArgs) -> Vec<Required> {
     needs
 }
 
-async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
+async fn execute(
+    config: &Config,
+    args: ImportArgs,
+    session: &mut LazySession,
+) -> Result<(), Failure> {
     let input = Input::open(&args)?;
     if args.dry_run {
         return dry_run::print(&args, &input);
     }
     let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
-    let (mut conn, options) = database::connect_to(config).await?;
-    lookback::setup::check_server(&mut conn).await?;
-    lookback::setup::check_encoder(&mut conn).await?;
-    let earlier = checkpoint::find_earlier(&mut conn, &input).await?;
+    let session = session.get(config).await?;
+    let earlier = session
+        .query(config, async |conn, _| {
+            checkpoint::find_earlier(conn, &input).await
+        })
+        .await?;
     let earlier_id = earlier.as_ref().map(|import| import.id);
     let mut lines = Lines::new(input.reader()?);
     let mut started = match earlier {
@@ -165,7 +186,11 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let mut is_copy = false;
     if matches!(started, ImportStart::Fresh)
         && !args.restart
-        && let Some((found, mut read)) = copies::find(&mut conn, &args, &input).await?
+        && let Some((found, mut read)) = session
+            .query(config, async |conn, known| {
+                copies::find(conn, known, &args, &input).await
+            })
+            .await?
     {
         if found.relation != Relation::Alike {
             lines = read;
@@ -215,21 +240,21 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         }
     };
 
-    let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
     let is_sealed_later = input.is_file() && !sealing::is_beside_storing();
     let tables = checkpoint.content.tables();
-    let worker = maintenance_worker(&tables, &pool, !is_sealed_later)?;
+    session.maintain(&tables, !is_sealed_later)?;
     let source = ImportSource {
         config,
         args: &args,
         input: &input,
         rejects,
         lines,
-        pool: pool.clone(),
+        pool: session.pool.clone(),
+        // What a stream has sent is nowhere else.
+        waits: session.waits || !input.is_file(),
     };
-    let mut conn = Connection::own(conn);
     let clock = Instant::now();
-    let (summary, ended) = import_content(source, &mut checkpoint, &mut conn).await;
+    let (summary, ended) = session.import(source, &mut checkpoint).await?;
     let ended = Report {
         args: &args,
         input: &input,
@@ -238,14 +263,8 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         time: clock.elapsed(),
     }
     .print(ended);
-    // The worker may be killed at any time, and the user should not wait for it after a failure.
-    if let Some(worker) = worker
-        && ended.is_ok()
-    {
-        let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
-        if input.is_file() {
-            sealing::seal(&pool, &tables, checkpoint.stored()).await?;
-        }
+    if ended.is_ok() && input.is_file() {
+        session.seal_later(&tables, checkpoint.stored());
     }
     ended
 }
@@ -254,25 +273,6 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
 fn counted_are(number: u64, what: &str) -> String {
     let verb = if number == 1 { "is" } else { "are" };
     format!("{} {verb}", counted(number, what))
-}
-
-/// Starts a worker that pre-creates partitions, and seals stored records if it is to; `None` for a
-/// table without partitions.
-///
-/// A failure of the worker does not fail the import: the records are complete without the worker,
-/// and a role that can only insert lacks the privileges for it.
-fn maintenance_worker(
-    tables: &[&'static Table],
-    pool: &PgPool,
-    seals: bool,
-) -> Result<Option<MaintenanceWorker>, Failure> {
-    if !tables.iter().all(|table| table.is_sealed()) {
-        return Ok(None);
-    }
-    let mut options = MaintenanceOptions::default();
-    options.tables = tables.to_vec();
-    options.seals = seals;
-    Ok(Some(MaintenanceWorker::spawn(pool.clone(), options)?))
 }
 
 /// The start of an import.

@@ -21,11 +21,11 @@ use super::progress::ImportProgress;
 use super::reader::{self, Batch, Outcome, ReadOptions, Rejected};
 use super::rejects::Rejects;
 use super::report::Summary;
+use super::session::advise_to_start;
 use super::store::{StoredBatch, store};
 use super::{INTERRUPT_TIMEOUT, entries};
 use crate::args::{ImportArgs, ImportKind};
 use crate::config::Config;
-use crate::database;
 use crate::failure::Failure;
 use crate::output;
 
@@ -41,27 +41,34 @@ pub(super) async fn import_content(
     source: ImportSource<'_>,
     checkpoint: &mut Checkpoint,
     conn: &mut Connection,
+    interrupt: &mut Interrupt,
 ) -> (Summary, Result<ImportEnd, Failure>) {
     match checkpoint.content {
         Content::Records(ImportKind::Logs) => {
-            import::<Log>(source, checkpoint, conn, spawn_reader::<Log>).await
+            import::<Log>(source, checkpoint, conn, interrupt, spawn_reader::<Log>).await
         }
         Content::Records(ImportKind::Requests) => {
-            import::<RequestSnapshot>(source, checkpoint, conn, spawn_reader::<RequestSnapshot>)
-                .await
+            import::<RequestSnapshot>(
+                source,
+                checkpoint,
+                conn,
+                interrupt,
+                spawn_reader::<RequestSnapshot>,
+            )
+            .await
         }
         Content::Records(ImportKind::Metrics) => {
-            import::<Metric>(source, checkpoint, conn, spawn_reader::<Metric>).await
+            import::<Metric>(source, checkpoint, conn, interrupt, spawn_reader::<Metric>).await
         }
         Content::Records(ImportKind::Users) => {
-            import::<User>(source, checkpoint, conn, spawn_reader::<User>).await
+            import::<User>(source, checkpoint, conn, interrupt, spawn_reader::<User>).await
         }
         Content::Entries => {
             let decoding = decoding(source.args, source.input);
             let is_strict = source.args.is_strict();
             let spawn =
                 move |lines, options| spawn_entry_reader(lines, options, decoding, is_strict);
-            import::<Log>(source, checkpoint, conn, spawn).await
+            import::<Log>(source, checkpoint, conn, interrupt, spawn).await
         }
     }
 }
@@ -88,12 +95,15 @@ pub(super) struct ImportSource<'a> {
     pub(super) lines: Lines,
     /// For the partitions of records that keep their ids.
     pub(super) pool: PgPool,
+    /// Whether it waits for a database that is away.
+    pub(super) waits: bool,
 }
 
 async fn import<M: Model>(
     source: ImportSource<'_>,
     checkpoint: &mut Checkpoint,
     conn: &mut Connection,
+    interrupt: &mut Interrupt,
     spawn_reader: impl FnOnce(Lines, ReadOptions) -> Batches<M>,
 ) -> (Summary, Result<ImportEnd, Failure>) {
     let ImportSource {
@@ -103,6 +113,7 @@ async fn import<M: Model>(
         rejects,
         lines,
         pool,
+        waits,
     } = source;
     let mut run = ImportRun {
         config,
@@ -115,6 +126,7 @@ async fn import<M: Model>(
         checkpoint,
         conn,
         input,
+        waits,
     };
     let batches = spawn_reader(
         lines,
@@ -127,7 +139,7 @@ async fn import<M: Model>(
             is_stream: !input.is_file(),
         },
     );
-    let ended = run.run::<M>(encoder::spawn::<M>(batches)).await;
+    let ended = run.run::<M>(encoder::spawn::<M>(batches), interrupt).await;
     run.progress.finish();
     (run.summary, ended)
 }
@@ -187,14 +199,15 @@ struct ImportRun<'a> {
     checkpoint: &'a mut Checkpoint,
     conn: &'a mut Connection,
     input: &'a Input,
+    waits: bool,
 }
 
 impl ImportRun<'_> {
     async fn run<M: Model>(
         &mut self,
         mut batches: mpsc::Receiver<Result<EncodedBatch<M>, Failure>>,
+        interrupt: &mut Interrupt,
     ) -> Result<ImportEnd, Failure> {
-        let mut interrupt = Interrupt::new()?;
         let mut is_interrupted = false;
         let limit = if self.input.is_file() {
             INTERRUPT_TIMEOUT
@@ -268,14 +281,14 @@ impl ImportRun<'_> {
         }
     }
 
-    /// Stores a batch. If the connection of a stream is lost, it connects again and stores what was
-    /// not stored: its lines are nowhere else.
+    /// Stores a batch. If the connection is lost and the import waits for it, it connects again and
+    /// stores what was not stored: the lines of a stream are nowhere else.
     async fn store<M: Model>(
         &mut self,
         batch: Batch<M::New>,
         encoded: &Encoded<M>,
     ) -> Result<StoredBatch, Failure> {
-        let kept = (!self.input.is_file()).then(|| batch.clone());
+        let kept = self.waits.then(|| batch.clone());
         let mut next = Some(batch);
         loop {
             let Some(batch) = next.take().or_else(|| kept.clone()) else {
@@ -306,9 +319,7 @@ impl ImportRun<'_> {
                 "{}: the database cannot be reached; what was read waits for it",
                 self.input.shown()
             ));
-            if database::is_private_stopped(self.config) {
-                output::advice("the private PostgreSQL was stopped; start it: lookback pg start");
-            }
+            advise_to_start(self.config);
             self.input.buffer().set_away(true);
             let behind = self.reconnect(kept).await;
             self.input.buffer().set_away(false);

@@ -334,19 +334,19 @@ pub(crate) async fn find_earlier(
     let Some(name) = input.known_name() else {
         return Ok(None);
     };
-    let mut transaction = conn.begin_with(BEGIN).await?;
-    lock(&mut transaction, name).await.map_err(|error| {
-        if is_lock_timeout(&error) {
-            busy(input)
-        } else {
-            error.into()
-        }
-    })?;
-    let row = sqlx::query(NEWEST)
-        .bind(name)
-        .fetch_optional(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
+    // It is free again when the statement ends: only who had it before matters.
+    if !try_lock(conn, name).await? {
+        let mut transaction = conn.begin_with(BEGIN).await?;
+        lock(&mut transaction, name).await.map_err(|error| {
+            if is_lock_timeout(&error) {
+                busy(input)
+            } else {
+                error.into()
+            }
+        })?;
+        transaction.commit().await?;
+    }
+    let row = sqlx::query(NEWEST).bind(name).fetch_optional(conn).await?;
     Ok(row.as_ref().map(Import::from_row).transpose()?)
 }
 
@@ -364,6 +364,9 @@ pub(crate) fn busy(input: &Input) -> Failure {
 async fn lock(transaction: &mut Transaction<'_, Postgres>, name: &str) -> Result<(), sqlx::Error> {
     /// The time within which a batch ends, or the server notices that its process was killed.
     const LOCK_TIMEOUT: &str = "10s";
+    if try_lock(transaction, name).await? {
+        return Ok(());
+    }
     let set = "SELECT set_config('lock_timeout', $1, true)";
     let before: String = sqlx::query("SELECT current_setting('lock_timeout') AS before")
         .fetch_one(&mut **transaction)
@@ -382,6 +385,23 @@ async fn lock(transaction: &mut Transaction<'_, Postgres>, name: &str) -> Result
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+/// Locks a name as [`lock`] does, unless another process has it.
+///
+/// It also makes the server notice within two seconds that this process was killed, where it can:
+/// otherwise the server would continue the statement of a dead process and keep its lock. A server
+/// that cannot notices it when it sends its next response.
+async fn try_lock(conn: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended('lookback import ' || $1, 0)) AS locked, \
+         CASE WHEN version() ILIKE '%linux%' \
+         THEN set_config('client_connection_check_interval', '2s', true) END",
+    )
+    .bind(name)
+    .fetch_one(conn)
+    .await?
+    .try_get("locked")
 }
 
 /// Whether others held the lock for too long.

@@ -5,14 +5,15 @@
 //! records twice is better than not at all, so a short part is recognised only of a file that was
 //! rotated: by its name, and since the other file has other content now.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row as _};
 
 use super::checkpoint::Import;
 use super::input::Input;
 use super::lines::Lines;
-use crate::args::ImportArgs;
+use crate::args::{ImportArgs, ImportKind};
 use crate::failure::Failure;
 
 /// The least number of bytes by which a file is recognised that has any other name.
@@ -38,26 +39,121 @@ pub(super) enum Relation {
     Alike,
 }
 
+/// The starts of contents that imports have stored, as far as they were read from the database.
+///
+/// Only what may be equal is kept of each, and is compared with the row when it is found: a call
+/// that imports thousands of files reads each row once.
+#[derive(Debug, Default)]
+pub(super) struct KnownContent {
+    starts: BTreeSet<KnownStart>,
+    /// Longer ones were not read.
+    longest: i64,
+    /// The last id that was read, and the one after the reading before: ids are committed in any
+    /// order.
+    last_ids: [i64; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct KnownStart {
+    position: i64,
+    /// The first bytes of the hash.
+    hash: u64,
+    id: i64,
+}
+
+impl KnownContent {
+    /// The length up to which starts are read at first.
+    const FIRST_LENGTH: i64 = 64 * 1024;
+
+    /// Reads what came since the last time, of the starts that are at most `length` bytes.
+    async fn update(
+        &mut self,
+        conn: &mut PgConnection,
+        kind: Option<ImportKind>,
+        length: i64,
+    ) -> Result<(), Failure> {
+        if length > self.longest {
+            let rounded = u64::try_from(length.max(Self::FIRST_LENGTH))
+                .unwrap_or(u64::MAX)
+                .checked_next_power_of_two();
+            self.longest = rounded
+                .and_then(|length| length.try_into().ok())
+                .unwrap_or(i64::MAX);
+            self.last_ids = [0; 2];
+        }
+        let [last, before] = self.last_ids;
+        let rows = sqlx::query(
+            "SELECT id, position, left(prefix_sha256, 16) AS hash FROM imports \
+             WHERE id > $1 AND stored > 0 AND position BETWEEN 1 AND $2 \
+               AND ($3::text IS NULL OR target = $3)",
+        )
+        .bind(before)
+        .bind(self.longest)
+        .bind(kind.map(|kind| kind.table().name()))
+        .fetch_all(conn)
+        .await?;
+        let mut newest = last;
+        for row in &rows {
+            let start = KnownStart {
+                position: row.try_get("position")?,
+                hash: short_hash(row.try_get("hash")?),
+                id: row.try_get("id")?,
+            };
+            newest = newest.max(start.id);
+            self.starts.insert(start);
+        }
+        self.last_ids = [newest, last];
+        Ok(())
+    }
+
+    /// Returns the ids of the imports that may have stored the start of these lines.
+    ///
+    /// What cannot be read is reported by its import, behind the lines before it.
+    fn ids_of(&self, lines: &mut Lines, length: i64) -> Vec<i64> {
+        let mut ids = Vec::new();
+        let mut hash = (0, 0);
+        for start in &self.starts {
+            let position = start.position.unsigned_abs();
+            if start.position > length || !lines.skip(position).unwrap_or(false) {
+                break;
+            }
+            if hash.0 != start.position {
+                hash = (start.position, short_hash(&lines.mark().sha256()));
+            }
+            if hash.1 == start.hash {
+                ids.push(start.id);
+            }
+        }
+        ids
+    }
+}
+
+/// The first bytes of a hash in hexadecimal.
+fn short_hash(hash: &str) -> u64 {
+    let start = hash.get(..16).unwrap_or_default();
+    u64::from_str_radix(start, 16).unwrap_or_default()
+}
+
 /// Finds the import that has stored the longest part at the start of this file. Returns it with the
 /// lines after that part.
 ///
 /// The content of a stream cannot be read before it is imported.
 pub(super) async fn find(
     conn: &mut PgConnection,
+    known: &mut KnownContent,
     args: &ImportArgs,
     input: &Input,
 ) -> Result<Option<(Found, Lines)>, Failure> {
     if !input.is_file() {
         return Ok(None);
     }
+    let lines = || Ok(Lines::new(input.reader()?));
     // The length of the lines of another format shows only when they are read.
     let length = input.length().unwrap_or(u64::MAX);
-    // Each part is read once, in the order of its length.
-    let lines = Lines::new(input.reader()?);
-    let Some(found) = find_longest(conn, lines, length, args, input).await? else {
+    let Some(found) = find_longest(conn, known, lines, length, args, input).await? else {
         return Ok(None);
     };
-    let mut lines = Lines::new(input.reader()?);
+    let mut lines = lines()?;
     lines.skip(found.import.position.unsigned_abs())?;
     Ok(Some((found, lines)))
 }
@@ -66,24 +162,36 @@ pub(super) async fn find(
 /// are at most `length` bytes. One that is only alike is found if there is no other.
 pub(super) async fn find_longest(
     conn: &mut PgConnection,
-    mut lines: Lines,
+    known: &mut KnownContent,
+    lines: impl Fn() -> Result<Lines, Failure>,
     length: u64,
     args: &ImportArgs,
     input: &Input,
 ) -> Result<Option<Found>, Failure> {
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    known.update(conn, args.kind, length).await?;
+    if known.starts.is_empty() {
+        return Ok(None);
+    }
+    let ids = known.ids_of(&mut lines()?, length);
+    if ids.is_empty() {
+        return Ok(None);
+    }
     let rows = sqlx::query(
         "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
-         WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
-         ORDER BY position, finished_at IS NOT NULL, id",
+         WHERE id = ANY($1) AND position <= $2 ORDER BY position, finished_at IS NOT NULL, id",
     )
-    .bind(i64::try_from(length).unwrap_or(i64::MAX))
-    .bind(args.kind.map(|kind| kind.table().name()))
+    .bind(&ids)
+    .bind(length)
     .fetch_all(conn)
     .await?;
+    // An import may have gone on since its start became known.
+    let mut lines = lines()?;
     let mut same = Vec::new();
     for row in &rows {
         let import = Import::from_row(row)?;
-        if !lines.skip(import.position.unsigned_abs())? {
+        let position = import.position.unsigned_abs();
+        if !lines.skip(position).unwrap_or(false) {
             break;
         }
         if lines.mark().sha256() == import.prefix_sha256 {

@@ -20,7 +20,7 @@ use super::input::{self, Identity};
 use super::interrupt::Interrupt;
 use super::report::Summary;
 use super::stream::EndOfStream;
-use super::{INTERRUPT_TIMEOUT, copies, files, maintenance_worker};
+use super::{INTERRUPT_TIMEOUT, copies, files, session};
 use crate::args::{Format, ImportArgs};
 use crate::config::Config;
 use crate::database;
@@ -107,7 +107,10 @@ pub(super) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
     lookback::setup::check_server(&mut conn).await?;
     lookback::setup::check_encoder(&mut conn).await?;
     let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
-    let worker = maintenance_worker(&tables(&args), &pool, true)?;
+    let tables = tables(&args);
+    let is_maintained = tables.iter().all(|table| table.is_sealed());
+    let worker = is_maintained.then(|| session::spawn_worker(&tables, &pool, true));
+    let worker = worker.transpose()?;
     let shared = Arc::new(Shared {
         config: config.clone(),
         args,

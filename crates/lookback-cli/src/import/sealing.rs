@@ -23,21 +23,15 @@ pub(super) fn is_beside_storing() -> bool {
     std::thread::available_parallelism().is_ok_and(|number| number.get() >= MANY_PROCESSORS)
 }
 
-/// Seals the records of tables until a signal comes.
+/// Seals the records of tables until a signal comes; `stored` has how many each import has stored
+/// in all, since one that stopped has sealed nothing.
 ///
 /// Nothing depends on it, so a failure is none of the import: a role that can only insert lacks the
 /// privileges.
-pub(super) async fn seal(
-    pool: &PgPool,
-    tables: &[&'static Table],
-    stored: u64,
-) -> Result<(), Failure> {
-    // Of all of the import, since one that stopped has sealed nothing.
-    if stored < DEFAULT_SEGMENT.unsigned_abs() {
-        return Ok(());
-    }
+pub(super) async fn seal(pool: &PgPool, stored: &[(&'static Table, u64)]) -> Result<(), Failure> {
+    let is_segment = |(_, records): &&(&Table, u64)| *records >= DEFAULT_SEGMENT.unsigned_abs();
     let mut interrupt = Interrupt::new()?;
-    for table in tables {
+    for (table, _) in stored.iter().filter(is_segment) {
         let bar = SealingBar::new(format!("sealing {} for fast search", table.name()));
         let sealed = tokio::select! {
             sealed = seal_table(pool, table, bar) => sealed,

@@ -17,10 +17,6 @@ use crate::failure::Failure;
 /// Begins the transaction of a batch, whatever isolation level the role has by default.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Makes the server notice within two seconds that this process was killed, where it can.
-const CHECK_CLIENT: &str = "SELECT CASE WHEN version() ILIKE '%linux%' \
-     THEN set_config('client_connection_check_interval', '2s', true) END";
-
 /// The failure of an import whose position another process has moved.
 fn overtaken(input: &Input) -> Failure {
     Failure::failed(format!(
@@ -74,9 +70,6 @@ pub(crate) async fn store<M: Model>(
         mut outcome,
     } = batch;
     let mut transaction = conn.begin_with(BEGIN).await?;
-    // Without this check, the server would continue the statement of a dead process and keep its
-    // lock. On servers without support for it, the server notices when it sends its next response.
-    sqlx::query(CHECK_CLIENT).execute(&mut *transaction).await?;
     match checkpoint.is_overtaken(&mut transaction).await {
         Ok(false) => {}
         Ok(true) => return Err(overtaken(input)),
@@ -97,6 +90,11 @@ pub(crate) async fn store<M: Model>(
         }
     }
     let (inserted, inserted_requests) = loop {
+        if requests.records.is_empty() {
+            let encoded = encoded.records.as_ref();
+            let inserted = insert_records::<M>(&mut transaction, &records, encoded, on_error);
+            break (inserted.await?, InsertResult::default());
+        }
         let mut attempt = transaction.begin().await?;
         let inserted =
             insert_records::<M>(&mut attempt, &records, encoded.records.as_ref(), on_error).await?;

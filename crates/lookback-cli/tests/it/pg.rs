@@ -91,6 +91,78 @@ fn all_commands_share_one_server() {
     assert!(Path::new(&private.base).exists());
 }
 
+/// Files of one call go on when it is started again.
+#[cfg(unix)]
+#[test]
+fn server_that_was_stopped_stays_so_while_files_are_imported() {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+
+    use crate::support::{DEADLINE, signal};
+
+    const FILES: usize = 2_000;
+    let private = PrivateServer::new();
+    private.run(&["db", "migrate"]).succeeded();
+    let folder = private.lookback.folder().join("logs");
+    std::fs::create_dir(&folder).unwrap();
+    for number in 0..FILES {
+        std::fs::write(
+            folder.join(format!("{number}.log")),
+            format!("line of {number}\n"),
+        )
+        .unwrap();
+    }
+    let err_path = private.lookback.folder().join("err.txt");
+    let err = || std::fs::read_to_string(&err_path).unwrap_or_default();
+    let start = || {
+        let mut command = private.lookback.command(&[]);
+        command.args(private.arguments(&["import", "logs"]));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(std::fs::File::create(&err_path).unwrap());
+        command.spawn().unwrap()
+    };
+    let wait_for = |text: &str| {
+        let deadline = Instant::now() + DEADLINE;
+        while !err().contains(text) {
+            assert!(Instant::now() < deadline, "never {text}: {}", err());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let is_stopped = || {
+        let status = private.run(&["pg", "status", "--json"]).succeeded().json();
+        status["data"]["state"] == "stopped"
+    };
+    let hint = "the private PostgreSQL was stopped; start it: lookback pg start";
+    let mut import = start();
+    wait_for(" 1 log line and 0 requests");
+    private.run(&["pg", "stop"]).succeeded();
+    wait_for(hint);
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(is_stopped(), "{}", err());
+    // A signal ends the wait.
+    signal(&import, nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(import.wait().unwrap().code(), Some(130), "{}", err());
+    private.run(&["pg", "start"]).succeeded();
+    let mut import = start();
+    wait_for(" 1 log line and 0 requests");
+    private.run(&["pg", "stop"]).succeeded();
+    wait_for(hint);
+    assert!(is_stopped(), "{}", err());
+    private.run(&["pg", "start"]).succeeded();
+    assert_eq!(import.wait().unwrap().code(), Some(0), "{}", err());
+    let url = private.run(&["pg", "url"]).succeeded().out;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let found: (i64, i64) = runtime.block_on(async {
+        use sqlx::Connection as _;
+        let mut conn = sqlx::PgConnection::connect(url.trim()).await.unwrap();
+        sqlx::query_as("SELECT count(*), count(DISTINCT message) FROM logs")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap()
+    });
+    assert_eq!(found, (FILES as i64, FILES as i64), "{}", err());
+}
+
 /// What waits for the private PostgreSQL does not undo `pg stop`.
 #[cfg(unix)]
 #[test]

@@ -12,9 +12,10 @@ use super::super::batches::{ImportEnd, ImportSource, import_content};
 use super::super::checkpoint::{self, Checkpoint, Import};
 use super::super::connection::Connection;
 use super::super::content::{self, Content};
-use super::super::copies::{self, Found, Relation};
+use super::super::copies::{self, Found, KnownContent, Relation};
 use super::super::encoding;
 use super::super::input::{Identity, Input, shown_path};
+use super::super::interrupt::Interrupt;
 use super::super::lines::Lines;
 use super::super::protobuf;
 use super::super::rejects::Rejects;
@@ -338,9 +339,11 @@ impl FollowedPath {
             rejects: Rejects::open(args.rejects.as_deref(), input)?,
             lines,
             pool: pool.clone(),
+            waits: true,
         };
         let clock = Instant::now();
-        let (summary, ended) = import_content(source, &mut checkpoint, conn).await;
+        let mut interrupt = Interrupt::new()?;
+        let (summary, ended) = import_content(source, &mut checkpoint, conn, &mut interrupt).await;
         self.shared.add(&summary);
         for problem in &summary.missing_fields {
             output::warning(&format!("{}: {problem}", input.shown()));
@@ -418,7 +421,8 @@ impl FollowedPath {
         input: &Input,
     ) -> Result<Option<Found>, Failure> {
         let found = self.query(conn, async |conn: &mut PgConnection| {
-            copies::find_longest(conn, lines()?, length, args, input).await
+            let mut known = KnownContent::default();
+            copies::find_longest(conn, &mut known, &lines, length, args, input).await
         });
         let found = found.await?.flatten();
         Ok(found.filter(|found| found.relation != Relation::Alike))
