@@ -36,6 +36,7 @@ struct Handle {
 /// The state that the layers and the thread share.
 pub(crate) struct Shared {
     settings: RwLock<Arc<ActiveSettings>>,
+    updating: Mutex<()>,
     pub(crate) windows: Windows,
     pub(crate) counters: Arc<Counters>,
     pub(crate) rates: Rates,
@@ -101,12 +102,22 @@ impl Capture {
     }
 
     /// Changes the settings, for all requests and events that begin afterwards.
+    ///
+    /// Do not call it within `change`.
     pub fn update(&self, change: impl FnOnce(&mut Settings)) {
-        let settings = self.0.shared.settings.write();
-        let mut active = settings.unwrap_or_else(PoisonError::into_inner);
-        let mut settings = Settings::clone(&active.settings);
+        let shared = &self.0.shared;
+        // One change at a time. Requests and events go on meanwhile, also those of `change`.
+        let _one = shared
+            .updating
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut settings = Settings::clone(&self.settings());
         change(&mut settings);
-        *active = Arc::new(ActiveSettings::new(settings));
+        let active = Arc::new(ActiveSettings::new(settings));
+        *shared
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = active;
     }
 
     /// Returns the number of records that were captured, stored and dropped.
@@ -357,6 +368,7 @@ impl CaptureBuilder {
         let (queue, ends) = Queue::new(Arc::clone(&counters));
         let shared = Arc::new(Shared {
             settings: RwLock::new(Arc::new(ActiveSettings::new(self.settings))),
+            updating: Mutex::new(()),
             windows: Windows::new(),
             counters,
             rates: Rates::new(),

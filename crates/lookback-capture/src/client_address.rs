@@ -68,19 +68,44 @@ impl TrustedProxies {
     }
 
     /// Returns the address of the client: the last address of `forwarded` or `x-forwarded-for` that
-    /// is not that of a trusted proxy, if the other end of the connection is one.
+    /// is not that of a trusted proxy, if the other end of the connection is one. If the two headers
+    /// disagree, it is that end.
     pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer?.to_canonical();
         if !self.trusts(peer) {
             return Some(peer);
         }
+        let values = |name| {
+            let values = headers.get_all(name).into_iter();
+            let values = values.filter_map(|value| value.to_str().ok());
+            values.flat_map(|value| value.split(','))
+        };
+        let forwarded = self.last_unknown(peer, values(FORWARDED).map(forwarded_for));
+        let listed = self.last_unknown(peer, values(X_FORWARDED_FOR).map(address));
+        // A proxy sets one of them, and may pass on the other as the client sent it.
+        match (forwarded, listed) {
+            (Some(client), Some(other)) if client != other => Some(peer),
+            (client, other) => client.or(other).or(Some(peer)),
+        }
+    }
+
+    /// Returns the last address that is not that of a trusted proxy; `None` if there is no address.
+    /// One that is hidden is `None`.
+    fn last_unknown(
+        &self,
+        peer: IpAddr,
+        hops: impl Iterator<Item = Option<IpAddr>>,
+    ) -> Option<IpAddr> {
+        const MOST: usize = 1_000;
+        let hops: Vec<Option<IpAddr>> = hops.take(MOST).collect();
+        if hops.is_empty() {
+            return None;
+        }
         let mut client = peer;
-        for address in hops(headers).into_iter().rev() {
-            match address {
-                Some(address) => client = address.to_canonical(),
-                // What an unknown proxy says of those before it is not known.
-                None => break,
-            }
+        for hop in hops.into_iter().rev() {
+            // What a proxy that is not known says of those before it is not known.
+            let Some(address) = hop else { break };
+            client = address.to_canonical();
             if !self.trusts(client) {
                 break;
             }
@@ -93,26 +118,6 @@ impl Default for TrustedProxies {
     fn default() -> Self {
         Self::private()
     }
-}
-
-/// Returns the addresses that proxies have added, the client's first; `None` for one that is hidden.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    const MOST: usize = 64;
-    let values = |name| {
-        let values = headers.get_all(name).into_iter();
-        values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-    };
-    let mut forwarded = values(FORWARDED).peekable();
-    let mut hops: Vec<Option<IpAddr>> = if forwarded.peek().is_some() {
-        forwarded.map(forwarded_for).collect()
-    } else {
-        values(X_FORWARDED_FOR).map(address).collect()
-    };
-    let beyond = hops.len().saturating_sub(MOST);
-    hops.drain(..beyond);
-    hops
 }
 
 /// Reads `for=` of an element of `Forwarded` (RFC 7239).
@@ -180,9 +185,26 @@ mod tests {
             ("proto=https;for=\"198.51.100.17:80\"", "198.51.100.17"),
             ("for=_hidden", "10.0.0.1"),
         ] {
-            let headers = [("forwarded", value), ("x-forwarded-for", "9.9.9.9")];
-            assert_eq!(client("10.0.0.1", &headers), expected, "{value}");
+            assert_eq!(
+                client("10.0.0.1", &[("forwarded", value)]),
+                expected,
+                "{value}"
+            );
         }
+    }
+
+    #[test]
+    fn headers_that_disagree_are_not_believed() {
+        let spoofed = [
+            ("forwarded", "for=6.6.6.6"),
+            ("x-forwarded-for", "198.51.100.9"),
+        ];
+        assert_eq!(client("10.0.0.1", &spoofed), "10.0.0.1");
+        let same = [
+            ("forwarded", "for=198.51.100.9"),
+            ("x-forwarded-for", "198.51.100.9"),
+        ];
+        assert_eq!(client("10.0.0.1", &same), "198.51.100.9");
     }
 
     #[test]

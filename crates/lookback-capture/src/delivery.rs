@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::Utc;
 use lookback_json::{Json, JsonMap};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::capture::{Error, ErrorKind, Health, KindHealth, Shared};
 use crate::logs;
@@ -20,6 +20,8 @@ use crate::sink::{Sink, SinkError};
 
 /// The most records of a batch of each kind.
 const BATCH: usize = 1_000;
+/// The most bytes of a batch, about.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// How long a record waits for others of its batch.
 const BATCH_AGE: Duration = Duration::from_millis(100);
 /// How often the thread looks for windows whose minute is over.
@@ -64,14 +66,17 @@ pub(crate) fn start(
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_start(logs::ignore_events_of_this_thread)
         .build()?;
     let delivery = Delivery {
         sink,
         ends,
         batch: Batch::default(),
+        bytes: Bytes::default(),
         calls: Calls {
             requested: flushes,
             waiting: Vec::new(),
+            flushing: Vec::new(),
             is_open: true,
             shared: Arc::clone(&shared),
         },
@@ -94,6 +99,8 @@ struct Delivery<S> {
     shared: Arc<Shared>,
     ends: QueueEnds,
     batch: Batch,
+    /// The bytes of its requests and log lines, which are counted until they are stored.
+    bytes: Bytes,
     calls: Calls,
     /// What the last report of drops counted.
     reported: Health,
@@ -102,10 +109,18 @@ struct Delivery<S> {
     is_closed: bool,
 }
 
+#[derive(Default)]
+struct Bytes {
+    requests: usize,
+    logs: usize,
+}
+
 /// The calls of `flush`.
 struct Calls {
     requested: mpsc::UnboundedReceiver<Flush>,
     waiting: Vec<Flush>,
+    /// Those that the flush that is under way answers.
+    flushing: Vec<Flush>,
     is_open: bool,
     shared: Arc<Shared>,
 }
@@ -113,7 +128,11 @@ struct Calls {
 impl<S: Sink> Delivery<S> {
     async fn run(mut self) {
         while !self.is_closed {
-            self.collect().await;
+            if self.calls.waiting.is_empty() {
+                self.collect().await;
+                // Of those that come less often, too.
+                self.take_waiting();
+            }
             self.take_windows();
             if Instant::now() >= self.next_report {
                 self.report_drops();
@@ -133,10 +152,12 @@ impl<S: Sink> Delivery<S> {
         let mut deadline = Instant::now() + TICK;
         let (mut requests, mut logs) = (Vec::new(), Vec::new());
         loop {
-            let room = |taken: usize| BATCH.saturating_sub(taken);
+            // A few at a time, since they may be large.
+            let room = |taken: usize| BATCH.saturating_sub(taken).min(64);
             let (more_requests, more_logs) =
                 (room(self.batch.requests.len()), room(self.batch.logs.len()));
-            if more_requests == 0 || more_logs == 0 {
+            let is_full = self.bytes.requests >= BATCH_BYTES || self.bytes.logs >= BATCH_BYTES;
+            if more_requests == 0 || more_logs == 0 || is_full {
                 return;
             }
             let was_empty = self.batch.is_empty();
@@ -151,16 +172,18 @@ impl<S: Sink> Delivery<S> {
                         self.is_closed = true;
                         return;
                     }
-                    let counters = &self.shared.counters;
-                    self.batch.requests.extend(requests.drain(..).map(|queued| counters.taken(queued)));
+                    for queued in requests.drain(..) {
+                        self.bytes.requests += queued.move_to(&mut self.batch.requests);
+                    }
                 }
                 taken = self.ends.logs.recv_many(&mut logs, more_logs) => {
                     if taken == 0 {
                         self.is_closed = true;
                         return;
                     }
-                    let counters = &self.shared.counters;
-                    self.batch.logs.extend(logs.drain(..).map(|queued| counters.taken(queued)));
+                    for queued in logs.drain(..) {
+                        self.bytes.logs += queued.move_to(&mut self.batch.logs);
+                    }
                 }
                 () = sleep_until(deadline) => return,
             }
@@ -172,16 +195,17 @@ impl<S: Sink> Delivery<S> {
 
     /// Takes records that wait, up to a batch.
     fn take_waiting(&mut self) {
-        let counters = &self.shared.counters;
         while self.batch.requests.len() < BATCH
+            && self.bytes.requests < BATCH_BYTES
             && let Ok(queued) = self.ends.requests.try_recv()
         {
-            self.batch.requests.push(counters.taken(queued));
+            self.bytes.requests += queued.move_to(&mut self.batch.requests);
         }
         while self.batch.logs.len() < BATCH
+            && self.bytes.logs < BATCH_BYTES
             && let Ok(queued) = self.ends.logs.try_recv()
         {
-            self.batch.logs.push(counters.taken(queued));
+            self.bytes.logs += queued.move_to(&mut self.batch.logs);
         }
     }
 
@@ -195,6 +219,9 @@ impl<S: Sink> Delivery<S> {
 
     /// Stores all that is queued, and answers the calls of `flush`.
     async fn flush(&mut self) {
+        // Calls that come from now on are answered by the next flush.
+        let calls = std::mem::take(&mut self.calls.waiting);
+        self.calls.flushing = calls;
         let windows = self.shared.windows.take(None);
         self.batch.windows.extend(windows);
         self.report_drops();
@@ -211,13 +238,27 @@ impl<S: Sink> Delivery<S> {
             result = self.store().await;
         }
         if result.is_ok() {
-            result = self.calls.drive(self.sink.flush()).await;
+            result = if self.is_closed {
+                self.close().await
+            } else {
+                self.calls.drive(self.sink.flush()).await
+            };
+            self.note_outcome(result.as_ref().err());
         }
         let result = result.map_err(|error| error.to_string());
-        for call in self.calls.waiting.drain(..) {
+        for call in self.calls.flushing.drain(..) {
             let result = result.clone();
             call.finish(result.map_err(|error| Error(ErrorKind::Sink(error))));
         }
+    }
+
+    /// Closes the sink, which may keep elsewhere what it cannot store.
+    async fn close(&mut self) -> Result<(), SinkError> {
+        let closed = self
+            .calls
+            .drive(timeout(PATIENCE_AT_END, self.sink.close()))
+            .await;
+        closed.unwrap_or_else(|_| Err(SinkError::temporary("the sink did not close in time")))
     }
 
     /// Stores the batch. After temporary errors it tries again, as long as somebody waits for it or
@@ -229,7 +270,8 @@ impl<S: Sink> Delivery<S> {
             let before = Lengths::of(&self.batch);
             let result = self.calls.drive(self.sink.store(&mut self.batch)).await;
             before.count_stored(&self.batch, &self.shared);
-            *self.shared.last_error() = result.as_ref().err().map(ToString::to_string);
+            self.release_bytes();
+            self.note_outcome(result.as_ref().err());
             let error = match result {
                 Ok(()) => {
                     // What it left it has given up.
@@ -252,13 +294,43 @@ impl<S: Sink> Delivery<S> {
             }
             self.calls.drive(sleep(pause)).await;
             pause = (pause * 2).min(BACK_OFF.1);
+            // What the sink does take does not wait for what it does not.
+            self.take_waiting();
         }
         Ok(())
+    }
+
+    /// Releases the bytes of what is stored.
+    fn release_bytes(&mut self) {
+        for (bytes, is_stored) in [
+            (&mut self.bytes.requests, self.batch.requests.is_empty()),
+            (&mut self.bytes.logs, self.batch.logs.is_empty()),
+        ] {
+            if is_stored {
+                self.shared.counters.release(std::mem::take(bytes));
+            }
+        }
+    }
+
+    /// Notes why the sink cannot store, and what it took in vain.
+    fn note_outcome(&mut self, error: Option<&SinkError>) {
+        let error = error.map(ToString::to_string);
+        *self.shared.last_error() = error.or_else(|| self.sink.last_error());
+        let rejected = self.sink.take_rejected();
+        let counters = &self.shared.counters;
+        for (kind, number) in [
+            (&counters.requests, rejected.requests),
+            (&counters.logs, rejected.logs),
+        ] {
+            kind.stored.fetch_sub(number, Relaxed);
+            kind.failed.fetch_add(number, Relaxed);
+        }
     }
 
     /// Drops what is left of the batch. Windows are put back: later ones may be stored.
     fn give_up(&mut self) {
         let batch = std::mem::take(&mut self.batch);
+        self.release_bytes();
         let counters = &self.shared.counters;
         count(&counters.requests.failed, batch.requests.len());
         count(&counters.logs.failed, batch.logs.len());
@@ -274,7 +346,10 @@ impl<S: Sink> Delivery<S> {
     fn report_drops(&mut self) {
         self.next_report = Instant::now() + REPORT_EVERY;
         let now = self.shared.health();
-        self.batch.logs.extend(drop_report(&self.reported, &now));
+        if let Some(report) = drop_report(&self.reported, &now) {
+            count(&self.shared.counters.logs.captured, 1);
+            self.batch.logs.push(report);
+        }
         self.reported = now;
     }
 }
@@ -341,7 +416,8 @@ impl Calls {
     async fn drive<T>(&mut self, step: impl Future<Output = T>) -> T {
         let mut step = pin!(step);
         loop {
-            let next = self.waiting.iter().map(|call| call.deadline).min();
+            let calls = self.waiting.iter().chain(&self.flushing);
+            let next = calls.map(|call| call.deadline).min();
             let over = async {
                 match next {
                     Some(deadline) => sleep_until(deadline).await,
@@ -366,9 +442,11 @@ impl Calls {
             pending(health.requests),
             pending(health.logs)
         );
-        for call in self.waiting.extract_if(.., |call| call.deadline <= now) {
-            let timeout = call.timeout;
-            call.finish(Err(Error(ErrorKind::Timeout(timeout, left.clone()))));
+        for calls in [&mut self.waiting, &mut self.flushing] {
+            for call in calls.extract_if(.., |call| call.deadline <= now) {
+                let timeout = call.timeout;
+                call.finish(Err(Error(ErrorKind::Timeout(timeout, left.clone()))));
+            }
         }
     }
 }

@@ -136,7 +136,13 @@ where
 
     fn call(&mut self, request: Request<Sent>) -> CaptureFuture<S::Future> {
         let (mut parts, body) = request.into_parts();
+        // A router within another may have the layer, too: the outermost captures.
+        let is_captured = parts
+            .extensions
+            .insert(IsCaptured(self.direction))
+            .is_some_and(|IsCaptured(direction)| direction == self.direction);
         let exchange = match self.direction {
+            _ if is_captured => None,
             Direction::Incoming => {
                 let trace =
                     trace_of(&parts.headers).map_or_else(TraceContext::new, TraceContext::child);
@@ -156,23 +162,22 @@ where
             Some(exchange) => TeeBody::of_request(body, Arc::clone(exchange)),
             None => TeeBody::untouched(body),
         };
-        let call = || self.inner.call(Request::from_parts(parts, tee));
-        let inner = match &exchange {
-            Some(exchange) => {
-                let _entered = exchange.enter();
-                call()
-            }
-            None => call(),
+        let mut pending = Pending {
+            exchange,
+            is_polling: true,
         };
-        CaptureFuture {
-            inner,
-            pending: Pending {
-                exchange,
-                is_polling: false,
-            },
-        }
+        let inner = {
+            let _entered = pending.exchange.as_ref().map(|exchange| exchange.enter());
+            self.inner.call(Request::from_parts(parts, tee))
+        };
+        pending.is_polling = false;
+        CaptureFuture { inner, pending }
     }
 }
+
+/// The mark of a request that a layer captures.
+#[derive(Clone, Copy)]
+struct IsCaptured(Direction);
 
 fn trace_of(headers: &http::HeaderMap) -> Option<TraceContext> {
     headers.get(TRACEPARENT)?.to_str().ok()?.parse().ok()

@@ -52,7 +52,7 @@ pub use logs::CaptureLogs;
 pub use lookback_json::secrets;
 pub use record::{Batch, CapturedLog, CapturedRequest, Level, Location, LocationSource};
 pub use settings::{IGNORED_PATHS, IGNORED_USER_AGENTS, Settings};
-pub use sink::{JsonLinesSink, MemorySink, Sink, SinkError};
+pub use sink::{JsonLinesSink, MemorySink, Rejected, Sink, SinkError};
 pub use sketch::{Sketch, SketchError};
 pub use trace::{TraceContext, TraceContextError, current_trace, set_user_id};
 pub use window::{Measurement, OTHER, Totals, Window, endpoint, merge_windows, route_of_path};

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
 
+use lookback_json::secrets::Masking;
 use lookback_json::{Json, JsonMap, JsonNumber};
 use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id, Record};
-use tracing_core::{Event, Level as TracingLevel, Metadata, Subscriber};
+use tracing_core::{Event, Level as TracingLevel, LevelFilter, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -74,14 +75,27 @@ impl<S> Layer<S> for CaptureLogs
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let settings = self.capture.settings();
+        Some(match settings.level {
+            _ if !settings.logs => LevelFilter::OFF,
+            Level::Error => LevelFilter::ERROR,
+            Level::Warn => LevelFilter::WARN,
+            Level::Info => LevelFilter::INFO,
+            Level::Debug => LevelFilter::TRACE,
+        })
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if is_ignored() {
+        let settings = self.capture.settings();
+        let level = level_of(*attributes.metadata().level());
+        if is_ignored() || !settings.logs || level < settings.level {
             return;
         }
         let Some(span) = context.span(id) else {
             return;
         };
-        let mut fields = Fields::new(self.capture.settings().text_limit);
+        let mut fields = Fields::new(settings.text_limit);
         attributes.record(&mut fields);
         // A span that is made in a task of its own belongs to the trace of its parent.
         let of_parent = || {
@@ -90,7 +104,8 @@ where
             extensions.get::<SpanFields>()?.trace
         };
         let trace = current_trace().or_else(of_parent);
-        span.extensions_mut().insert(SpanFields {
+        // There may be another layer of capture.
+        span.extensions_mut().replace(SpanFields {
             fields: fields.map,
             trace,
         });
@@ -100,11 +115,11 @@ where
         let Some(span) = context.span(id) else {
             return;
         };
+        // Values are formatted before the span is locked: the code of the application may log.
+        let mut fields = Fields::new(self.capture.settings().text_limit);
+        values.record(&mut fields);
         if let Some(span) = span.extensions_mut().get_mut::<SpanFields>() {
-            let mut fields = Fields::new(self.capture.settings().text_limit);
-            fields.map = std::mem::take(&mut span.fields);
-            values.record(&mut fields);
-            span.fields = fields.map;
+            span.fields.extend(fields.map);
         }
     }
 
@@ -229,7 +244,7 @@ fn log_of(
     let is_blank = message.trim().is_empty();
     CapturedLog {
         timestamp: now(),
-        source: cut(source.unwrap_or_else(|| target.to_owned()), 4_096),
+        source: source_of(source.as_deref(), target, masking),
         level,
         message: if is_blank {
             "(no message)".to_owned()
@@ -257,9 +272,15 @@ fn insert_beside(map: &mut JsonMap, name: &str, value: Json) {
     map.insert(name, value);
 }
 
-fn cut(mut text: String, most: usize) -> String {
-    text.truncate(text.floor_char_boundary(most));
-    text
+/// Returns the component that wrote a line: not blank.
+fn source_of(field: Option<&str>, target: &str, masking: &Masking) -> String {
+    const MOST: usize = 4_096;
+    let source = masking.mask_text(field.unwrap_or(target));
+    let source = source.trim();
+    if source.is_empty() {
+        return "unknown".to_owned();
+    }
+    source[..source.floor_char_boundary(MOST)].to_owned()
 }
 
 /// Roughly the bytes of the texts of an object.

@@ -22,7 +22,7 @@ pub(crate) struct Counters {
     pub(crate) windows: KindCounters,
     /// Requests that were counted in the window `other`.
     pub(crate) other: AtomicU64,
-    /// The bytes of the records that wait.
+    /// About the bytes of the records that are not stored yet.
     queued_bytes: AtomicUsize,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn count(counter: &AtomicU64, number: usize) {
 
 /// A record, and its bytes in the queue.
 pub(crate) struct Queued<T> {
-    pub(crate) record: T,
+    record: T,
     bytes: usize,
 }
 
@@ -134,10 +134,17 @@ impl<T> Place<'_, T> {
     }
 }
 
+impl<T> Queued<T> {
+    /// Moves the record to others, and returns its bytes, which stay counted until it is stored.
+    pub(crate) fn move_to(self, records: &mut Vec<T>) -> usize {
+        records.push(self.record);
+        self.bytes
+    }
+}
+
 impl Counters {
-    /// Takes a record out of the count of the queue.
-    pub(crate) fn taken<T>(&self, queued: Queued<T>) -> T {
-        self.queued_bytes.fetch_sub(queued.bytes, Relaxed);
-        queued.record
+    /// Takes the bytes of records that were stored out of the count.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.queued_bytes.fetch_sub(bytes, Relaxed);
     }
 }

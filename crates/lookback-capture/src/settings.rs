@@ -67,7 +67,8 @@ pub struct Settings {
     ///
     /// By default those of health checks and of static files: [`IGNORED_PATHS`].
     pub ignored_paths: Vec<String>,
-    /// The starts of the header `user-agent` of clients whose requests are not captured.
+    /// The starts of the header `user-agent` of clients whose requests are captured only if they
+    /// fail: with a status of 400 or more, or no response. Windows count them.
     ///
     /// By default those of probes: [`IGNORED_USER_AGENTS`].
     pub ignored_user_agents: Vec<String>,
@@ -91,7 +92,6 @@ pub const IGNORED_PATHS: &[&str] = &[
     "/ready",
     "/readiness",
     "/ping",
-    "/status",
     "/favicon.ico",
     "/robots.txt",
     "/.well-known/*",
@@ -181,13 +181,16 @@ impl ActiveSettings {
         active
     }
 
-    pub(crate) fn is_ignored(&self, path: &str, user_agent: Option<&[u8]>) -> bool {
-        let is_agent =
-            |start: &String| user_agent.is_some_and(|name| name.starts_with(start.as_bytes()));
+    pub(crate) fn is_ignored(&self, path: &str) -> bool {
         self.exact.contains(path)
             || self.ends.iter().any(|end| path.ends_with(end))
             || self.others.iter().any(|pattern| matches(pattern, path))
-            || self.settings.ignored_user_agents.iter().any(is_agent)
+    }
+
+    /// Whether a client is a probe.
+    pub(crate) fn is_probe(&self, user_agent: &[u8]) -> bool {
+        let mut starts = self.settings.ignored_user_agents.iter();
+        starts.any(|start| user_agent.starts_with(start.as_bytes()))
     }
 }
 
@@ -242,11 +245,11 @@ mod tests {
     fn health_checks_and_static_files_are_ignored_by_default() {
         let settings = ActiveSettings::new(Settings::default());
         for path in ["/healthz", "/static/app.js", "/.well-known/security.txt"] {
-            assert!(settings.is_ignored(path, None), "{path}");
+            assert!(settings.is_ignored(path), "{path}");
         }
-        assert!(settings.is_ignored("/", Some(b"kube-probe/1.29")));
+        assert!(settings.is_probe(b"kube-probe/1.29") && !settings.is_probe(b"curl/8.5"));
         for path in ["/", "/api/health", "/orders/42", "/js"] {
-            assert!(!settings.is_ignored(path, Some(b"curl/8.5")), "{path}");
+            assert!(!settings.is_ignored(path), "{path}");
         }
     }
 }

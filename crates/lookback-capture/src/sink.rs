@@ -19,8 +19,9 @@ pub use memory::MemorySink;
 pub trait Sink: Send + 'static {
     /// Stores the records of a batch.
     ///
-    /// It takes out what it has stored, or gives up. After a temporary error it is called again
-    /// with what is left, later; after another error that is dropped, and counted as failed.
+    /// It takes out what it has stored. After a temporary error it is called again later, with what
+    /// is left and more. What is left otherwise is dropped, and counted as failed; windows are kept
+    /// for the next time.
     ///
     /// # Errors
     ///
@@ -35,6 +36,36 @@ pub trait Sink: Send + 'static {
     fn flush(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
         async { Ok(()) }
     }
+
+    /// Stores what it has, or keeps it elsewhere: it is not called again. By default it
+    /// [flushes](Self::flush).
+    ///
+    /// # Errors
+    ///
+    /// Some records are lost.
+    fn close(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+        self.flush()
+    }
+
+    /// Returns how many records it took and could not store since the last call. By default none.
+    fn take_rejected(&mut self) -> Rejected {
+        Rejected::default()
+    }
+
+    /// Returns why it cannot store now what it has taken; `None`, the default, if it can.
+    fn last_error(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The numbers of records that a sink took and could not store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a sink makes it")]
+pub struct Rejected {
+    /// Requests.
+    pub requests: u64,
+    /// Log lines.
+    pub logs: u64,
 }
 
 /// Why records were not stored.

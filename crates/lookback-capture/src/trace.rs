@@ -28,8 +28,8 @@ impl TraceContext {
         Self {
             trace_id: fastrand::u128(1..),
             span_id: fastrand::u64(1..),
-            // The trace id is random, as its lower bits have to be.
-            flags: 0b10,
+            // It is sampled, as far as capture knows, and its id is random.
+            flags: 0b11,
         }
     }
 

@@ -211,9 +211,13 @@ impl Windows {
         true
     }
 
-    /// Counts another endpoint of a minute, unless it has the most.
+    /// Counts another endpoint of a minute, unless it has the most. There are no more minutes than
+    /// wait: of others, requests are counted as `other`.
     fn count_endpoint(&self, minute: i64, most: usize) -> bool {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= MOST_MINUTES && !counts.contains_key(&minute) {
+            return false;
+        }
         let count = counts.entry(minute).or_default();
         let is_counted = *count < most;
         *count += usize::from(is_counted);

@@ -36,9 +36,9 @@ pub use lookback_capture::{
     Batch, Capture, CaptureBuilder, CaptureFuture, CaptureLayer, CaptureLogs, CaptureService,
     CapturedLog, CapturedRequest, Error, Health, IGNORED_PATHS, IGNORED_USER_AGENTS, JsonLinesSink,
     KindHealth, Location, LocationHeaders, LocationSource, Locator, Measurement, MemorySink, OTHER,
-    ProxyError, Settings, Sink, SinkError, Sketch, SketchError, TeeBody, Totals, TraceContext,
-    TraceContextError, TrustedProxies, Window, current_trace, endpoint, merge_windows,
-    route_of_path, secrets, set_user_id,
+    ProxyError, Rejected, Settings, Sink, SinkError, Sketch, SketchError, TeeBody, Totals,
+    TraceContext, TraceContextError, TrustedProxies, Window, current_trace, endpoint,
+    merge_windows, route_of_path, secrets, set_user_id,
 };
 pub use postgres_sink::PostgresSink;
 pub use rebuild::{RebuildOptions, RebuildReport, rebuild_windows};

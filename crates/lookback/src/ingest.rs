@@ -231,6 +231,12 @@ impl<M: Model> Writer<M> {
         }
     }
 
+    /// Waits until the queue has room for a small record, or the writer is closed.
+    #[cfg(feature = "capture")]
+    pub(crate) async fn ready(&self) {
+        self.0.shared.queue.ready().await;
+    }
+
     async fn put(&self, entry: QueuedRecord<M::New>) -> Result<(), Error> {
         let shared = &self.0.shared;
         let entry = match shared.queue.try_push(entry) {

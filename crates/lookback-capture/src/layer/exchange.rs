@@ -9,11 +9,12 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version, header};
+use lookback_json::secrets::Masking;
 use lookback_json::{Json, JsonMap};
 
 use super::Direction;
 use super::headers::{insert_own, query_of, stored_headers};
-use super::stored_body::stored_body;
+use super::stored_body::{stored_body, weight, weight_of_map};
 use super::tee::Kept;
 use crate::capture::Capture;
 use crate::record::{CapturedRequest, Location, now};
@@ -29,6 +30,8 @@ pub(super) struct Exchange {
     capture: Capture,
     settings: Arc<Settings>,
     direction: Direction,
+    /// Whether it is captured only if it fails.
+    is_probe: bool,
     started: Instant,
     timestamp: DateTime<Utc>,
     method: Method,
@@ -59,13 +62,12 @@ impl Exchange {
     ) -> Option<Arc<Self>> {
         let active = capture.active_settings();
         let is_incoming = direction == Direction::Incoming;
-        let user_agent = parts
-            .headers
-            .get(header::USER_AGENT)
-            .map(http::HeaderValue::as_bytes);
-        if is_incoming && active.is_ignored(parts.uri.path(), user_agent) {
+        if is_incoming && active.is_ignored(parts.uri.path()) {
             return None;
         }
+        let user_agent = parts.headers.get(header::USER_AGENT);
+        let is_probe =
+            is_incoming && user_agent.is_some_and(|name| active.is_probe(name.as_bytes()));
         let settings = Arc::clone(&active.settings);
         // If the queue is full, a record is most likely dropped: nothing is kept for it.
         let is_kept = settings.requests && !capture.queue().is_full_of_requests();
@@ -85,7 +87,7 @@ impl Exchange {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             version: parts.version,
-            route: route(capture, parts),
+            route: route(capture, &settings.masking, parts),
             head,
             current: Arc::new(CurrentRequest {
                 trace,
@@ -95,6 +97,7 @@ impl Exchange {
             capture: capture.clone(),
             settings,
             direction,
+            is_probe,
         }))
     }
 
@@ -112,6 +115,15 @@ impl Exchange {
     pub(super) fn trace_header(&self) -> Option<HeaderName> {
         let is_incoming = self.direction == Direction::Incoming;
         is_incoming.then(|| self.capture.hooks().trace_header.clone())?
+    }
+
+    /// The path: not empty. `CONNECT` has an authority in its place.
+    fn path(&self) -> &str {
+        let authority = || self.uri.authority().map(http::uri::Authority::as_str);
+        match self.uri.path() {
+            "" => authority().unwrap_or("*"),
+            path => path,
+        }
     }
 
     pub(super) fn method(&self) -> &Method {
@@ -169,10 +181,14 @@ impl Exchange {
         let duration = u32::try_from(rounded)
             .unwrap_or(u32::MAX)
             .min(i32::MAX.unsigned_abs());
-        let mut request = self
-            .request_body
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        // Taken out, so that a task that still reads the body does not wait.
+        let request = {
+            let mut kept = self
+                .request_body
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *kept)
+        };
         if self.settings.windows && self.direction == Direction::Incoming {
             let measurement = Measurement {
                 status,
@@ -192,7 +208,9 @@ impl Exchange {
         }
         let is_failed = status.is_none_or(|status| status >= 500);
         let is_important = is_failed || elapsed >= self.settings.slow;
-        let is_chosen = is_important || self.trace().fraction() < self.settings.sample_rate;
+        let is_probe = self.is_probe && status.is_some_and(|status| status < 400);
+        let is_chosen =
+            !is_probe && (is_important || self.trace().fraction() < self.settings.sample_rate);
         if !self.settings.requests || !is_chosen {
             return;
         }
@@ -215,15 +233,15 @@ impl Exchange {
             body: response,
             error,
         };
-        let record = self.record(head, &mut request, &end, duration);
-        let bytes = 2 * (request.bytes.len() + response.bytes.len()) + 4 * 1024;
+        let record = self.record(head, &request, &end, duration);
+        let bytes = weight_of(&record);
         place.put(record, bytes);
     }
 
     fn record(
         &self,
         head: &Head,
-        request: &mut Kept,
+        request: &Kept,
         response: &Response<'_>,
         duration: u32,
     ) -> CapturedRequest {
@@ -272,12 +290,12 @@ impl Exchange {
         CapturedRequest {
             timestamp: self.timestamp,
             method: cut(self.method.as_str(), 64),
-            path: cut(&masking.mask_text(self.uri.path()), 65_536),
+            path: cut(&masking.mask_text(self.path()), 65_536),
             query: self.uri.query().and_then(|query| query_of(query, masking)),
             headers,
             body: stored_body(request, &head.headers, settings),
             user_id: user_id
-                .map(|id| cut(&id.replace('\0', "\u{2400}"), 1_024))
+                .map(|id| cut(&masking.mask_text(id), 1_024))
                 .filter(|id| !id.is_empty()),
             version: cut(&hooks.version, 1_024),
             stage: cut(&hooks.stage, 1_024),
@@ -330,10 +348,10 @@ impl Head {
     }
 }
 
-fn route(capture: &Capture, parts: &Parts) -> String {
+fn route(capture: &Capture, masking: &Masking, parts: &Parts) -> String {
     match &capture.hooks().route {
         Some(route) => route(parts).unwrap_or_else(|| UNMATCHED.to_owned()),
-        None => route_of_path(parts.uri.path()),
+        None => route_of_path(&masking.mask_text(parts.uri.path())),
     }
 }
 
@@ -344,6 +362,16 @@ impl fmt::Debug for Exchange {
             .field("route", &self.route)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns about the bytes that a record takes in memory.
+fn weight_of(record: &CapturedRequest) -> usize {
+    const OTHER_FIELDS: usize = 1_024;
+    let values = [&record.query, &record.body, &record.response_body];
+    let headers = [Some(&record.headers), record.response_headers.as_ref()];
+    let values: usize = values.into_iter().flatten().map(weight).sum();
+    let headers: usize = headers.into_iter().flatten().map(weight_of_map).sum();
+    OTHER_FIELDS + record.path.len() + values + headers
 }
 
 /// What is known of a response at its end.
@@ -360,6 +388,8 @@ pub(super) struct ResponseSide {
     status: StatusCode,
     headers: HeaderMap,
     pub(super) kept: Kept,
+    /// Whether the body has not come back from a poll: it panicked.
+    pub(super) is_polling: bool,
 }
 
 impl ResponseSide {
@@ -380,10 +410,15 @@ impl ResponseSide {
             headers: if is_kept {
                 headers.clone()
             } else {
-                HeaderMap::new()
+                let length = headers.get(header::CONTENT_LENGTH).cloned();
+                length
+                    .map(|length| (header::CONTENT_LENGTH, length))
+                    .into_iter()
+                    .collect()
             },
             status,
             kept,
+            is_polling: false,
             exchange,
         }
     }
@@ -400,8 +435,13 @@ impl ResponseSide {
 
 impl Drop for ResponseSide {
     fn drop(&mut self) {
+        // A server stops at the length that it has told, without asking for the end.
+        let length = self.headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        self.kept.is_complete |= length == Some(self.kept.size) && self.kept.error.is_none();
         let hung_up = self.exchange.hung_up();
-        let error = (!self.kept.is_complete && self.kept.error.is_none()).then_some(hung_up);
+        let reason = if self.is_polling { "panicked" } else { hung_up };
+        let error = (!self.kept.is_complete && self.kept.error.is_none()).then_some(reason);
         let status = Some(self.status.as_u16()).filter(|status| (100..600).contains(status));
         self.exchange
             .end(status, Some(&self.headers), &self.kept, error);

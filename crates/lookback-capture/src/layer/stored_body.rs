@@ -25,7 +25,7 @@ pub(super) fn stored_body(kept: &Kept, headers: &HeaderMap, settings: &Settings)
         content_type,
         encoding: "",
         size: kept.size,
-        is_truncated: kept.size > kept.bytes.len() as u64,
+        is_truncated: kept.size > kept.bytes.len() as u64 || !kept.is_complete,
     };
     if kept.bytes.is_empty() {
         return Some(about.stored(None));
@@ -52,6 +52,11 @@ pub(super) fn stored_body(kept: &Kept, headers: &HeaderMap, settings: &Settings)
             }
         }
         Form::Text => about.stored_text(&bytes, settings),
+        Form::Parts if settings.binary_bodies => {
+            let text = about.text(&bytes, settings);
+            about.stored(Some(("text", text)))
+        }
+        Form::Parts => about.stored(None),
         Form::Bytes => about.stored_bytes(&bytes, settings),
     })
 }
@@ -92,8 +97,13 @@ impl About<'_> {
         if !self.is_truncated
             && let Ok(mut value) = Json::from_slice(bytes)
         {
-            settings.masking.mask(&mut value);
-            return value;
+            // A value of very many small parts is kept as its text, and one that looks as capture
+            // would have written it, too.
+            let most = 8 * settings.body_limit + 64 * 1024;
+            if weight(&value) <= most && !is_own(&value) {
+                settings.masking.mask(&mut value);
+                return value;
+            }
         }
         let text = self.text(bytes, settings);
         self.stored(Some(("text", text)))
@@ -133,11 +143,37 @@ impl About<'_> {
     }
 }
 
+/// Whether a value has the form of a body that is not stored as it is.
+fn is_own(value: &Json) -> bool {
+    let map = value.as_object();
+    map.is_some_and(|map| map.len() == 1 && map.contains_key("$body"))
+}
+
+/// Returns about the bytes that a value takes in memory.
+pub(super) fn weight(value: &Json) -> usize {
+    let own = size_of::<Json>();
+    match value {
+        Json::String(text) => own + text.capacity(),
+        Json::Array(items) => own + items.iter().map(weight).sum::<usize>(),
+        Json::Object(map) => own + weight_of_map(map),
+        Json::Null | Json::Bool(_) | Json::Number(_) => own,
+    }
+}
+
+/// Returns about the bytes that an object takes in memory.
+pub(super) fn weight_of_map(map: &JsonMap) -> usize {
+    let member =
+        |(name, value): (&String, &Json)| size_of::<String>() + name.capacity() + weight(value);
+    map.iter().map(member).sum()
+}
+
 /// How a body is written.
 enum Form {
     Json,
     Fields,
     Text,
+    /// Parts of text, which are masked as a text.
+    Parts,
     Bytes,
 }
 
@@ -146,6 +182,14 @@ impl Form {
         let essence = content_type.split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
         let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
+        let is_of_two_bytes = |name: &str| {
+            let charset = parameter(content_type, "charset").unwrap_or_default();
+            charset.to_ascii_lowercase().starts_with(name)
+        };
+        if is_of_two_bytes("utf-16") || is_of_two_bytes("utf-32") {
+            // No secret would be found in it.
+            return Self::Bytes;
+        }
         const TEXTS: [&str; 10] = [
             "javascript",
             "ecmascript",
@@ -170,6 +214,7 @@ impl Form {
             "" => Self::Bytes,
             "application/x-www-form-urlencoded" => Self::Fields,
             _ if subtype == "json" || subtype.ends_with("+json") => Self::Json,
+            "multipart/form-data" if is_text(bytes) => Self::Parts,
             _ if essence.starts_with("text/")
                 || TEXTS.contains(&subtype)
                 || subtype.ends_with("+xml")

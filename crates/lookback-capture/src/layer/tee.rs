@@ -89,8 +89,13 @@ where
             Side::None => return this.inner.poll_frame(context),
             Side::Request(_) => this.inner.as_mut().poll_frame(context),
             Side::Response(side) => {
-                let _entered = side.enter();
-                this.inner.as_mut().poll_frame(context)
+                side.is_polling = true;
+                let polled = {
+                    let _entered = side.enter();
+                    this.inner.as_mut().poll_frame(context)
+                };
+                side.is_polling = false;
+                polled
             }
         };
         if let Poll::Ready(frame) = &polled {
@@ -105,7 +110,8 @@ where
                     Some(Err(error)) => kept.error = Some(error.to_string()),
                     None => {}
                 }
-                kept.is_complete |= is_end && !matches!(frame, Some(Err(_)));
+                let is_last = matches!(frame, Some(Ok(frame)) if frame.is_trailers());
+                kept.is_complete |= (is_end || is_last) && !matches!(frame, Some(Err(_)));
             };
             match this.side {
                 Side::None => {}

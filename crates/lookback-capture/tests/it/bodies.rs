@@ -93,7 +93,11 @@ async fn bodies_are_stored_by_their_type() {
             "{broken",
             json!({ "$body": { "type": "application/json", "size": 7, "text": "{broken" } }),
         ),
-        ("application/json", "", Json::Null),
+        (
+            "application/json",
+            r#"{"$body": {"size": 1}}"#,
+            json!({ "$body": { "type": "application/json", "size": 22, "text": "{\"$body\": {\"size\": 1}}" } }),
+        ),
     ] {
         assert_eq!(
             stored(content_type, body.as_bytes()).await,
@@ -126,6 +130,52 @@ async fn other_bodies_are_stored_as_size_and_type() {
         stored("", &[0xff, 0xfe, 0]).await,
         json!({ "$body": { "size": 3 } })
     );
+}
+
+#[tokio::test]
+async fn empty_body_is_none_and_null_is_null() {
+    let server = Server::start(echo()).await;
+    for body in ["", "null"] {
+        server
+            .send(&server::post("/echo", "application/json", body))
+            .await;
+    }
+    let bodies: Vec<_> = server
+        .requests(2)
+        .await
+        .into_iter()
+        .map(|record| record.body)
+        .collect();
+    assert_eq!(bodies, [None, Some(Json::Null)]);
+}
+
+#[tokio::test]
+async fn value_of_very_many_small_parts_is_kept_as_its_text() {
+    let many = format!("[{}1]", r#"{"a":0},"#.repeat(8_000));
+    let body = stored("application/json", many.as_bytes()).await;
+    assert_eq!(body["$body"]["text"], many.as_str());
+    let few = format!("[{}1]", "1,".repeat(1_000));
+    assert!(stored("application/json", few.as_bytes()).await.is_array());
+}
+
+#[tokio::test]
+async fn parts_of_a_form_are_masked_if_they_are_kept() {
+    let parts = "--x\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\nPLANTED\r\n\
+                 --x\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n";
+    let content_type = "multipart/form-data; boundary=x";
+    let change = |settings: &mut lookback_capture::Settings| settings.binary_bodies = true;
+    let body = stored_by(content_type, "", parts.as_bytes(), change).await;
+    let text = body["$body"]["text"].as_str().unwrap();
+    assert!(
+        text.contains("[masked]") && !text.contains("PLANTED"),
+        "{text}"
+    );
+    let wide: Vec<u8> = "password=PLANTED"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let body = stored_by("text/plain; charset=utf-16", "", &wide, |_| {}).await;
+    assert_eq!(body["$body"].get("text"), None);
 }
 
 #[tokio::test]

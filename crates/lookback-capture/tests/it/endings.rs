@@ -17,6 +17,9 @@ fn app() -> Router {
         .route("/hang", get(std::future::pending::<()>))
         .route("/half", get(half))
         .route("/fails", get(fails))
+        .route("/length", get(with_length))
+        .route("/trailers", get(with_trailers))
+        .route("/panic-in-body", get(panics_in_body))
         .route("/read", post(async |body: Bytes| body.len().to_string()))
 }
 
@@ -28,6 +31,37 @@ async fn half() -> Body {
     Body::from_stream(async_stream::stream! {
         yield Ok::<_, std::io::Error>(Bytes::from_static(b"first part"));
         std::future::pending::<()>().await;
+    })
+}
+
+/// A file or a proxied response: a stream whose length is told.
+async fn with_length() -> axum::response::Response {
+    let parts = async_stream::stream! {
+        yield Ok::<_, std::io::Error>(Bytes::from_static(b"one"));
+        yield Ok(Bytes::from_static(b"two"));
+    };
+    let response = axum::response::Response::builder().header("content-length", "6");
+    response.body(Body::from_stream(parts)).unwrap()
+}
+
+async fn with_trailers() -> axum::response::Response {
+    let frames = [
+        http_body::Frame::data(Bytes::from_static(b"body")),
+        http_body::Frame::trailers(axum::http::HeaderMap::from_iter([(
+            axum::http::HeaderName::from_static("x-checksum"),
+            axum::http::HeaderValue::from_static("42"),
+        )])),
+    ];
+    let frames = futures_util::stream::iter(frames.map(Ok::<_, std::io::Error>));
+    let body = Body::new(http_body_util::StreamBody::new(frames));
+    let response = axum::response::Response::builder().header("trailer", "x-checksum");
+    response.body(body).unwrap()
+}
+
+async fn panics_in_body() -> Body {
+    Body::from_stream(async_stream::stream! {
+        yield Ok::<_, std::io::Error>(Bytes::from_static(b"first part"));
+        panic!("this panic belongs to a test");
     })
 }
 
@@ -112,6 +146,39 @@ async fn client_that_hangs_up_within_the_response_is_recorded_with_what_was_sent
     let headers = record.response_headers.unwrap();
     assert_eq!(headers["error"], "client hung up");
     assert_eq!(headers["response_size"], 10);
+}
+
+#[tokio::test]
+async fn responses_that_are_not_polled_to_their_end_are_whole() {
+    let server = Server::start(app()).await;
+    let with_trailers = server::get("/trailers").replace("\r\n\r\n", "\r\nte: trailers\r\n\r\n");
+    assert!(
+        server
+            .send(&server::get("/length"))
+            .await
+            .ends_with("onetwo")
+    );
+    assert!(server.send(&with_trailers).await.contains("x-checksum: 42"));
+    for record in server.requests(2).await {
+        assert_eq!(record.response_headers.unwrap().get("error"), None);
+        assert_eq!(
+            record.response_body.unwrap()["$body"].get("truncated"),
+            None
+        );
+    }
+}
+
+#[tokio::test]
+async fn panic_in_a_body_is_recorded() {
+    let server = Server::start(app()).await;
+    server.send(&server::get("/panic-in-body")).await;
+    let record = server.request().await;
+    assert_eq!(record.response_headers.unwrap()["error"], "panicked");
+    let body = record.response_body.unwrap();
+    assert_eq!(
+        (&body["$body"]["truncated"], &body["$body"]["size"]),
+        (&true.into(), &10.into())
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use axum::routing::get;
 use lookback_capture::{Capture, CapturedLog, Level, MemorySink};
 use lookback_json::json;
 use tracing::{Instrument as _, debug, error, error_span, info, info_span, trace, warn};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
 use crate::server::{self, GENEROUS, serve};
 
@@ -176,4 +176,67 @@ async fn long_texts_are_cut_and_say_so() {
         logs[0].meta.as_ref().unwrap()["field"],
         "äääää… [30 bytes more]"
     );
+}
+
+#[tokio::test]
+async fn two_captures_are_side_by_side() {
+    let (first, second) = (MemorySink::new(), MemorySink::new());
+    let captures =
+        [first.clone(), second.clone()].map(|sink| Capture::builder().start(sink).unwrap());
+    let [one, other] = &captures;
+    let layers = one.tracing_layer().and_then(other.tracing_layer());
+    let subscriber = tracing_subscriber::registry().with(layers);
+    let guard = tracing::subscriber::set_default(subscriber);
+    info_span!("work", id = 7).in_scope(|| info!("done"));
+    drop(guard);
+    for (capture, sink) in captures.iter().zip([first, second]) {
+        capture.flush(GENEROUS).await.unwrap();
+        let log = &sink.records().logs[0];
+        assert_eq!(
+            log.meta.as_ref().unwrap()["spans"],
+            json!([{ "name": "work", "id": 7 }])
+        );
+    }
+}
+
+#[tokio::test]
+async fn application_may_log_while_it_changes_settings_or_records_fields() {
+    struct Talking;
+    impl std::fmt::Debug for Talking {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            info!("while it is formatted");
+            f.write_str("Talking")
+        }
+    }
+    let logs = logged(async |capture| {
+        capture.update(|settings| {
+            info!("while settings change: {:?}", capture.settings().level);
+            settings.level = Level::Info;
+        });
+        let span = info_span!("work", value = tracing::field::Empty);
+        let _entered = span.enter();
+        span.record("value", tracing::field::debug(Talking));
+        info!("at the end");
+    })
+    .await;
+    let messages: Vec<&str> = logs.iter().map(|log| log.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "while settings change: Debug",
+            "while it is formatted",
+            "at the end"
+        ]
+    );
+    assert_eq!(
+        logs[2].meta.as_ref().unwrap()["spans"][0]["value"],
+        "Talking"
+    );
+}
+
+#[tokio::test]
+async fn source_is_masked() {
+    let logs =
+        logged(async |_| info!(source = "postgres://anna:PLANTED@db/shop", "connected")).await;
+    assert_eq!(logs[0].source, "postgres://anna:[masked]@db/shop");
 }

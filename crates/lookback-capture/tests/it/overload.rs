@@ -200,3 +200,52 @@ async fn dropped_capture_stores_what_is_left() {
     };
     tokio::time::timeout(GENEROUS, stored).await.unwrap();
 }
+
+/// A sink whose steps are let go one by one.
+#[derive(Clone)]
+struct Stepwise {
+    memory: MemorySink,
+    steps: Arc<tokio::sync::Semaphore>,
+}
+
+impl Sink for Stepwise {
+    async fn store(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        self.steps
+            .acquire()
+            .await
+            .map_err(SinkError::permanent)?
+            .forget();
+        self.memory.store(batch).await
+    }
+}
+
+#[tokio::test]
+async fn flush_that_comes_during_another_waits_for_its_own_records() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let sink = Stepwise {
+        memory: MemorySink::new(),
+        steps: Arc::new(tokio::sync::Semaphore::new(0)),
+    };
+    let capture = Capture::builder().start(sink.clone()).unwrap();
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::info!("first");
+    let first = tokio::spawn({
+        let capture = capture.clone();
+        async move { capture.flush(GENEROUS).await }
+    });
+    // The first flush hangs in the sink.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tracing::info!("second");
+    let second = tokio::spawn({
+        let capture = capture.clone();
+        async move { capture.flush(GENEROUS).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    sink.steps.add_permits(1);
+    first.await.unwrap().unwrap();
+    assert_eq!(sink.memory.records().logs.len(), 1);
+    sink.steps.add_permits(10);
+    second.await.unwrap().unwrap();
+    assert_eq!(sink.memory.records().logs.len(), 2);
+}

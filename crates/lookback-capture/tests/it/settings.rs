@@ -15,7 +15,7 @@ fn app() -> Router {
         .route("/health", get(async || "fine"))
         .route(
             "/slow",
-            get(async || tokio::time::sleep(Duration::from_millis(20)).await),
+            get(async || tokio::time::sleep(Duration::from_millis(400)).await),
         )
         .route(
             "/events",
@@ -42,7 +42,7 @@ async fn errors_and_slow_requests_are_kept_when_others_are_sampled() {
     let server = Server::start_with(app(), |builder| {
         builder.settings(|settings| {
             settings.sample_rate = 0.0;
-            settings.slow = Duration::from_millis(20);
+            settings.slow = Duration::from_millis(400);
         })
     })
     .await;
@@ -115,6 +115,33 @@ async fn settings_change_while_the_application_runs() {
         4
     );
     assert_eq!(counted(&server.records().await), 3);
+}
+
+#[tokio::test]
+async fn probes_are_counted_and_captured_if_they_fail() {
+    let server = Server::start(app()).await;
+    let probe = |path: &str| {
+        server::get(path).replace("\r\n\r\n", "\r\nuser-agent: kube-probe/1.31\r\n\r\n")
+    };
+    for path in ["/ok", "/fails", "/health"] {
+        server.send(&probe(path)).await;
+    }
+    assert_eq!(server.request().await.path, "/fails");
+    assert_eq!(counted(&server.records().await), 2);
+}
+
+#[tokio::test]
+async fn layer_within_a_layer_captures_once() {
+    let server = Server::start_with(Router::new(), |builder| builder).await;
+    let inner = app().layer(server.capture.layer());
+    let app = Router::new()
+        .nest("/inner", inner)
+        .layer(server.capture.layer());
+    let address = server::serve(app).await;
+    server::exchange(address, server::get("/inner/ok").as_bytes()).await;
+    let record = server.request().await;
+    assert_eq!(record.headers["route"], "/inner/ok");
+    assert_eq!(counted(&server.records().await), 1);
 }
 
 #[tokio::test]

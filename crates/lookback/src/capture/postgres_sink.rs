@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use lookback_capture::{
-    Batch, CapturedLog, CapturedRequest, LocationSource, Sink, SinkError, Window,
+    Batch, CapturedLog, CapturedRequest, LocationSource, Rejected, Sink, SinkError, Window,
 };
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::time::timeout;
 
 use super::windows::merge_into;
 use crate::error::Error;
@@ -19,8 +23,8 @@ use crate::{GeoSource, Level, Log, Model, NewLog, NewRequestSnapshot, RequestSna
 /// [`Writer`](crate::ingest::Writer) each, windows by [adding](super::store_windows) them to the
 /// rows of their endpoint and minute.
 ///
-/// It has three connections of its own, which it opens when there is something to store, and opens
-/// again after they are lost. A window is added once, also if the connection is lost while it is
+/// It has three connections of its own (five with a spill), which it opens when there is something to
+/// store, and opens again after they are lost. A window is added once, also if the connection is lost while it is
 /// committed.
 pub struct PostgresSink {
     database: Database,
@@ -71,17 +75,42 @@ impl PostgresSink {
 struct LazyWriter<M: Model> {
     folder: &'static str,
     writer: Option<Writer<M>>,
+    /// The records that it took and that were rejected.
+    rejected: Arc<AtomicU64>,
 }
 
+/// How long a writer may have no room for a record before the others go on without it.
+const NO_ROOM: Duration = Duration::from_secs(1);
+/// How long a step of storing windows may take before its connection counts as lost.
+const NO_ANSWER: Duration = Duration::from_secs(60);
+
 impl<M: Model> LazyWriter<M> {
-    const fn new(folder: &'static str) -> Self {
+    fn new(folder: &'static str) -> Self {
         Self {
             folder,
             writer: None,
+            rejected: Arc::default(),
         }
     }
 
-    /// Takes the records, as fast as they are stored.
+    async fn start(&self, database: &Database) -> Result<Writer<M>, Error> {
+        const MIB: usize = 1024 * 1024;
+        let rejected = Arc::clone(&self.rejected);
+        // The records wait in the queue of capture, which is bounded.
+        let mut builder = Writer::<M>::builder()
+            .queue(4_096, 8 * MIB)
+            .batch(2_000, 2 * MIB)
+            .connections(1)
+            .on_rejected(move |_| {
+                rejected.fetch_add(1, Relaxed);
+            });
+        if let Some((spill, bytes)) = &database.spill {
+            builder = builder.spill(spill.join(self.folder), *bytes);
+        }
+        builder.start_with(database.connect.clone()).await
+    }
+
+    /// Takes the records, as fast as they are stored. What it does not take is left.
     async fn store<T>(
         &mut self,
         database: &Database,
@@ -91,13 +120,30 @@ impl<M: Model> LazyWriter<M> {
         if records.is_empty() {
             return Ok(());
         }
-        let writer = match &self.writer {
+        let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => self.writer.insert(database.writer(self.folder).await?),
+            None => self.start(database).await?,
         };
-        for record in records.drain(..) {
-            writer.send(row(record)).await?;
+        let mut rest = std::mem::take(records).into_iter();
+        while rest.len() > 0 {
+            // Waits for a place, and only then takes a record.
+            if timeout(NO_ROOM, writer.ready()).await.is_err() {
+                records.extend(rest);
+                self.writer = Some(writer);
+                return Err(Error::not_written(
+                    M::TABLE.name,
+                    "no more records are taken for now",
+                ));
+            }
+            let Some(record) = rest.next() else { break };
+            if let Err(error) = writer.send(row(record)).await {
+                // It has stopped. Another one is started for the rest.
+                self.rejected.fetch_add(1, Relaxed);
+                records.extend(rest);
+                return Err(error);
+            }
         }
+        self.writer = Some(writer);
         Ok(())
     }
 
@@ -107,20 +153,17 @@ impl<M: Model> LazyWriter<M> {
             None => Ok(()),
         }
     }
-}
 
-impl Database {
-    async fn writer<M: Model>(&self, folder: &str) -> Result<Writer<M>, Error> {
-        const MIB: usize = 1024 * 1024;
-        // The records wait in the queue of capture, which is bounded.
-        let mut builder = Writer::<M>::builder()
-            .queue(4_096, 8 * MIB)
-            .batch(2_000, 2 * MIB)
-            .connections(1);
-        if let Some((spill, bytes)) = &self.spill {
-            builder = builder.spill(spill.join(folder), *bytes);
+    async fn close(&self) -> Result<(), Error> {
+        match &self.writer {
+            Some(writer) => writer.close().await,
+            None => Ok(()),
         }
-        builder.start_with(self.connect.clone()).await
+    }
+
+    fn last_error(&self) -> Option<String> {
+        let counters = self.writer.as_ref()?.counters();
+        counters.last_error.map(|error| error.to_string())
     }
 }
 
@@ -128,50 +171,76 @@ impl Database {
 #[derive(Default)]
 struct WindowAdder {
     conn: Option<PgConnection>,
-    /// The transaction whose commit was not answered.
-    in_doubt: Option<String>,
+    in_doubt: Option<InDoubt>,
+}
+
+/// A transaction whose commit was not answered, and what it has added if it is committed.
+struct InDoubt {
+    transaction: String,
+    windows: Vec<Window>,
 }
 
 impl WindowAdder {
     async fn store(&mut self, database: &Database, windows: &mut Vec<Window>) -> Result<(), Error> {
+        if windows.is_empty() && self.in_doubt.is_none() {
+            return Ok(());
+        }
+        let no_answer = || Error::not_written("metrics", "the database does not answer");
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => timeout(NO_ANSWER, PgConnection::connect_with(&database.connect))
+                .await
+                .map_err(|_| no_answer())??,
+        };
+        // A connection that does not answer is dropped.
+        timeout(NO_ANSWER, self.add(&mut conn, windows))
+            .await
+            .map_err(|_| no_answer())??;
+        self.conn = Some(conn);
+        Ok(())
+    }
+
+    async fn add(
+        &mut self,
+        conn: &mut PgConnection,
+        windows: &mut Vec<Window>,
+    ) -> Result<(), Error> {
+        if let Some(in_doubt) = &self.in_doubt {
+            let fate = Fate::of(conn, &in_doubt.transaction).await?;
+            if fate == Fate::Running {
+                let why = "the server still runs the transaction of a lost connection";
+                return Err(Error::not_written("metrics", why));
+            }
+            if let Some(in_doubt) = self.in_doubt.take()
+                && fate == Fate::Aborted
+            {
+                windows.extend(in_doubt.windows);
+            }
+        }
         if windows.is_empty() {
             return Ok(());
         }
-        let mut conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => PgConnection::connect_with(&database.connect).await?,
-        };
-        if let Some(transaction) = &self.in_doubt {
-            match Fate::of(&mut conn, transaction).await? {
-                Fate::Committed => windows.clear(),
-                Fate::Aborted => {}
-                Fate::Running => {
-                    self.conn = Some(conn);
-                    return Err(Error::not_written(
-                        "metrics",
-                        "the server still runs the transaction of a lost connection",
-                    ));
-                }
-            }
-            self.in_doubt = None;
-        }
-        if !windows.is_empty() {
-            let mut transaction = conn.begin().await?;
-            merge_into(&mut transaction, windows.clone()).await?;
-            let id = sqlx::query_scalar("SELECT pg_current_xact_id()::text")
-                .fetch_one(&mut *transaction)
-                .await?;
-            self.in_doubt = Some(id);
-            transaction.commit().await?;
-            self.in_doubt = None;
-            windows.clear();
-        }
-        self.conn = Some(conn);
+        let mut transaction = conn.begin().await?;
+        // Another process may hold the lock, and be gone.
+        sqlx::query("SELECT set_config('lock_timeout', '10s', true)")
+            .execute(&mut *transaction)
+            .await?;
+        merge_into(&mut transaction, windows.clone()).await?;
+        let id = sqlx::query_scalar("SELECT pg_current_xact_id()::text")
+            .fetch_one(&mut *transaction)
+            .await?;
+        self.in_doubt = Some(InDoubt {
+            transaction: id,
+            windows: std::mem::take(windows),
+        });
+        transaction.commit().await?;
+        self.in_doubt = None;
         Ok(())
     }
 }
 
 /// What became of a transaction whose commit was not answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Committed,
     Aborted,
@@ -180,10 +249,18 @@ enum Fate {
 
 impl Fate {
     async fn of(conn: &mut PgConnection, transaction: &str) -> Result<Self, Error> {
-        let status: Option<String> = sqlx::query_scalar("SELECT pg_xact_status($1::xid8)")
+        let status = sqlx::query_scalar::<_, Option<String>>("SELECT pg_xact_status($1::xid8)")
             .bind(transaction)
             .fetch_one(conn)
-            .await?;
+            .await;
+        let status = match status {
+            Ok(status) => status,
+            // Another server, which has had fewer transactions: it has not got this one.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(IN_THE_FUTURE) => {
+                return Ok(Self::Aborted);
+            }
+            Err(error) => return Err(error.into()),
+        };
         Ok(match status.as_deref() {
             Some("committed") => Self::Committed,
             Some("in progress") => Self::Running,
@@ -192,6 +269,9 @@ impl Fate {
         })
     }
 }
+
+/// The SQLSTATE of a transaction id that the server has not reached.
+const IN_THE_FUTURE: &str = "22023";
 
 impl Sink for PostgresSink {
     async fn store(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
@@ -207,8 +287,36 @@ impl Sink for PostgresSink {
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
-        let (requests, logs) = tokio::join!(self.requests.flush(), self.logs.flush());
-        requests.and(logs).map_err(sink_error)
+        let mut none = Vec::new();
+        let (requests, logs, windows) = tokio::join!(
+            self.requests.flush(),
+            self.logs.flush(),
+            self.windows.store(&self.database, &mut none),
+        );
+        requests.and(logs).and(windows).map_err(sink_error)
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        let mut none = Vec::new();
+        let (requests, logs, windows) = tokio::join!(
+            self.requests.close(),
+            self.logs.close(),
+            self.windows.store(&self.database, &mut none),
+        );
+        requests.and(logs).and(windows).map_err(sink_error)
+    }
+
+    fn take_rejected(&mut self) -> Rejected {
+        Rejected {
+            requests: self.requests.rejected.swap(0, Relaxed),
+            logs: self.logs.rejected.swap(0, Relaxed),
+        }
+    }
+
+    fn last_error(&self) -> Option<String> {
+        self.requests
+            .last_error()
+            .or_else(|| self.logs.last_error())
     }
 }
 

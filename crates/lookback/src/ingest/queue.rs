@@ -180,6 +180,25 @@ impl<N: ColumnValues> RecordQueue<N> {
         }
     }
 
+    /// Waits until there is room for a small record, or the queue is closed.
+    #[cfg(feature = "capture")]
+    pub(super) async fn ready(&self) {
+        let is_ready = || {
+            let state = self.lock();
+            let has_room = state.records.len() < self.max_records && state.bytes < self.max_bytes;
+            has_room || state.phase != QueuePhase::Open
+        };
+        while !is_ready() {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if is_ready() {
+                return;
+            }
+            room.await;
+        }
+    }
+
     /// Moves records into `taken`, as soon as there are many or a batch is due.
     ///
     /// `since` is when the first record of the batch being built was queued.
