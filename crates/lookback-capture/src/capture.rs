@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 
 type Read<T> = Box<dyn Fn(&Parts) -> Option<T> + Send + Sync>;
 
-/// What the application says about its requests.
+/// Functions of the application that know more of a request.
 pub(crate) struct Hooks {
     pub(crate) version: String,
     pub(crate) stage: String,

@@ -28,6 +28,8 @@ const BATCH_AGE: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 /// How often drops are reported.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// How often a warning says that the sink cannot store.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// The pauses after temporary errors: the first, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a sink is tried when the application has dropped its capture.
@@ -83,6 +85,7 @@ pub(crate) fn start(
         shared,
         reported: Health::default(),
         next_report: Instant::now() + REPORT_EVERY,
+        next_warning: Instant::now(),
         is_closed: false,
     };
     thread::Builder::new()
@@ -105,6 +108,8 @@ struct Delivery<S> {
     /// What the last report of drops counted.
     reported: Health,
     next_report: Instant,
+    /// The time of the next warning that the sink cannot store.
+    next_warning: Instant,
     /// Whether the application has dropped its capture.
     is_closed: bool,
 }
@@ -314,8 +319,17 @@ impl<S: Sink> Delivery<S> {
 
     /// Notes why the sink cannot store, and what it took in vain.
     fn note_outcome(&mut self, error: Option<&SinkError>) {
-        let error = error.map(ToString::to_string);
-        *self.shared.last_error() = error.or_else(|| self.sink.last_error());
+        let error = error
+            .map(ToString::to_string)
+            .or_else(|| self.sink.last_error());
+        if let Some(error) = &error
+            && Instant::now() >= self.next_warning
+        {
+            // For the other layers of a subscriber: this one ignores the thread.
+            self.next_warning = Instant::now() + WARN_EVERY;
+            tracing::warn!(target: "lookback_capture", "cannot store captured records: {error}");
+        }
+        *self.shared.last_error() = error;
         let rejected = self.sink.take_rejected();
         let counters = &self.shared.counters;
         for (kind, number) in [
@@ -347,6 +361,7 @@ impl<S: Sink> Delivery<S> {
         self.next_report = Instant::now() + REPORT_EVERY;
         let now = self.shared.health();
         if let Some(report) = drop_report(&self.reported, &now) {
+            tracing::warn!(target: "lookback_capture", "{}", report.message);
             count(&self.shared.counters.logs.captured, 1);
             self.batch.logs.push(report);
         }

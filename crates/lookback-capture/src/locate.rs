@@ -20,7 +20,9 @@ pub use database::DatabaseError;
 /// than the country), CloudFront, Vercel, App Engine, Fastly (with the headers of its tutorial,
 /// `client-geo-country` and so on) and Fly.io, which says only which of its regions took the
 /// request. Headers are believed if the other end of the connection is a
-/// [trusted proxy](crate::CaptureBuilder::trusted_proxies), or is not known.
+/// [trusted proxy](crate::CaptureBuilder::trusted_proxies), or there is no
+/// [hook](crate::CaptureBuilder::peer) that knows it. A proxy that passes on such headers as a client
+/// sent them makes them worthless: [without_platforms](Self::without_platforms).
 #[derive(Debug, Default)]
 pub struct Locator {
     ignores_platforms: bool,

@@ -64,7 +64,7 @@ fn is_ignored() -> bool {
     IS_IGNORED.try_with(Cell::get).unwrap_or(false)
 }
 
-/// What is kept of a span.
+/// The fields and the trace of a span.
 struct SpanFields {
     fields: JsonMap,
     /// The trace of the request in which the span was made.

@@ -1,4 +1,4 @@
-//! What is captured.
+//! Captured records.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use lookback_json::{Json, JsonMap};

@@ -1,4 +1,4 @@
-//! What is captured, and how much of it.
+//! Settings: which records are captured, and how much of them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use lookback_json::secrets::Masking;
 
 use crate::record::Level;
 
-/// What is captured, and how much of it. It can be [changed](crate::Capture::update) at any time.
+/// Settings of a capture: which records, and how much of them. They can be [changed](crate::Capture::update) at any time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -150,7 +150,7 @@ impl Default for Settings {
     }
 }
 
-/// Settings that are in force, and what is prepared of them.
+/// Settings that are in force, prepared for each request.
 #[derive(Debug)]
 pub(crate) struct ActiveSettings {
     pub(crate) settings: Arc<Settings>,

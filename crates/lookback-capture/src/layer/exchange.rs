@@ -38,13 +38,13 @@ pub(super) struct Exchange {
     uri: Uri,
     version: Version,
     route: String,
-    /// What is kept for a record; `None` if there will be none.
+    /// The parts of a record; `None` if there will be none.
     head: Option<Head>,
     current: Arc<CurrentRequest>,
     request_body: Mutex<Kept>,
 }
 
-/// What a record needs of a request.
+/// The parts of a request that a record needs.
 struct Head {
     headers: HeaderMap,
     user_id: Option<String>,
@@ -320,7 +320,11 @@ impl Head {
             .as_ref()
             .filter(|_| is_incoming)
             .and_then(|peer| peer(parts));
-        let believes_headers = peer.is_none_or(|peer| hooks.trusted.trusts(peer));
+        // An application that could know the peer and does not may be asked by anyone.
+        let believes_headers = match peer {
+            Some(peer) => hooks.trusted.trusts(peer),
+            None => hooks.peer.is_none(),
+        };
         let client = hooks.trusted.client(peer, &parts.headers);
         let location = if is_incoming {
             let locator = &capture.shared().locator;
@@ -374,7 +378,7 @@ fn weight_of(record: &CapturedRequest) -> usize {
     OTHER_FIELDS + record.path.len() + values + headers
 }
 
-/// What is known of a response at its end.
+/// A response at its end.
 struct Response<'a> {
     status: Option<u16>,
     headers: Option<&'a HeaderMap>,
@@ -435,7 +439,7 @@ impl ResponseSide {
 
 impl Drop for ResponseSide {
     fn drop(&mut self) {
-        // A server stops at the length that it has told, without asking for the end.
+        // A server stops at the length that it has sent, without asking for the end.
         let length = self.headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         self.kept.is_complete |= length == Some(self.kept.size) && self.kept.error.is_none();

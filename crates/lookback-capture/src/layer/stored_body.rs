@@ -61,7 +61,7 @@ pub(super) fn stored_body(kept: &Kept, headers: &HeaderMap, settings: &Settings)
     })
 }
 
-/// What is known of a body beside its bytes.
+/// The properties of a body beside its bytes.
 struct About<'a> {
     content_type: &'a str,
     /// That of bytes that cannot be decompressed.

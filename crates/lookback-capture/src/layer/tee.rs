@@ -131,7 +131,7 @@ where
     }
 }
 
-/// What is kept of a body.
+/// The copy of a body, up to a limit.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) bytes: Vec<u8>,
@@ -187,7 +187,7 @@ impl Kept {
         let is_gap = self.size > self.bytes.len() as u64;
         self.size += passed as u64;
         let wanted = passed.min(self.limit.saturating_sub(self.bytes.len()));
-        // What comes behind a gap is of no use.
+        // Bytes behind a gap are of no use.
         if wanted == 0 || is_gap || !self.room.grow(wanted) {
             return;
         }

@@ -34,7 +34,7 @@ async fn half() -> Body {
     })
 }
 
-/// A file or a proxied response: a stream whose length is told.
+/// A file or a proxied response: a stream of a known length.
 async fn with_length() -> axum::response::Response {
     let parts = async_stream::stream! {
         yield Ok::<_, std::io::Error>(Bytes::from_static(b"one"));
