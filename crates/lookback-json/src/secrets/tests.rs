@@ -298,6 +298,20 @@ fn long_names_are_secret_by_their_end() {
 }
 
 #[test]
+fn text_of_broken_brackets_is_masked_to_its_end() {
+    let open = r#""token":{"((\u15sour{""s5"U}"#;
+    for times in 1..40 {
+        let text = format!(
+            "{{a/{}\"token\":{{\"LEAKED\\u15\"r\"uos{{key=n\"}}",
+            open.repeat(times)
+        );
+        let masked = mask_text(&text).into_owned();
+        assert!(!masked.contains("LEAKED"), "{masked}");
+        assert_eq!(mask_text(&masked), masked);
+    }
+}
+
+#[test]
 fn hostile_texts_take_linear_time() {
     const LENGTH: usize = 1 << 17;
     for part in [

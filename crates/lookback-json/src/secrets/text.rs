@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Masking, cards, encoded, forms, markup, mask_length, named, unlisted, without_nul};
+use super::{
+    MASK, Masking, cards, encoded, forms, markup, mask_length, named, unlisted, without_nul,
+};
 use crate::Json;
 
 /// How often a text may be encoded within another.
@@ -30,17 +32,27 @@ impl Masking {
     fn mask_repeatedly<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
         // A mask may show that what is around it is part of the secret.
         const MOST: usize = 4;
-        let mut masked = self.mask_once(text, depth);
-        for _ in 0..MOST {
-            match &masked {
-                Cow::Owned(once) => match self.mask_once(once, depth) {
-                    Cow::Owned(again) if again != *once => masked = Cow::Owned(again),
-                    _ => break,
-                },
-                Cow::Borrowed(_) => break,
+        let Cow::Owned(mut masked) = self.mask_once(text, depth) else {
+            return Cow::Borrowed(text);
+        };
+        for round in 0.. {
+            let again = match self.mask_once(&masked, depth) {
+                Cow::Owned(again) if again != masked => again,
+                _ => break,
+            };
+            if round < MOST {
+                masked = again;
+            } else if round < 2 * MOST {
+                // A text of broken quotes and brackets. From here on, all of it is masked.
+                let pairs = masked.bytes().zip(again.bytes());
+                let same = pairs.take_while(|(one, other)| one == other).count();
+                masked.truncate(masked.floor_char_boundary(same));
+                masked.push_str(MASK);
+            } else {
+                return Cow::Owned(MASK.to_owned());
             }
         }
-        masked
+        Cow::Owned(masked)
     }
 
     fn mask_once<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
