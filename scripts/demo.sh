@@ -51,8 +51,8 @@ SHOP="http://$address" SECONDS=$seconds "$traffic"
 sleep 1
 
 say 'The slowest and the failed requests:'
-run requests list --order-by -duration --limit 5
-run requests list status_code__gte=500 --limit 5
+run requests list stage=demo --order-by -duration --limit 5
+run requests list stage=demo status_code__gte=500 --limit 5
 
 say 'A payment that failed, found by words, and what was logged meanwhile:'
 run logs search 'payment gateway answered 503' --limit 3

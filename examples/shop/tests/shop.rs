@@ -250,3 +250,72 @@ async fn shop_queries_and_updates_its_tables() {
     assert_eq!(shop::open_orders(pool, "ada").await.unwrap().len(), 0);
     assert_eq!(shop::open_orders(pool, "bob").await.unwrap().len(), 1);
 }
+
+/// The commands of `make demo`, without what is printed for people.
+#[tokio::test]
+async fn requests_of_customers_are_captured_with_their_log_lines_and_windows() {
+    use std::io::{BufRead as _, BufReader};
+    let observed = testkit::database().await;
+    let own = testkit::empty_database().await;
+    let mut shop = Command::new(env!("CARGO_BIN_EXE_shop"))
+        .env_clear()
+        .env("DATABASE_URL", &own.url)
+        .env("LOOKBACK_DATABASE_URL", &observed.url)
+        .env("ADDRESS", "127.0.0.1:0")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(shop.stdout.take().unwrap()).lines();
+    let address = lines
+        .find_map(|line| {
+            let line = line.unwrap();
+            let (_, address) = line.split_once("the shop is open: ")?;
+            Some(address.to_owned())
+        })
+        .unwrap();
+    // Nobody reads on, and the shop must not wait for it.
+    std::thread::spawn(move || lines.for_each(drop));
+    let traffic = Command::new(env!("CARGO_BIN_EXE_traffic"))
+        .env_clear()
+        .env("SHOP", &address)
+        .env("SECONDS", "3")
+        .output()
+        .unwrap();
+    assert!(traffic.status.success(), "{traffic:?}");
+    let terminated = Command::new("kill")
+        .arg(shop.id().to_string())
+        .status()
+        .unwrap();
+    assert!(terminated.success());
+    assert!(shop.wait().unwrap().success());
+
+    let sent: u64 = String::from_utf8(traffic.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            line.split_once(": ")
+                .unwrap()
+                .1
+                .split_once(' ')
+                .unwrap()
+                .0
+                .parse::<u64>()
+                .unwrap()
+        })
+        .sum();
+    let count = async |sql: &'static str| -> i64 {
+        sqlx::query_scalar(sql)
+            .fetch_one(&observed.pool)
+            .await
+            .unwrap()
+    };
+    let incoming = "SELECT count(*) FROM request_snapshots WHERE headers->>'direction' IS NULL";
+    assert_eq!(count(incoming).await, i64::try_from(sent).unwrap());
+    let counted = "SELECT coalesce(sum(traffic_count), 0)::bigint FROM metrics";
+    assert_eq!(count(counted).await, i64::try_from(sent).unwrap());
+    let with_request = "SELECT count(*) FROM logs JOIN request_snapshots USING (trace_id)";
+    assert!(count(with_request).await > 0);
+    let secrets = "SELECT count(*) FROM request_snapshots r
+                   WHERE to_jsonb(r)::text ~ 'correct horse|4111 1111' OR body->>'cvc' = '123'";
+    assert_eq!(count(secrets).await, 0);
+}
