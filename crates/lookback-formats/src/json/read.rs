@@ -12,7 +12,8 @@ use super::names::OF_FORMATS;
 /// `None` if it is not JSON.
 ///
 /// Half of a surrogate, as Node writes it for half of a character, is a replacement character, since
-/// `jsonb` cannot hold it. A value of very many small parts is a string of its text.
+/// `jsonb` cannot hold it. A value of very many small parts, or of too many levels, is a string of its
+/// text.
 pub(crate) fn parse<'s>(text: &'s [u8], fixed: &'s mut Vec<u8>) -> Option<JsonRef<'s>> {
     if text.len() >= MIN_DENSE {
         match sparse(text) {
@@ -24,6 +25,12 @@ pub(crate) fn parse<'s>(text: &'s [u8], fixed: &'s mut Vec<u8>) -> Option<JsonRe
             Sparse::Never => return None,
         }
     }
+    if may_be_deep(text)
+        && let Some(flat) = flat(text)
+    {
+        *fixed = with_whole_surrogates(&flat).unwrap_or(flat);
+        return JsonRef::from_slice(fixed).ok();
+    }
     match JsonRef::from_slice(text) {
         Ok(value) => Some(value),
         Err(_) => {
@@ -31,6 +38,44 @@ pub(crate) fn parse<'s>(text: &'s [u8], fixed: &'s mut Vec<u8>) -> Option<JsonRe
             JsonRef::from_slice(fixed).ok()
         }
     }
+}
+
+/// The most levels of a value: deeper ones are strings of their text. A column of JSON holds 100.
+const MOST_LEVELS: usize = 90;
+
+/// Whether a text has enough brackets for more levels.
+fn may_be_deep(text: &[u8]) -> bool {
+    let is_open = |byte: &u8| usize::from(matches!(byte, b'[' | b'{'));
+    text.len() > 2 * MOST_LEVELS && text.iter().map(is_open).sum::<usize>() > MOST_LEVELS
+}
+
+/// Returns a text whose values have no more levels; `None` if it is as it is.
+fn flat(text: &[u8]) -> Option<Vec<u8>> {
+    let mut deep: Vec<Range<usize>> = Vec::new();
+    let mut start = 0;
+    let mut level = 0_usize;
+    let mut string = InString::default();
+    for (at, byte) in text.iter().enumerate() {
+        if string.read(*byte) {
+            continue;
+        }
+        match byte {
+            b'{' | b'[' => {
+                level += 1;
+                if level == MOST_LEVELS + 1 {
+                    start = at;
+                }
+            }
+            b'}' | b']' => {
+                if level == MOST_LEVELS + 1 {
+                    deep.push(start..at + 1);
+                }
+                level = level.checked_sub(1)?;
+            }
+            _ => {}
+        }
+    }
+    (!deep.is_empty()).then(|| with_strings(text, deep))
 }
 
 /// Returns the objects of a text that has several, with blanks or commas between and behind them,
@@ -228,9 +273,14 @@ fn sparse(text: &[u8]) -> Sparse {
     if dense.is_empty() {
         return Sparse::AsIs;
     }
+    Sparse::Fixed(with_strings(text, dense))
+}
+
+/// Returns a text in which values are strings of their text.
+fn with_strings(text: &[u8], values: Vec<Range<usize>>) -> Vec<u8> {
     let mut fixed = Vec::with_capacity(text.len() + 1024);
     let mut copied = 0;
-    for range in dense {
+    for range in values {
         fixed.extend_from_slice(&text[copied..range.start]);
         let value = String::from_utf8_lossy(&text[range.start..range.end]);
         if value.contains(['"', '\\', '\n', '\r', '\t']) {
@@ -244,7 +294,7 @@ fn sparse(text: &[u8]) -> Sparse {
         copied = range.end;
     }
     fixed.extend_from_slice(&text[copied..]);
-    Sparse::Fixed(fixed)
+    fixed
 }
 
 /// Whether an object has a field that is a list of records, by its name.

@@ -82,3 +82,33 @@ fn spans_that_are_no_requests_are_counted() {
     assert_eq!(entries.len(), 3);
     assert_eq!(decoder.skipped_spans(), 4);
 }
+
+#[test]
+fn value_of_many_levels_can_be_stored() {
+    for levels in [80, 89, 90, 100, 110, 127, 200, 5_000] {
+        let value = format!("{}\"end\"{}", "[".repeat(levels), "]".repeat(levels));
+        for line in [
+            format!(r#"{{"msg":"deep","value":{value}}}"#),
+            format!(r#"{{"@r":{{"cookies":{value}}}}}"#),
+            format!(
+                r#"{{"req":{{"method":"GET","url":"/","body":{value}}},"res":{{"statusCode":200}}}}"#
+            ),
+        ] {
+            let mut decoder = lookback_formats::Decoder::new(lookback_formats::Options::default());
+            let mut entries = Vec::new();
+            decoder.line(line.as_bytes(), &mut entries).unwrap();
+            decoder.finish(&mut entries);
+            assert!(!entries.is_empty());
+            for entry in &entries {
+                if let Some(log) = &entry.log {
+                    lookback::query::check_new(log).unwrap();
+                    // The others are a cookie, and the body of a request.
+                    assert!(!line.contains("msg") || format!("{log:?}").contains("end"));
+                }
+                if let Some(request) = &entry.request {
+                    lookback::query::check_new(&**request).unwrap();
+                }
+            }
+        }
+    }
+}
