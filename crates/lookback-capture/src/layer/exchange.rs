@@ -60,6 +60,20 @@ impl Exchange {
         parts: &Parts,
         trace: TraceContext,
     ) -> Option<Arc<Self>> {
+        // A hook of the application that panics does not fail the request.
+        let begin = || Self::begin_unguarded(capture, direction, parts, trace);
+        catch_unwind(AssertUnwindSafe(begin)).unwrap_or_else(|_| {
+            crate::queue::count(&capture.shared().counters.requests.failed, 1);
+            None
+        })
+    }
+
+    fn begin_unguarded(
+        capture: &Capture,
+        direction: Direction,
+        parts: &Parts,
+        trace: TraceContext,
+    ) -> Option<Arc<Self>> {
         let active = capture.active_settings();
         let is_incoming = direction == Direction::Incoming;
         if is_incoming && active.is_ignored(parts.uri.path()) {

@@ -113,6 +113,20 @@ async fn panic_in_a_handler_is_recorded_as_500() {
 }
 
 #[tokio::test]
+async fn hook_that_panics_fails_no_request() {
+    let server = Server::start_with(app(), |builder| {
+        builder.user_id(|_| panic!("this panic belongs to a test"))
+    })
+    .await;
+    let response = server
+        .send(&server::post("/read", "text/plain", "abc"))
+        .await;
+    assert!(response.ends_with('3'), "{response}");
+    assert!(server.records().await.requests.is_empty());
+    assert_eq!(server.capture.health().requests.failed, 1);
+}
+
+#[tokio::test]
 async fn caught_panic_is_recorded_with_its_response() {
     let app = app().layer(tower_http::catch_panic::CatchPanicLayer::new());
     let server = Server::start(app).await;
