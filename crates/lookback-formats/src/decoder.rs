@@ -491,7 +491,9 @@ impl Decoder {
             return false;
         };
         let kept = &mut open.kept;
-        if kept.text.len() + open.blank_lines + text.len() >= MAX_FOLDED {
+        // A part that was kept may be of a line before it.
+        let is_before = line < *kept.lines.end();
+        if is_before || kept.text.len() + open.blank_lines + text.len() >= MAX_FOLDED {
             return false;
         }
         let is_blank = text.trim().is_empty();

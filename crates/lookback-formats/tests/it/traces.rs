@@ -201,3 +201,21 @@ Started GET "/z" for 192.0.2.7 at 2026-04-05 06:07:11 +0000
 Completed 204 No Content in 4ms
 Started job "/z" for us at once"#
 );
+
+#[test]
+fn part_of_an_earlier_line_does_not_go_on_with_a_later_one() {
+    let lines = [
+        r#"{"log":" n=3 of a part","time":"2026-10-11T11:13:14.5Z"}"#,
+        r#"{"log":"whole\n","stream":"stdout","time":"2026-10-11T11:13:15.5Z"}"#,
+        r#"{"log":"cut off\n","stream":"stdo"#,
+    ];
+    let mut decoder = lookback_formats::Decoder::new(lookback_formats::Options::default());
+    let mut entries = Vec::new();
+    for line in lines {
+        decoder.line(line.as_bytes(), &mut entries).unwrap();
+    }
+    decoder.finish(&mut entries);
+    let mut numbers: Vec<_> = entries.iter().map(|entry| entry.lines.clone()).collect();
+    numbers.sort_by_key(|lines| *lines.start());
+    assert_eq!(numbers, [1..=1, 2..=2, 3..=3]);
+}
