@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use lookback::value::{JsonMap, JsonRef};
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 
@@ -86,7 +86,10 @@ impl Draft {
 
     /// Sets the time, if it was read; returns whether it was.
     pub(crate) fn read_time(&mut self, read: Option<time::Read>) -> bool {
-        let Some(read) = read else { return false };
+        let is_in_range = |read: &time::Read| (0..=9999).contains(&read.time.year());
+        let Some(read) = read.filter(is_in_range) else {
+            return false;
+        };
         self.time = Some(read.time);
         self.is_local = read.is_local;
         self.is_exact_time = read.is_exact;

@@ -368,7 +368,13 @@ fn at_nanos(nanos: i128) -> Option<Read> {
     )
 }
 
+/// Returns a time in the years that are written with four digits. Others are no times of logs, and
+/// PostgreSQL does not hold them all.
 fn at(seconds: i64, nanos: u32) -> Option<Read> {
+    const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+    if !YEARS.contains(&seconds) {
+        return None;
+    }
     Some(Read::new(DateTime::from_timestamp(seconds, nanos)?, false))
 }
 

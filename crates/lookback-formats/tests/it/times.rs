@@ -33,3 +33,28 @@ sample!(
 15 Jan 2026 10:00:00,123 l
 10:00:00 WARN a time without a date stays in the text"
 );
+
+#[test]
+fn times_beyond_four_digits_of_a_year_are_fields() {
+    for line in [
+        r#"{"message":"m","instant":{"epochSecond":-293214263999,"nanoOfSecond":1}}"#,
+        r#"{"message":"m","time":-99999999999999999}"#,
+        r#"{"message":"m","time":"+262142-01-01T00:00:00Z"}"#,
+        r#"{"message":"m","time":"-7322-05-30T09:20:01Z"}"#,
+        r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"-9999999999999999999999","body":{"stringValue":"m"}}]}]}]}"#,
+    ] {
+        let mut decoder = lookback_formats::Decoder::new(lookback_formats::Options::default());
+        let mut entries = Vec::new();
+        decoder.line(line.as_bytes(), &mut entries).unwrap();
+        decoder.finish(&mut entries);
+        let log = entries[0].log.as_ref().unwrap();
+        lookback::query::check_new(log).unwrap();
+        let all = format!("{log:?}");
+        assert!(
+            ["2932142", "999", "262142", "7322"]
+                .iter()
+                .any(|part| all.contains(part)),
+            "{all}"
+        );
+    }
+}
