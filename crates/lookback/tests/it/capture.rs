@@ -316,6 +316,63 @@ async fn records_wait_for_a_database_that_is_away() {
     assert!(capture.health().last_error.is_none());
 }
 
+#[tokio::test]
+async fn records_that_the_database_rejects_are_counted() {
+    let db = testkit::database().await;
+    let capture = Capture::builder()
+        .settings(|settings| settings.text_limit = 4 << 20)
+        .start(PostgresSink::new(&db.pool))
+        .unwrap();
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    let guard = tracing::subscriber::set_default(subscriber);
+    tracing::info!("{}", "long ".repeat(500_000));
+    tracing::info!("short");
+    drop(guard);
+    capture.flush(GENEROUS).await.unwrap();
+    let health = capture.health();
+    assert_eq!(
+        (health.logs.stored, health.logs.failed),
+        (1, 1),
+        "{health:?}"
+    );
+    assert_eq!(all::<Log>(&db).await.len(), 1);
+}
+
+#[tokio::test]
+async fn kind_whose_table_is_locked_keeps_no_other_back() {
+    let db = testkit::database().await;
+    let capture = Capture::builder()
+        .settings(|settings| settings.requests_per_second = None)
+        .start(PostgresSink::new(&db.pool))
+        .unwrap();
+    let mut lock = db.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE request_snapshots IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    // More than its writer takes.
+    for _ in 0..9_000 {
+        send(&capture, "GET", "/orders/200", "").await;
+    }
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    let guard = tracing::subscriber::set_default(subscriber);
+    tracing::info!("meanwhile");
+    drop(guard);
+    let stored = async {
+        while all::<Log>(&db).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(GENEROUS, stored).await.unwrap();
+    lock.rollback().await.unwrap();
+    capture.flush(GENEROUS).await.unwrap();
+    let health = capture.health();
+    assert_eq!(
+        health.requests.stored, health.requests.captured,
+        "{health:?}"
+    );
+}
+
 async fn windows(
     db: &testkit::Database,
 ) -> Vec<(
