@@ -15,6 +15,7 @@ mod number;
 mod parse;
 pub mod secrets;
 mod serde;
+pub mod snapshot;
 #[cfg(feature = "sqlx")]
 mod sqlx;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 use lookback_json::secrets::{MASK, Masking};
+use lookback_json::snapshot::{OWN_FIELDS, RENAMED_HEADER};
 use lookback_json::{Json, JsonMap};
 use percent_encoding::percent_decode_str;
 
@@ -30,23 +31,12 @@ pub(super) fn stored_headers(headers: &HeaderMap, masking: &Masking) -> JsonMap 
     map
 }
 
-/// The names of what capture says itself.
-const OWN: [&str; 7] = [
-    "client_ip",
-    "direction",
-    "error",
-    "http_version",
-    "request_size",
-    "response_size",
-    "route",
-];
-
 /// Inserts what capture says itself. A header that has such a name is renamed, so that no client
 /// can say it.
 pub(super) fn insert_own(headers: &mut JsonMap, own: Vec<(&str, Json)>) {
-    for name in OWN {
+    for name in OWN_FIELDS {
         if let Some(header) = headers.remove(name) {
-            headers.insert(format!("header.{name}"), header);
+            headers.insert(format!("{RENAMED_HEADER}{name}"), header);
         }
     }
     for (name, value) in own {

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
+use lookback_json::snapshot::{DESCRIBED_BODY, described_body};
 use lookback_json::{Json, JsonMap};
 
 use super::headers::form_of;
@@ -90,7 +91,9 @@ impl About<'_> {
         if let Some((name, value)) = content {
             insert(name, value);
         }
-        [("$body", Json::Object(about))].into_iter().collect()
+        [(DESCRIBED_BODY, Json::Object(about))]
+            .into_iter()
+            .collect()
     }
 
     fn stored_json(&self, bytes: &[u8], settings: &Settings) -> Json {
@@ -100,7 +103,7 @@ impl About<'_> {
             // A value of very many small parts is kept as its text, and one that looks as capture
             // would have written it, too.
             let most = 8 * settings.body_limit + 64 * 1024;
-            if weight(&value) <= most && !is_own(&value) {
+            if weight(&value) <= most && described_body(&value).is_none() {
                 settings.masking.mask(&mut value);
                 return value;
             }
@@ -141,12 +144,6 @@ impl About<'_> {
             .then(|| ("base64", Json::from(BASE64_STANDARD.encode(bytes))));
         self.stored(content)
     }
-}
-
-/// Whether a value has the form of a body that is not stored as it is.
-fn is_own(value: &Json) -> bool {
-    let map = value.as_object();
-    map.is_some_and(|map| map.len() == 1 && map.contains_key("$body"))
 }
 
 /// Returns about the bytes that a value takes in memory.

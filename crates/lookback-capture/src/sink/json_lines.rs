@@ -26,8 +26,8 @@ pub struct JsonLinesSink {
 impl JsonLinesSink {
     /// Opens the files in a folder, which is created if it is missing.
     ///
-    /// A file has at most 64 MiB, and five of a kind are kept: about a gigabyte in all. Only their
-    /// owner can read them.
+    /// A file has about 64 MiB at most, and five of a kind are kept: about a gigabyte in all. Only
+    /// their owner can read them. The folder is for one process: two would rotate each other's files.
     ///
     /// # Errors
     ///

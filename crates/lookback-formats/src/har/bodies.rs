@@ -1,7 +1,7 @@
 //! Bodies in an entry.
 
 use lookback::Json;
-use lookback::value::JsonMap;
+use lookback_json::snapshot::described_body;
 
 use super::parts::{object, pairs};
 
@@ -17,7 +17,7 @@ enum Written {
 
 /// Returns how a stored body is written, and its type if it is stored with it.
 fn written(body: &Json) -> (Written, Option<String>) {
-    if let Some(about) = described(body) {
+    if let Some(about) = described_body(body) {
         let text = |name: &str| about.get(name).and_then(Json::as_str).map(str::to_owned);
         let written = match (text("text"), text("base64")) {
             (Some(text), _) => Written::Text(text),
@@ -38,17 +38,11 @@ fn written(body: &Json) -> (Written, Option<String>) {
     }
 }
 
-/// What capture stored of a body that it could not store as it is.
-fn described(body: &Json) -> Option<&JsonMap> {
-    let map = body.as_object().filter(|map| map.len() == 1)?;
-    map.get("$body")?.as_object()
-}
-
 /// The type of a body: that of its header, the stored one, or what it looks like.
 fn mime_type(body: &Json, header: Option<&str>, stored: Option<String>) -> Json {
     let guess = match body {
         Json::String(_) => "text/plain",
-        _ if described(body).is_some() => BYTES,
+        _ if described_body(body).is_some() => BYTES,
         _ => "application/json",
     };
     let header = header.map(str::to_owned);
@@ -66,7 +60,7 @@ pub(super) fn post_data(body: &Json, content_type: Option<&str>) -> Json {
     });
     let mut data = object([("mimeType", mime)]);
     match (body, written) {
-        (Json::Object(fields), Written::Text(_)) if is_form && described(body).is_none() => {
+        (Json::Object(fields), Written::Text(_)) if is_form && described_body(body).is_none() => {
             data.insert("params".to_owned(), Json::Array(pairs(fields)));
         }
         (_, Written::Text(text)) => {

@@ -6,20 +6,10 @@ use http::{HeaderName, StatusCode, Uri};
 use lookback::value::JsonMap;
 use lookback::{Json, NewRequestSnapshot, json};
 use lookback_json::secrets::MASK;
+use lookback_json::snapshot::{OWN_FIELDS, RENAMED_HEADER};
 
 use super::bodies;
 use super::{time_of, unknown_size};
-
-/// What capture stores among headers, and is none.
-const OF_CAPTURE: [&str; 7] = [
-    "client_ip",
-    "direction",
-    "error",
-    "http_version",
-    "request_size",
-    "response_size",
-    "route",
-];
 
 pub(super) fn entry(record: &NewRequestSnapshot) -> JsonMap {
     let none = JsonMap::new();
@@ -186,10 +176,10 @@ fn pair(name: &str, value: impl Into<Json>) -> Json {
 fn headers(map: &JsonMap) -> Vec<Json> {
     let mut list = Vec::new();
     for (name, value) in map {
-        if OF_CAPTURE.contains(&name.as_str()) {
+        if OWN_FIELDS.contains(&name.as_str()) {
             continue;
         }
-        let name = name.strip_prefix("header.").unwrap_or(name);
+        let name = name.strip_prefix(RENAMED_HEADER).unwrap_or(name);
         // Others are fields that an import has kept here.
         let is_header = HeaderName::from_str(name).is_ok() || name.starts_with(':');
         let values = match value {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use lookback_json::snapshot;
+
 use super::masked;
 use super::refusal::Refusal;
 use crate::RequestSnapshot;
@@ -29,7 +31,7 @@ pub(super) fn body_of(snapshot: &RequestSnapshot, headers: &JsonMap) -> Result<B
         };
     };
     let content_type = ContentType::new(header(headers, "content-type").unwrap_or_default());
-    if let Some(about) = described(stored) {
+    if let Some(about) = snapshot::described_body(stored) {
         return described_body(about, &content_type);
     }
     let masked = masked::masked_places(stored);
@@ -46,12 +48,6 @@ pub(super) fn body_of(snapshot: &RequestSnapshot, headers: &JsonMap) -> Result<B
         is_encoded: false,
         masked,
     })
-}
-
-/// Returns what capture stored of a body that it could not store as it is.
-pub(super) fn described(stored: &Json) -> Option<&JsonMap> {
-    let map = stored.as_object().filter(|map| map.len() == 1)?;
-    map.get("$body")?.as_object()
 }
 
 fn described_body(about: &JsonMap, content_type: &ContentType<'_>) -> Result<Body, Refusal> {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lookback_json::secrets::MASK;
+use lookback_json::snapshot::described_body;
 
-use super::body::{captured_size, data_url, described};
+use super::body::{captured_size, data_url};
 use super::ignore::{IgnoreRule, Ignored};
 use super::json_diff::add_differences;
 use super::masked;
@@ -274,7 +275,7 @@ impl Bodies<'_> {
             }
             return;
         };
-        if let Some(about) = described(captured) {
+        if let Some(about) = described_body(captured) {
             self.compare_described(about, comparison);
             return;
         }

@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 use lookback_capture::TraceContext;
+use lookback_json::snapshot::{OWN_FIELDS, RENAMED_HEADER};
 
 use super::body::{self, Body};
 use super::ignore::IgnoreRule;
@@ -71,17 +72,6 @@ const OF_CONNECTION: [&str; 16] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-];
-
-/// What capture stores among the headers. It is not sent.
-const OF_CAPTURE: [&str; 7] = [
-    "client_ip",
-    "direction",
-    "error",
-    "http_version",
-    "request_size",
-    "response_size",
-    "route",
 ];
 
 /// Makes the request of a snapshot for a target.
@@ -207,10 +197,10 @@ fn headers_of(
     let mut headers = HeaderMap::new();
     for (name, value) in captured {
         let key = name.to_ascii_lowercase();
-        if OF_CAPTURE.contains(&&*key) {
+        if OWN_FIELDS.contains(&&*key) {
             continue;
         }
-        let key = key.strip_prefix("header.").unwrap_or(&key);
+        let key = key.strip_prefix(RENAMED_HEADER).unwrap_or(&key);
         let is_set = settings.headers.iter().any(|(set, _)| set.as_str() == key);
         let is_left_out = OF_CONNECTION.contains(&key) && !(key == "host" && settings.keep_host)
             || key == "content-encoding" && !is_encoded

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use lookback_json::secrets;
+use lookback_json::snapshot::DESCRIBED_BODY;
 
 use super::body::ContentType;
 use crate::json;
@@ -70,7 +71,7 @@ fn body_of(headers: &HeaderMap, bytes: &[u8]) -> Option<Json> {
             "base64": BASE64_STANDARD.encode(bytes),
             "type": content_type,
         });
-        return Some([("$body", body)].into_iter().collect());
+        return Some([(DESCRIBED_BODY, body)].into_iter().collect());
     };
     let may_be_json =
         parsed.is_json() || parsed.is_unknown() && text.trim_start().starts_with(['{', '[']);
