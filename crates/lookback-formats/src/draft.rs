@@ -365,7 +365,7 @@ impl Request {
         let query = match self.query.filter(|query| !query.is_empty()) {
             Some(query) => Some(query),
             None => query.map(|query| {
-                let mut query = query_map(query);
+                let mut query = lookback_json::form::parameters(query);
                 mask_object(&mut query);
                 query
             }),
@@ -417,37 +417,6 @@ fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>, Option<&str>
     }
 }
 
-/// Reads the parameters of a query: one that comes several times is an array.
-///
-/// One of very many is kept as its text: each needs many times the memory of that.
-pub(crate) fn query_map(query: &str) -> JsonMap {
-    const MAX_PARAMETERS: usize = 64 * 1024;
-    let mut map = JsonMap::new();
-    if query.len() > MAX_PARAMETERS && query.matches('&').count() > MAX_PARAMETERS {
-        map.insert("query".to_owned(), decoded(query).into());
-        return map;
-    }
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        push(&mut map, decoded(name), decoded(value).into());
-    }
-    map
-}
-
-/// Adds a value under a name; several are an array.
-pub(crate) fn push(map: &mut JsonMap, name: String, value: Json) {
-    match map.get_mut(&name) {
-        None => {
-            map.insert(name, value);
-        }
-        Some(Json::Array(values)) => values.push(value),
-        Some(first) => {
-            let values = vec![std::mem::take(first), value];
-            *first = Json::Array(values);
-        }
-    }
-}
-
 /// Adds a field. If another value has its name, it gets one with what it is of before it, and then
 /// a number behind it.
 pub(crate) fn insert_beside(map: &mut JsonMap, of: &str, name: String, value: Json) {
@@ -463,34 +432,6 @@ pub(crate) fn insert_beside(map: &mut JsonMap, of: &str, name: String, value: Js
         }
     }
     map.insert(free, value);
-}
-
-/// Decodes `%41` and `+`.
-pub(crate) fn decoded(text: &str) -> String {
-    if !text.contains(['%', '+']) {
-        return text.to_owned();
-    }
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |offset: usize| {
-            bytes
-                .get(at + offset)
-                .and_then(|b| char::from(*b).to_digit(16))
-        };
-        match (bytes[at], hex(1), hex(2)) {
-            (b'%', Some(high), Some(low)) => {
-                plain.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-                at += 3;
-                continue;
-            }
-            (b'+', ..) => plain.push(b' '),
-            (byte, ..) => plain.push(byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&plain).into_owned()
 }
 
 /// Returns the trace id of W3C, B3 or Amazon headers.

@@ -10,6 +10,7 @@ use std::ops::Index;
 use std::str::FromStr;
 
 mod borrowed;
+pub mod form;
 pub mod map;
 mod number;
 mod parse;

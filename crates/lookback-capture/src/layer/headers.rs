@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
+use lookback_json::form::{parameters, push};
 use lookback_json::secrets::{MASK, Masking};
 use lookback_json::snapshot::{OWN_FIELDS, RENAMED_HEADER};
 use lookback_json::{Json, JsonMap};
-use percent_encoding::percent_decode_str;
 
 /// Returns headers by name, in lower case; several of one name are a list.
 pub(super) fn stored_headers(headers: &HeaderMap, masking: &Masking) -> JsonMap {
@@ -46,40 +46,10 @@ pub(super) fn insert_own(headers: &mut JsonMap, own: Vec<(&str, Json)>) {
 
 /// Returns the parameters of a query. `None` if there are none.
 pub(super) fn query_of(query: &str, masking: &Masking) -> Option<Json> {
-    let mut map = form_of(query.as_bytes());
+    let mut map = parameters(query);
     if map.is_empty() {
         return None;
     }
     masking.mask_object(&mut map);
     Some(Json::Object(map))
-}
-
-/// Returns the fields of `name=value&…`; several of one name are a list.
-pub(super) fn form_of(text: &[u8]) -> JsonMap {
-    let mut map = JsonMap::new();
-    let text = String::from_utf8_lossy(text);
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        push(&mut map, decoded(name), decoded(value).into());
-    }
-    map
-}
-
-fn decoded(text: &str) -> String {
-    let text = text.replace('+', " ");
-    percent_decode_str(&text).decode_utf8_lossy().into_owned()
-}
-
-/// Adds a value under a name; several are a list.
-fn push(map: &mut JsonMap, name: String, value: Json) {
-    match map.get_mut(&name) {
-        None => {
-            map.insert(name, value);
-        }
-        Some(Json::Array(values)) => values.push(value),
-        Some(first) => {
-            let values = vec![std::mem::take(first), value];
-            *first = Json::Array(values);
-        }
-    }
 }

@@ -6,10 +6,10 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
+use lookback_json::form::parameters;
 use lookback_json::snapshot::{DESCRIBED_BODY, described_body};
 use lookback_json::{Json, JsonMap};
 
-use super::headers::form_of;
 use super::tee::Kept;
 use crate::settings::Settings;
 
@@ -44,7 +44,7 @@ pub(super) fn stored_body(kept: &Kept, headers: &HeaderMap, settings: &Settings)
     Some(match Form::of(content_type, &bytes) {
         Form::Json => about.stored_json(&bytes, settings),
         Form::Fields => {
-            let mut fields = form_of(&bytes);
+            let mut fields = parameters(&String::from_utf8_lossy(&bytes));
             settings.masking.mask_object(&mut fields);
             if about.is_truncated {
                 about.stored(Some(("fields", Json::Object(fields))))

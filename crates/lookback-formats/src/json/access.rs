@@ -5,7 +5,9 @@ use lookback::value::{JsonMap, JsonRef};
 
 use super::names::{Role, milliseconds_per_unit};
 use crate::Format;
-use crate::draft::{Draft, Request, insert_beside, push, query_map};
+use lookback_json::form::{parameters, push};
+
+use crate::draft::{Draft, Request, insert_beside};
 use crate::fields::{
     Fields as _, Value as _, milliseconds, take_duration, take_status, take_text, text,
 };
@@ -189,7 +191,7 @@ fn read_rest(record: &mut Record<'_>, request: &mut Request) {
             && !query.is_empty()
             && query != "-"
         {
-            request.query = Some(query_map(query.trim_start_matches('?')));
+            request.query = Some(parameters(query.trim_start_matches('?')));
         } else if let Some((name, JsonRef::Object(query))) = ["req.query", "params"]
             .into_iter()
             .find_map(|name| Some((name, record.get(name)?)))

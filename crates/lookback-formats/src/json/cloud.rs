@@ -6,7 +6,9 @@ use lookback::Json;
 use lookback::value::{JsonMap, JsonRef};
 
 use super::access;
-use crate::draft::{Draft, Request, insert_beside, push};
+use lookback_json::form::push;
+
+use crate::draft::{Draft, Request, insert_beside};
 use crate::fields::{Fields as _, Value, take_duration, take_first, take_status, take_text, text};
 use crate::record::Record;
 use crate::time::Rules;

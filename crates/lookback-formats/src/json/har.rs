@@ -9,7 +9,9 @@ use lookback::{Json, NewRequestSnapshot};
 
 use super::Drafts;
 use super::access::parsed;
-use crate::draft::{Draft, Request, insert_beside, push};
+use lookback_json::form::push;
+
+use crate::draft::{Draft, Request, insert_beside};
 use crate::fields::{Fields as _, take_duration, take_status, take_text, text};
 use crate::har::own::OwnColumns;
 use crate::record::Record;

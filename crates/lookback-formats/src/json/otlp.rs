@@ -375,7 +375,9 @@ pub(crate) fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> 
     let mut status = ["http.response.status_code", "http.status_code"].into_iter();
     request.status = status.find_map(|name| take_status(&mut attributes, name));
     if let Some(query) = take_text(&mut attributes, &["url.query"]) {
-        request.query = Some(crate::draft::query_map(query.trim_start_matches('?')));
+        request.query = Some(lookback_json::form::parameters(
+            query.trim_start_matches('?'),
+        ));
     }
     for (name, header) in [
         ("user_agent.original", "user-agent"),

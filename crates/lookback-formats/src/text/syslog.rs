@@ -3,7 +3,9 @@
 use lookback::Json;
 use lookback::value::JsonMap;
 
-use crate::draft::{Draft, insert_beside, push};
+use lookback_json::form::push;
+
+use crate::draft::{Draft, insert_beside};
 use crate::time::Rules;
 use crate::{Format, level};
 

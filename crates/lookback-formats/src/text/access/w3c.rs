@@ -5,7 +5,9 @@ use std::borrow::Cow;
 
 use super::draft_of;
 use crate::Format;
-use crate::draft::{Draft, Request, decoded, insert_beside, query_map};
+use lookback_json::form::{decoded, parameters};
+
+use crate::draft::{Draft, Request, insert_beside};
 use crate::time::Rules;
 
 /// The names of the columns.
@@ -168,7 +170,7 @@ fn of_columns(line: &str, columns: &Columns, rules: Rules<'_>) -> Option<Draft> 
             "date" | "time" => {}
             "cs-method" => request.method = (*value).to_owned(),
             "cs-uri-stem" | "cs-uri" => request.target = (*value).to_owned(),
-            "cs-uri-query" => request.query = Some(query_map(value)),
+            "cs-uri-query" => request.query = Some(parameters(value)),
             "cs-username" => request.user_id = Some((*value).to_owned()),
             "cs-host" => {
                 let host = (*value).into();
