@@ -143,10 +143,13 @@ impl<S: Sink> Delivery<S> {
                 self.report_drops();
             }
             self.shared.locator.refresh();
-            if self.calls.waiting.is_empty() {
-                let _stored = self.store().await;
-            } else {
+            if !self.calls.waiting.is_empty() {
                 self.flush().await;
+            } else if self.batch.is_empty() {
+                let result = self.calls.drive(self.sink.idle()).await;
+                self.note_outcome(result.as_ref().err());
+            } else {
+                let _stored = self.store().await;
             }
         }
         self.flush().await;

@@ -52,6 +52,8 @@ pub use logs::CaptureLogs;
 pub use lookback_json::secrets;
 pub use record::{Batch, CapturedLog, CapturedRequest, Level, Location, LocationSource};
 pub use settings::{IGNORED_PATHS, IGNORED_USER_AGENTS, Settings};
+#[cfg(feature = "http")]
+pub use sink::{HttpSink, HttpSinkError};
 pub use sink::{JsonLinesSink, MemorySink, Rejected, Sink, SinkError};
 pub use sketch::{Sketch, SketchError};
 pub use trace::{TraceContext, TraceContextError, current_trace, set_user_id};

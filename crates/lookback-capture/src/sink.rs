@@ -6,9 +6,13 @@ use std::future::Future;
 
 use crate::record::Batch;
 
+#[cfg(feature = "http")]
+mod http;
 mod json_lines;
 mod memory;
 
+#[cfg(feature = "http")]
+pub use http::{HttpSink, HttpSinkError};
 pub use json_lines::JsonLinesSink;
 pub use memory::MemorySink;
 
@@ -27,6 +31,16 @@ pub trait Sink: Send + 'static {
     ///
     /// What is left was not stored.
     fn store(&mut self, batch: &mut Batch) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Called about once a second while there is nothing to store: it can store now what it keeps
+    /// elsewhere. By default it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// It cannot store it now.
+    fn idle(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+        async { Ok(()) }
+    }
 
     /// Waits until every record that was taken before is stored.
     ///

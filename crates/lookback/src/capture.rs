@@ -40,6 +40,8 @@ pub use lookback_capture::{
     TraceContext, TraceContextError, TrustedProxies, Window, current_trace, endpoint,
     merge_windows, route_of_path, secrets, set_user_id,
 };
+#[cfg(feature = "http-sink")]
+pub use lookback_capture::{HttpSink, HttpSinkError};
 pub use postgres_sink::PostgresSink;
 pub use rebuild::{RebuildOptions, RebuildReport, rebuild_windows};
 pub use windows::store_windows;

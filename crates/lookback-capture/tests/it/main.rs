@@ -5,6 +5,8 @@
 mod bodies;
 mod client;
 mod endings;
+#[cfg(feature = "http")]
+mod http_sink;
 mod logs;
 mod masking;
 mod overload;
