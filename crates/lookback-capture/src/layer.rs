@@ -267,7 +267,9 @@ fn respond<B: http_body::Body>(
     // A body that HTTP does not send is not polled.
     let has_no_body = exchange.method() == Method::HEAD
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let side = ResponseSide::new(exchange, status, &parts.headers);
+    const SHORT: u64 = 1024 * 1024;
+    let is_short = body.size_hint().upper().is_some_and(|bytes| bytes <= SHORT);
+    let side = ResponseSide::new(exchange, status, &parts.headers, is_short);
     let tee = if is_upgrade {
         side.end();
         TeeBody::untouched(body)

@@ -63,8 +63,22 @@ impl TraceContext {
     }
 
     pub(crate) fn header(self) -> HeaderValue {
-        HeaderValue::from_str(&self.to_string())
+        HeaderValue::from_bytes(&self.text())
             .unwrap_or_else(|_| unreachable!("it is hexadecimal digits and dashes"))
+    }
+
+    /// Its text. By hand, since each response has it: formatting takes some ten times as long.
+    fn text(self) -> [u8; 55] {
+        fn digits(to: &mut [u8], number: u128) {
+            for (place, digit) in to.iter_mut().rev().enumerate() {
+                *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 0xf];
+            }
+        }
+        let mut text = *b"00-________________________________-________________-__";
+        digits(&mut text[3..35], self.trace_id);
+        digits(&mut text[36..52], self.span_id.into());
+        digits(&mut text[53..], self.flags.into());
+        text
     }
 }
 
@@ -76,12 +90,7 @@ impl Default for TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            trace_id,
-            span_id,
-            flags,
-        } = self;
-        write!(f, "00-{trace_id:032x}-{span_id:016x}-{flags:02x}")
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 

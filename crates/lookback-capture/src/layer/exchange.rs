@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use http::request::Parts;
@@ -18,7 +19,7 @@ use super::stored_body::{stored_body, weight, weight_of_map};
 use super::tee::Kept;
 use crate::capture::Capture;
 use crate::record::{CapturedRequest, Location, now};
-use crate::settings::Settings;
+use crate::settings::{ActiveSettings, Settings};
 use crate::trace::{CurrentRequest, Entered, TraceContext};
 use crate::window::{Measurement, endpoint, route_of_path};
 
@@ -28,7 +29,7 @@ const UNMATCHED: &str = "unmatched";
 /// A request that has begun.
 pub(super) struct Exchange {
     capture: Capture,
-    settings: Arc<Settings>,
+    active: Arc<ActiveSettings>,
     direction: Direction,
     /// Whether it is captured only if it fails.
     is_probe: bool,
@@ -42,14 +43,25 @@ pub(super) struct Exchange {
     head: Option<Head>,
     current: Arc<CurrentRequest>,
     request_body: Mutex<Kept>,
+    /// The bytes of its bodies, among those that all bodies may have.
+    reserved: AtomicUsize,
 }
 
 /// The parts of a request that a record needs.
 struct Head {
     headers: HeaderMap,
     user_id: Option<String>,
-    client: Option<IpAddr>,
-    location: Location,
+    /// The other end of the connection.
+    peer: Option<IpAddr>,
+}
+
+/// Whether a request is among those of its second that are captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    Undecided,
+    Admitted,
+    /// There are the most, unless it turns out to fail or to be slow.
+    Refused,
 }
 
 impl Exchange {
@@ -82,11 +94,11 @@ impl Exchange {
         let user_agent = parts.headers.get(header::USER_AGENT);
         let is_probe =
             is_incoming && user_agent.is_some_and(|name| active.is_probe(name.as_bytes()));
-        let settings = Arc::clone(&active.settings);
+        let settings = &active.settings;
         // If the queue is full, a record is most likely dropped: nothing is kept for it.
         let is_kept = settings.requests && !capture.queue().is_full_of_requests();
-        let head = is_kept.then(|| Head::of(capture, direction, &settings, parts));
-        let mut kept = Kept {
+        let head = is_kept.then(|| Head::of(capture, direction, parts));
+        let kept = Kept {
             limit: if settings.request_bodies && is_kept {
                 settings.body_limit
             } else {
@@ -94,7 +106,6 @@ impl Exchange {
             },
             ..Kept::default()
         };
-        kept.room.capture = Some(capture.clone());
         Some(Arc::new(Self {
             started: Instant::now(),
             timestamp: now(),
@@ -108,11 +119,25 @@ impl Exchange {
                 user_id: OnceLock::new(),
             }),
             request_body: Mutex::new(kept),
+            reserved: AtomicUsize::new(0),
             capture: capture.clone(),
-            settings,
+            active,
             direction,
             is_probe,
         }))
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.active.settings
+    }
+
+    /// Takes room for bytes of a body; false if there is none. It is given back at the end.
+    pub(super) fn reserve(&self, bytes: usize) -> bool {
+        let is_room = self.capture.shared().reserve_body(bytes);
+        if is_room {
+            self.reserved.fetch_add(bytes, Relaxed);
+        }
+        is_room
     }
 
     /// Makes it the request that this thread works on.
@@ -163,32 +188,59 @@ impl Exchange {
 
     /// Ends a request that has no response.
     pub(super) fn end_without_response(&self, status: Option<u16>, error: &str) {
-        self.end(status, None, &Kept::default(), Some(error));
+        let response = Response {
+            status,
+            headers: None,
+            body: &Kept::default(),
+            error: Some(error),
+        };
+        self.end(&response, Admission::Undecided);
     }
 
-    fn end(
-        &self,
-        status: Option<u16>,
-        response_headers: Option<&HeaderMap>,
-        response: &Kept,
-        error: Option<&str>,
-    ) {
+    fn end(&self, response: &Response<'_>, admission: Admission) {
         // It also runs while a thread panics, where another panic would end the process.
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            self.measure_and_record(status, response_headers, response, error);
+            self.measure_and_record(response, admission);
         }));
         if ended.is_err() {
             crate::queue::count(&self.capture.shared().counters.requests.failed, 1);
         }
     }
 
-    fn measure_and_record(
-        &self,
-        status: Option<u16>,
-        response_headers: Option<&HeaderMap>,
-        response: &Kept,
-        error: Option<&str>,
-    ) {
+    /// Whether a request with this status, after this time, is captured however many others are.
+    fn is_important(&self, status: Option<u16>, elapsed: Duration) -> bool {
+        status.is_none_or(|status| status >= 500) || elapsed >= self.settings().slow
+    }
+
+    /// Whether the settings choose a request, if there are not too many.
+    fn is_chosen(&self, status: Option<u16>, is_important: bool) -> bool {
+        let is_probe = self.is_probe && status.is_some_and(|status| status < 400);
+        let is_sampled = || self.trace().fraction() < self.settings().sample_rate;
+        self.settings().requests && !is_probe && (is_important || is_sampled())
+    }
+
+    /// Decides about a response when it begins, if that can be: what is not captured is not kept.
+    fn admit(&self, status: Option<u16>) -> Admission {
+        let is_important = self.is_important(status, self.started.elapsed());
+        if is_important || !self.is_chosen(status, false) {
+            return Admission::Undecided;
+        }
+        if self.is_admitted(false) {
+            Admission::Admitted
+        } else {
+            Admission::Refused
+        }
+    }
+
+    fn is_admitted(&self, is_important: bool) -> bool {
+        let most = self.settings().requests_per_second;
+        let rates = &self.capture.shared().rates;
+        rates.requests.admits(most, is_important)
+    }
+
+    fn measure_and_record(&self, response: &Response<'_>, admission: Admission) {
+        let settings = self.settings();
+        let status = response.status;
         let elapsed = self.started.elapsed();
         // Rounded, as in the record, so that windows can be computed from records.
         let rounded = elapsed.as_micros().saturating_add(500) / 1_000;
@@ -203,16 +255,16 @@ impl Exchange {
                 .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *kept)
         };
-        if self.settings.windows && self.direction == Direction::Incoming {
+        let shared = self.capture.shared();
+        if settings.windows && self.direction == Direction::Incoming {
             let measurement = Measurement {
                 status,
                 milliseconds: Some(duration),
                 request_bytes: request.size,
-                response_bytes: response.size,
+                response_bytes: response.body.size,
             };
             let endpoint = endpoint(self.method.as_str(), &self.route);
-            let shared = self.capture.shared();
-            let most = self.settings.endpoints;
+            let most = settings.endpoints;
             if shared
                 .windows
                 .add(self.timestamp, &endpoint, most, measurement)
@@ -220,34 +272,27 @@ impl Exchange {
                 crate::queue::count(&shared.counters.other, 1);
             }
         }
-        let is_failed = status.is_none_or(|status| status >= 500);
-        let is_important = is_failed || elapsed >= self.settings.slow;
-        let is_probe = self.is_probe && status.is_some_and(|status| status < 400);
-        let is_chosen =
-            !is_probe && (is_important || self.trace().fraction() < self.settings.sample_rate);
-        if !self.settings.requests || !is_chosen {
+        let is_important = self.is_important(status, elapsed);
+        if !self.is_chosen(status, is_important) {
             return;
         }
-        let shared = self.capture.shared();
-        let most = self.settings.requests_per_second;
-        if !shared.rates.requests.admits(most, is_important) {
+        let is_admitted = match admission {
+            Admission::Admitted => true,
+            Admission::Refused if !is_important => false,
+            Admission::Refused | Admission::Undecided => self.is_admitted(is_important),
+        };
+        if !is_admitted {
             crate::queue::count(&shared.counters.requests.over_rate, 1);
             return;
         }
         let Some(head) = &self.head else {
-            crate::queue::count(&self.capture.shared().counters.requests.dropped, 1);
+            crate::queue::count(&shared.counters.requests.dropped, 1);
             return;
         };
         let Some(place) = self.capture.queue().request() else {
             return;
         };
-        let end = Response {
-            status,
-            headers: response_headers,
-            body: response,
-            error,
-        };
-        let record = self.record(head, &request, &end, duration);
+        let record = self.record(head, &request, response, duration);
         let bytes = weight_of(&record);
         place.put(record, bytes);
     }
@@ -259,9 +304,14 @@ impl Exchange {
         response: &Response<'_>,
         duration: u32,
     ) -> CapturedRequest {
-        let settings = &self.settings;
+        let settings = self.settings();
         let masking = &settings.masking;
-        let mut headers = stored_headers(&head.headers, masking);
+        let (client, location) = head.origin(&self.capture, self.direction);
+        let mut headers = if settings.headers {
+            stored_headers(&head.headers, masking)
+        } else {
+            JsonMap::new()
+        };
         if !headers.contains_key("host")
             && settings.headers
             && let Some(authority) = self.uri.authority()
@@ -278,10 +328,7 @@ impl Exchange {
             Direction::Incoming => own.push(("route", self.route.as_str().into())),
             Direction::Outgoing => own.push(("direction", "outgoing".into())),
         }
-        own.extend(
-            head.client
-                .map(|client| ("client_ip", client.to_string().into())),
-        );
+        own.extend(client.map(|client| ("client_ip", client.to_string().into())));
         if let Some(error) = &request.error {
             own.push(("error", masking.mask_text(error).into_owned().into()));
         }
@@ -319,49 +366,48 @@ impl Exchange {
                 .headers
                 .and_then(|headers| stored_body(response.body, headers, settings)),
             duration,
-            location: head.location.clone(),
+            location,
             trace_id: self.trace().trace_id(),
         }
     }
 }
 
 impl Head {
-    fn of(capture: &Capture, direction: Direction, settings: &Settings, parts: &Parts) -> Self {
+    fn of(capture: &Capture, direction: Direction, parts: &Parts) -> Self {
         let hooks = capture.hooks();
         let is_incoming = direction == Direction::Incoming;
-        let peer = hooks
-            .peer
-            .as_ref()
-            .filter(|_| is_incoming)
-            .and_then(|peer| peer(parts));
+        let peer = hooks.peer.as_ref().filter(|_| is_incoming);
+        let user = hooks.user_id.as_ref().filter(|_| is_incoming);
+        Self {
+            headers: parts.headers.clone(),
+            user_id: user.and_then(|user_id| user_id(parts)),
+            peer: peer.and_then(|peer| peer(parts)),
+        }
+    }
+
+    /// Returns the address of the client, and where it is.
+    fn origin(&self, capture: &Capture, direction: Direction) -> (Option<IpAddr>, Location) {
+        if direction == Direction::Outgoing {
+            return (None, Location::default());
+        }
+        let hooks = capture.hooks();
         // An application that could know the peer and does not may be asked by anyone.
-        let believes_headers = match peer {
+        let believes_headers = match self.peer {
             Some(peer) => hooks.trusted.trusts(peer),
             None => hooks.peer.is_none(),
         };
-        let client = hooks.trusted.client(peer, &parts.headers);
-        let location = if is_incoming {
-            let locator = &capture.shared().locator;
-            locator.locate(&parts.headers, believes_headers, client)
-        } else {
-            Location::default()
-        };
-        let user = hooks.user_id.as_ref().filter(|_| is_incoming);
-        let headers = if settings.headers {
-            parts.headers.clone()
-        } else {
-            // How to read the body.
-            let mut headers = HeaderMap::new();
-            for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
-                headers.extend(parts.headers.get(&name).map(|value| (name, value.clone())));
-            }
-            headers
-        };
-        Self {
-            headers,
-            user_id: user.and_then(|user_id| user_id(parts)),
-            client,
-            location,
+        let client = hooks.trusted.client(self.peer, &self.headers);
+        let locator = &capture.shared().locator;
+        let location = locator.locate(&self.headers, believes_headers, client);
+        (client, location)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let reserved = *self.reserved.get_mut();
+        if reserved > 0 {
+            self.capture.shared().release_body(reserved);
         }
     }
 }
@@ -402,41 +448,51 @@ struct Response<'a> {
 
 /// A response on its way. When it is dropped, it has ended.
 pub(super) struct ResponseSide {
-    exchange: Arc<Exchange>,
-    status: StatusCode,
+    pub(super) exchange: Arc<Exchange>,
+    status: Option<u16>,
+    /// Its length, if its head says one.
+    length: Option<u64>,
+    /// Empty if the response is not kept.
     headers: HeaderMap,
     pub(super) kept: Kept,
     /// Whether the body has not come back from a poll: it panicked.
     pub(super) is_polling: bool,
+    admission: Admission,
 }
 
 impl ResponseSide {
-    pub(super) fn new(exchange: Arc<Exchange>, status: StatusCode, headers: &HeaderMap) -> Self {
-        let settings = &exchange.settings;
-        let is_kept = exchange.head.is_some();
+    /// Begins a response. If its body `is_short`, it hardly becomes slow from now on.
+    pub(super) fn new(
+        exchange: Arc<Exchange>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        is_short: bool,
+    ) -> Self {
+        let settings = exchange.settings();
+        let status = Some(status.as_u16()).filter(|status| (100..600).contains(status));
+        let admission = exchange.admit(status);
         let is_stream = || {
             let name = headers.get(header::CONTENT_TYPE);
             name.is_some_and(|name| name.as_bytes().starts_with(b"text/event-stream"))
         };
+        let is_kept = exchange.head.is_some() && !(is_short && admission == Admission::Refused);
         let is_body_kept = is_kept && settings.response_bodies && !is_stream();
-        let mut kept = Kept {
+        let kept = Kept {
             limit: if is_body_kept { settings.body_limit } else { 0 },
             ..Kept::default()
         };
-        kept.room.capture = Some(exchange.capture.clone());
+        let length = headers.get(header::CONTENT_LENGTH);
         Self {
+            status,
+            length: length.and_then(|length| length.to_str().ok()?.parse().ok()),
             headers: if is_kept {
                 headers.clone()
             } else {
-                let length = headers.get(header::CONTENT_LENGTH).cloned();
-                length
-                    .map(|length| (header::CONTENT_LENGTH, length))
-                    .into_iter()
-                    .collect()
+                HeaderMap::new()
             },
-            status,
             kept,
             is_polling: false,
+            admission,
             exchange,
         }
     }
@@ -454,14 +510,16 @@ impl ResponseSide {
 impl Drop for ResponseSide {
     fn drop(&mut self) {
         // A server stops at the length that it has sent, without asking for the end.
-        let length = self.headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        self.kept.is_complete |= length == Some(self.kept.size) && self.kept.error.is_none();
+        self.kept.is_complete |= self.length == Some(self.kept.size) && self.kept.error.is_none();
         let hung_up = self.exchange.hung_up();
         let reason = if self.is_polling { "panicked" } else { hung_up };
         let error = (!self.kept.is_complete && self.kept.error.is_none()).then_some(reason);
-        let status = Some(self.status.as_u16()).filter(|status| (100..600).contains(status));
-        self.exchange
-            .end(status, Some(&self.headers), &self.kept, error);
+        let response = Response {
+            status: self.status,
+            headers: Some(&self.headers),
+            body: &self.kept,
+            error,
+        };
+        self.exchange.end(&response, self.admission);
     }
 }

@@ -100,11 +100,11 @@ where
         };
         if let Poll::Ready(frame) = &polled {
             let is_end = frame.is_none() || this.inner.is_end_stream();
-            let note = |kept: &mut Kept| {
+            let note = |kept: &mut Kept, exchange: &Exchange| {
                 match frame {
                     Some(Ok(frame)) => {
                         if let Some(data) = frame.data_ref() {
-                            kept.add(data);
+                            kept.add(data, |bytes| exchange.reserve(bytes));
                         }
                     }
                     Some(Err(error)) => kept.error = Some(error.to_string()),
@@ -115,8 +115,11 @@ where
             };
             match this.side {
                 Side::None => {}
-                Side::Request(exchange) => exchange.request_body(note),
-                Side::Response(side) => note(&mut side.kept),
+                Side::Request(exchange) => exchange.request_body(|kept| note(kept, exchange)),
+                Side::Response(side) => {
+                    let ResponseSide { kept, exchange, .. } = &mut **side;
+                    note(kept, exchange);
+                }
             }
         }
         polled
@@ -142,53 +145,18 @@ pub(super) struct Kept {
     /// Whether all of it was passed on.
     pub(super) is_complete: bool,
     pub(super) error: Option<String>,
-    /// Room for bytes among those of all bodies.
-    pub(super) room: Room,
-}
-
-/// Bytes that a body takes of those that all bodies may have.
-#[derive(Default)]
-pub(super) struct Room {
-    pub(super) capture: Option<crate::Capture>,
-    bytes: usize,
-}
-
-impl Room {
-    fn grow(&mut self, bytes: usize) -> bool {
-        let Some(capture) = &self.capture else {
-            return false;
-        };
-        let is_room = capture.shared().reserve_body(bytes);
-        if is_room {
-            self.bytes += bytes;
-        }
-        is_room
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        if let Some(capture) = &self.capture {
-            capture.shared().release_body(self.bytes);
-        }
-    }
-}
-
-impl fmt::Debug for Room {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Room").field(&self.bytes).finish()
-    }
 }
 
 impl Kept {
-    fn add(&mut self, data: &impl Buf) {
+    /// Notes that data was passed on, and copies it, if `reserve` finds room for its bytes.
+    fn add(&mut self, data: &impl Buf, reserve: impl FnOnce(usize) -> bool) {
         const SLICES: usize = 64;
         let passed = data.remaining();
         let is_gap = self.size > self.bytes.len() as u64;
         self.size += passed as u64;
         let wanted = passed.min(self.limit.saturating_sub(self.bytes.len()));
         // Bytes behind a gap are of no use.
-        if wanted == 0 || is_gap || !self.room.grow(wanted) {
+        if wanted == 0 || is_gap || !reserve(wanted) {
             return;
         }
         self.bytes.reserve(wanted);
@@ -205,22 +173,40 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use bytes::{Buf as _, Bytes};
 
     use super::Kept;
-    use crate::{Capture, MemorySink};
 
     #[test]
     fn bytes_are_kept_up_to_the_limit() {
-        let capture = Capture::builder().start(MemorySink::new()).unwrap();
         let mut kept = Kept {
             limit: 10,
             ..Kept::default()
         };
-        kept.room.capture = Some(capture);
-        kept.add(&Bytes::from_static(b"abc").chain(Bytes::from_static(b"def")));
-        kept.add(&Bytes::from_static(b"ghijklm"));
-        kept.add(&Bytes::from_static(b"n"));
+        let reserved = Cell::new(0);
+        let reserve = |bytes| {
+            reserved.set(reserved.get() + bytes);
+            true
+        };
+        let two = Bytes::from_static(b"abc").chain(Bytes::from_static(b"def"));
+        kept.add(&two, reserve);
+        kept.add(&Bytes::from_static(b"ghijklm"), reserve);
+        kept.add(&Bytes::from_static(b"n"), reserve);
         assert_eq!((kept.bytes.as_slice(), kept.size), (&b"abcdefghij"[..], 14));
+        assert_eq!(reserved.get(), 10);
+    }
+
+    #[test]
+    fn nothing_is_kept_behind_what_had_no_room() {
+        let mut kept = Kept {
+            limit: 100,
+            ..Kept::default()
+        };
+        for (data, is_room) in [(&b"ab"[..], true), (b"cd", false), (b"ef", true)] {
+            kept.add(&Bytes::from_static(data), |_| is_room);
+        }
+        assert_eq!((kept.bytes.as_slice(), kept.size), (&b"ab"[..], 6));
     }
 }

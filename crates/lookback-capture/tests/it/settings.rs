@@ -1,10 +1,16 @@
 //! What is captured, and how much of it.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::get;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
 
 use crate::server::{self, Server};
 
@@ -159,6 +165,61 @@ async fn requests_above_the_rate_are_counted() {
         50
     );
     assert_eq!(counted(&records), 50);
+}
+
+/// A short body that comes late.
+struct Late {
+    body: Option<Bytes>,
+    wait: Pin<Box<Sleep>>,
+}
+
+impl Body for Late {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        ready!(self.wait.as_mut().poll(context));
+        Poll::Ready(self.body.take().map(|body| Ok(Frame::data(body))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.body.as_ref().map_or(0, |body| body.len() as u64))
+    }
+}
+
+#[tokio::test]
+async fn request_above_the_rate_that_becomes_slow_is_captured() {
+    let late = async || {
+        let body = Late {
+            body: Some(Bytes::from_static(b"late")),
+            wait: Box::pin(tokio::time::sleep(Duration::from_millis(400))),
+        };
+        (
+            [("content-type", "text/plain")],
+            axum::body::Body::new(body),
+        )
+    };
+    let app = app().route("/late", get(late));
+    let server = Server::start_with(app, |builder| {
+        builder.settings(|settings| {
+            settings.requests_per_second = Some(1);
+            settings.slow = Duration::from_millis(300);
+        })
+    })
+    .await;
+    // The first takes the place of its second.
+    send(&server, "/ok", 1).await;
+    send(&server, "/late", 1).await;
+    let requests = server.requests(2).await;
+    let late = requests.iter().find(|request| request.path == "/late");
+    let late = late.unwrap();
+    assert_eq!(late.status_code, Some(200));
+    assert!(late.duration >= 300, "{late:?}");
+    assert_eq!(late.response_headers.as_ref().unwrap()["response_size"], 4);
+    assert_eq!(counted(&server.records().await), 2);
 }
 
 #[tokio::test]
