@@ -31,6 +31,10 @@ forbid lookback-capture opentelemetry 'capture has its own events'
 forbid lookback-json sqlx 'a value needs no driver'
 forbid lookback-json lookback 'values are below the library'
 forbid lookback-formats opentelemetry_sdk 'a decoder sends no telemetry'
+forbid lookback lookback-server 'arrows run from the server to the library'
+forbid lookback-server lookback-cli 'arrows run from the command line to the server'
+forbid lookback-server lookback-embedded 'a server brings no database'
+forbid lookback-server clap 'the server reads no arguments'
 forbid lookback-macros sqlx 'a macro opens no connection'
 forbid lookback-macros serde_json 'a macro reads definitions and no files'
 forbid lookback-schema sqlx 'the schema is data: it opens no connection'
@@ -42,7 +46,7 @@ forbid lookback-migrate indicatif 'the library never prints'
 forbid lookback-cli testkit 'what ships does not carry its tests'
 
 # A feature that changes how other code of an application works.
-for crate in lookback lookback-capture lookback-migrate lookback-embedded lookback-formats lookback-json lookback-macros lookback-schema; do
+for crate in lookback lookback-capture lookback-migrate lookback-embedded lookback-formats lookback-json lookback-macros lookback-schema lookback-server; do
     features=$(cargo tree --locked -e normal,features -p "$crate" --all-features --prefix none)
     if printf '%s\n' "$features" | grep -E '"(arbitrary_precision|preserve_order|float_roundtrip)"' >&2; then
         printf 'error: %s turns on a feature of a dependency that changes its host\n' "$crate" >&2

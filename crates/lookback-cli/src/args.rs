@@ -16,6 +16,7 @@ mod metrics;
 mod pg;
 mod records;
 mod replay;
+mod serve;
 mod storage;
 mod users;
 
@@ -27,6 +28,7 @@ pub(crate) use records::{
     Count, Deleted, ExportArgs, ExportFormat, Format, PageArgs, RecordCommand, TailArgs,
 };
 pub(crate) use replay::ReplayArgs;
+pub(crate) use serve::{KeyCommand, ScopeArg, ServeArgs};
 pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};
 pub(crate) use users::{RoleArg, UserCommand};
 
@@ -153,6 +155,15 @@ pub(crate) enum Command {
     Users {
         #[command(subcommand)]
         command: UserCommand,
+    },
+
+    /// Take in records over HTTP, and serve them
+    Serve(ServeArgs),
+
+    /// Make, list and revoke the API keys of the server
+    Keys {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
 
     /// Generate, apply and check migrations

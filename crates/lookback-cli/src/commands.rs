@@ -3,10 +3,12 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;
+pub(crate) mod keys;
 pub(crate) mod man;
 pub(crate) mod metrics;
 pub(crate) mod pg;
 pub(crate) mod records;
 pub(crate) mod replay;
+pub(crate) mod serve;
 pub(crate) mod storage;
 pub(crate) mod users;

@@ -143,6 +143,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             Command::Metrics { command } => commands::metrics::run(&config()?, command).await,
             Command::Replay(args) => commands::replay::run(&config()?, *args).await,
+            Command::Serve(args) => commands::serve::run(&config()?, args).await,
+            Command::Keys { command } => commands::keys::run(&config()?, command).await,
             Command::Storage { command } => commands::storage::run(&config()?, command).await,
             Command::Users { command } => commands::users::run(&config()?, command).await,
             Command::Config { json } => commands::config::run(&config()?, json),

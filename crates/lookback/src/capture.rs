@@ -44,4 +44,4 @@ pub use lookback_capture::{
 pub use lookback_capture::{HttpSink, HttpSinkError};
 pub use postgres_sink::PostgresSink;
 pub use rebuild::{RebuildOptions, RebuildReport, rebuild_windows};
-pub use windows::store_windows;
+pub use windows::{store_windows, window_of};

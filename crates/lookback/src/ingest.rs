@@ -42,6 +42,7 @@ use tokio::task::JoinHandle;
 
 mod back_off;
 mod batch;
+mod batch_key;
 mod bisecting;
 mod connection;
 mod dispatcher;
@@ -54,6 +55,7 @@ mod queue;
 mod row;
 mod spill;
 
+pub use batch_key::{BatchClaim, claim_batch, forget_batches, note_outcome};
 pub use options::{WhenFull, WriterBuilder};
 
 use crate::error::Error;

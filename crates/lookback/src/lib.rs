@@ -41,8 +41,9 @@ pub use model::Model;
 #[doc(inline)]
 pub use query::{Page, QueryBuilder};
 pub use tables::{
-    GeoSource, Level, Log, LogPatch, Metric, MetricPatch, NewLog, NewMetric, NewRequestSnapshot,
-    NewUser, RequestSnapshot, RequestSnapshotPatch, User, UserPatch, UserRole,
+    ApiKey, ApiKeyPatch, GeoSource, KeyScope, Level, Log, LogPatch, Metric, MetricPatch, NewApiKey,
+    NewLog, NewMetric, NewRequestSnapshot, NewUser, RequestSnapshot, RequestSnapshotPatch, User,
+    UserPatch, UserRole,
 };
 #[doc(inline)]
 pub use value::Json;

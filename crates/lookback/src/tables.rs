@@ -1,5 +1,6 @@
 //! The tables of Lookback, one file each.
 
+mod api_key;
 #[cfg(feature = "migrate")]
 mod internal;
 mod log;
@@ -7,6 +8,7 @@ mod metric;
 mod request_snapshot;
 mod user;
 
+pub use api_key::{ApiKey, ApiKeyPatch, KeyScope, NewApiKey};
 #[cfg(feature = "migrate")]
 pub(crate) use internal::*;
 pub use log::{Level, Log, LogPatch, NewLog};

@@ -17,6 +17,7 @@ mod reembed;
 mod seal;
 mod status;
 
+pub(super) use prune::table_of;
 pub(crate) use seal::SealingBar;
 
 pub(crate) async fn run(config: &Config, command: StorageCommand) -> Result<(), Failure> {

@@ -33,6 +33,7 @@ mod rebase;
 mod records;
 mod replay;
 mod round_trip;
+mod serve;
 mod setup;
 mod storage;
 #[cfg(unix)]

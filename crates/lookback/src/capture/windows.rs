@@ -78,6 +78,22 @@ pub(super) async fn lock_and_read(
     Ok(stored)
 }
 
+/// Returns the window that a new row is of, to be [added](store_windows) to others; `None` if it has
+/// no sketch that can be read, by which its percentiles could be merged.
+#[must_use]
+pub fn window_of(row: &NewMetric) -> Option<Window> {
+    let sketch = Sketch::from_bytes(&row.latency_sketch.as_ref()?.0).ok()?;
+    let requests = u64::from(row.traffic_count.unsigned_abs());
+    let unsigned = |bytes: Option<i64>| bytes.map_or(0, i64::unsigned_abs);
+    let mut window = Window::new(row.window_start, row.endpoint.as_str());
+    window.totals.requests = requests;
+    window.totals.errors = row.error_rate.errors_of(requests);
+    window.totals.request_bytes = unsigned(row.request_size);
+    window.totals.response_bytes = unsigned(row.response_size);
+    window.totals.latency = sketch;
+    Some(window)
+}
+
 /// Returns the row of a window.
 pub(super) fn row_of(window: &Window) -> NewMetric {
     let Totals {

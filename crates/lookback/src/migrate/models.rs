@@ -13,8 +13,8 @@ use crate::model::{
     ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
 use crate::tables::{
-    Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchPosting,
-    SearchTemplate, Setting, User,
+    ApiKey, Import, IngestLane, IngestedBatch, Log, Metric, RequestSnapshot, SealedSegment,
+    SearchBlock, SearchPosting, SearchTemplate, Setting, User,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -70,6 +70,8 @@ impl Models {
             .model::<Import>()
             .model::<Setting>()
             .model::<IngestLane>()
+            .model::<IngestedBatch>()
+            .model::<ApiKey>()
             .model::<SealedSegment>()
             .model::<SearchBlock>()
             .model::<SearchTemplate>()

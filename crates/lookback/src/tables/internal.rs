@@ -1,11 +1,12 @@
 //! Lookback's internal tables.
 //!
 //! The models are for migrations only. The modules that use the tables have the
-//! SQL (`search/index.rs`, `ingest/connection.rs`, `setup.rs`); the
+//! SQL (`search/index.rs`, `ingest/connection.rs`, `ingest/batch_key.rs`, `setup.rs`); the
 //! command-line program has that of `imports`.
 
 mod import;
 mod ingest_lane;
+mod ingested_batch;
 mod sealed_segment;
 mod search_block;
 mod search_posting;
@@ -14,6 +15,7 @@ mod setting;
 
 pub(crate) use import::Import;
 pub(crate) use ingest_lane::IngestLane;
+pub(crate) use ingested_batch::IngestedBatch;
 pub(crate) use sealed_segment::SealedSegment;
 pub(crate) use search_block::SearchBlock;
 pub(crate) use search_posting::SearchPosting;

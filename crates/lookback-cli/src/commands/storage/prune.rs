@@ -101,7 +101,7 @@ impl PlannedTable {
     }
 }
 
-pub(super) fn table_of(table: StorageTable) -> &'static Table {
+pub(in crate::commands) fn table_of(table: StorageTable) -> &'static Table {
     match table {
         StorageTable::Logs => Log::TABLE,
         StorageTable::Requests => RequestSnapshot::TABLE,

@@ -1,0 +1,269 @@
+//! `lookback serve` and `lookback keys`
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Lookback, transcript};
+
+/// A server that runs.
+struct Serving {
+    child: Child,
+    address: String,
+    err: BufReader<std::process::ChildStderr>,
+}
+
+impl Serving {
+    fn start(lookback: &Lookback, options: &[&str]) -> Self {
+        let call = [&["serve", "--listen", "127.0.0.1:0"], options].concat();
+        let mut command = lookback.command(&call);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended");
+            if let Some(address) = line.trim().strip_prefix("listening on http://") {
+                break address.to_owned();
+            }
+        };
+        Self {
+            child,
+            address,
+            err,
+        }
+    }
+
+    /// Sends a request, and returns the answer with its head.
+    fn send(&self, head: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let request = format!(
+            "{head}\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn post(&self, key: &str, idempotency_key: &str, body: &str) -> String {
+        let head = format!(
+            "POST /api/v1/logs HTTP/1.1\r\nauthorization: Bearer {key}\r\n\
+             idempotency-key: {idempotency_key}\r\ncontent-type: application/x-ndjson"
+        );
+        self.send(&head, body)
+    }
+}
+
+fn line(message: &str) -> String {
+    format!(r#"{{"source":"API","level":"info","message":"{message}"}}"#)
+}
+
+#[tokio::test]
+async fn keys_are_made_listed_and_revoked() {
+    let lookback = Lookback::new().await;
+    let made = lookback.run(&["keys", "create", "shop", "--scope", "ingest"]);
+    let key = made.out.trim().to_owned();
+    assert!(key.starts_with("lb_") && key.len() == 52, "{made:#?}");
+    assert_eq!(
+        made.err,
+        "made key 1 (shop, ingest); it is not shown again\n"
+    );
+    let made = lookback.run(&[
+        "keys",
+        "create",
+        "page",
+        "--scope",
+        "read",
+        "--expires",
+        "90d",
+        "--json",
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+    assert!(
+        json["data"]["expires_at"].is_string() && json["key"].is_string(),
+        "{json}"
+    );
+    assert!(json["data"].get("key_hash").is_none(), "{json}");
+
+    transcript!(lookback.run(&["keys", "revoke", "1"]), @"
+$ lookback keys revoke 1
+! revoked key 1
+");
+    transcript!(lookback.run(&["keys", "revoke", "1"]), @"
+$ lookback keys revoke 1
+! error: no valid key 1
+! hint: the ids of all keys: lookback keys list --revoked
+[exit code 1]
+");
+    let listed = lookback.run(&["keys", "list", "--json"]);
+    assert!(
+        listed.out.contains("page") && !listed.out.contains("shop"),
+        "{listed:#?}"
+    );
+    let listed = lookback.run(&["keys", "list", "--revoked", "--wide"]);
+    assert!(
+        listed.out.contains("shop") && listed.out.contains("REVOKED"),
+        "{listed:#?}"
+    );
+    assert!(!listed.out.contains(&key[12..]), "{listed:#?}");
+    transcript!(lookback.run(&["keys", "create", " ", "--scope", "read"]), @r#"
+$ lookback keys create   --scope read
+! error: name: must not be blank
+[exit code 1]
+"#);
+}
+
+#[tokio::test]
+async fn server_stores_for_a_key_and_stops_on_a_signal() {
+    let lookback = Lookback::new().await;
+    let made = lookback.run(&["keys", "create", "shop", "--scope", "ingest"]);
+    let key = made.out.trim().to_owned();
+    let mut serving = Serving::start(&lookback, &[]);
+    let answer = serving.post(&key, "1", &line("over HTTP"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = serving.post("lb_wrong", "1", &line("no"));
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    let found = lookback.run(&["logs", "list", "--json"]);
+    assert!(found.out.contains("over HTTP"), "{found:#?}");
+
+    let pid = i32::try_from(serving.child.id()).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid),
+        nix::sys::signal::Signal::SIGTERM,
+    )
+    .unwrap();
+    assert!(serving.child.wait().unwrap().success());
+    let mut rest = String::new();
+    serving.err.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.ends_with("stopping: no more requests are taken\nstopped\n"),
+        "{rest}"
+    );
+}
+
+#[tokio::test]
+async fn killed_server_has_stored_what_it_acknowledged_once() {
+    let lookback = Lookback::new().await;
+    let made = lookback.run(&["keys", "create", "shop", "--scope", "ingest"]);
+    let key = made.out.trim().to_owned();
+    let mut serving = Serving::start(&lookback, &[]);
+    let mut acknowledged = 0;
+    for batch in 0..60 {
+        let lines: Vec<String> = (0..20)
+            .map(|n| line(&format!("batch {batch} line {n}")))
+            .collect();
+        let body = lines.join("\n");
+        let name = format!("batch-{batch}");
+        if batch % 20 == 10 {
+            // Sent, and the server is killed before or after it answers.
+            let mut stream = TcpStream::connect(&serving.address).unwrap();
+            let request = format!(
+                "POST /api/v1/logs HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n\
+                 idempotency-key: {name}\r\ncontent-type: application/x-ndjson\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(request.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(batch));
+            serving.child.kill().unwrap();
+            serving.child.wait().unwrap();
+            serving = Serving::start(&lookback, &[]);
+        }
+        let answer = serving.post(&key, &name, &body);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        acknowledged += 20;
+    }
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let counts: (i64, i64) = sqlx::query_as("SELECT count(*), count(DISTINCT message) FROM logs")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(counts, (acknowledged, acknowledged));
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn wrong_calls_of_serve_say_what_is_wrong() {
+    let lookback = Lookback::new().await;
+    transcript!(lookback.run(&["serve", "--open", "--listen", "0.0.0.0:4000"]), @"
+$ lookback serve --open --listen 0.0.0.0:4000
+! error: --open: 0.0.0.0:4000 can be reached from other machines
+! hint: leave out --open and make a key (lookback keys create), or listen on 127.0.0.1
+[exit code 2]
+");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = lookback.run(&["serve", "--listen", &address]).failed(1);
+    assert!(
+        ran.err
+            .starts_with(&format!("error: cannot listen on {address}: ")),
+        "{ran:#?}"
+    );
+}
+
+#[tokio::test]
+async fn server_goes_on_when_the_database_comes_back() {
+    let lookback = Lookback::with(None);
+    drop(lookback);
+    let server = testkit::KillableServer::durable();
+    let running = server.start();
+    let url = running.url();
+    let lookback = Lookback::with(None);
+    let with_url = |call: &[&str]| {
+        let mut all = call.to_vec();
+        all.extend(["--database-url", &url]);
+        lookback.run(&all)
+    };
+    with_url(&["db", "migrate"]);
+    let key = with_url(&["keys", "create", "shop", "--scope", "ingest"])
+        .out
+        .trim()
+        .to_owned();
+    let mut serving = Serving::start(&lookback, &["--database-url", &url]);
+    assert!(
+        serving
+            .post(&key, "1", &line("before"))
+            .starts_with("HTTP/1.1 200")
+    );
+    testkit::kill(&running);
+    let answer = serving.post(&key, "2", &line("meanwhile"));
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: "), "{answer}");
+    assert!(
+        serving
+            .send("GET /health/ready HTTP/1.1", "")
+            .starts_with("HTTP/1.1 503")
+    );
+    assert!(
+        serving
+            .send("GET /health/live HTTP/1.1", "")
+            .starts_with("HTTP/1.1 200")
+    );
+    server.start();
+    let started = Instant::now();
+    while !serving
+        .post(&key, "2", &line("meanwhile"))
+        .starts_with("HTTP/1.1 200")
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "it did not come back"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let found = with_url(&["logs", "list", "--json"]).out;
+    assert_eq!(found.matches("meanwhile").count(), 1, "{found}");
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+}

@@ -1,0 +1,133 @@
+//! The body of a request, with its limits.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use bytes::Bytes;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use http_body_util::{BodyExt as _, Limited};
+use ruzstd::decoding::StreamingDecoder;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::problem::{Kind, Problem};
+use crate::server::Shared;
+
+/// A body that was received. It counts among those of the server as long as it is there.
+pub(crate) struct Received {
+    pub(crate) bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Received {
+    /// Receives a body as it was sent.
+    pub(crate) async fn read(
+        shared: &Shared,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Problem> {
+        let most = shared.settings.body_bytes;
+        let length = headers.get(CONTENT_LENGTH);
+        let length: Option<usize> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length| length > most) {
+            return Err(too_large(most));
+        }
+        // A body of unknown length counts as the longest.
+        let room = u32::try_from(length.unwrap_or(most).max(1)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&shared.body_room)
+            .try_acquire_many_owned(room)
+            .map_err(|_| Problem::new(Kind::Busy, "too many bodies are being stored"))?;
+        let collected = Limited::new(body, most).collect();
+        let collected = tokio::time::timeout(shared.settings.body_timeout, collected).await;
+        let collected = collected.map_err(|_| {
+            let time = shared.settings.body_timeout;
+            Problem::new(
+                Kind::Timeout,
+                format!("the body did not come within {time:?}"),
+            )
+        })?;
+        match collected {
+            Ok(body) => Ok(Self {
+                bytes: body.to_bytes(),
+                _room: room,
+            }),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large(most)),
+            Err(error) => Err(Problem::new(
+                Kind::InvalidBody,
+                format!("the body broke off: {error}"),
+            )),
+        }
+    }
+
+    /// Decompresses it, by `content-encoding`.
+    pub(crate) fn decompress(mut self, headers: &HeaderMap, most: usize) -> Result<Self, Problem> {
+        let encodings = headers.get_all(CONTENT_ENCODING).into_iter();
+        let encodings = encodings.filter_map(|value| value.to_str().ok());
+        let encodings: Vec<String> = encodings
+            .flat_map(|value| value.split(','))
+            .map(|name| name.trim().to_ascii_lowercase())
+            .filter(|name| !name.is_empty() && name != "identity")
+            .collect();
+        let [encoding] = encodings.as_slice() else {
+            return if encodings.is_empty() {
+                Ok(self)
+            } else {
+                Err(unsupported(&encodings.join(", ")))
+            };
+        };
+        let from = &*self.bytes;
+        let decoded = match encoding.as_str() {
+            "gzip" | "x-gzip" => read(MultiGzDecoder::new(from), most),
+            "deflate" => read(ZlibDecoder::new(from), most),
+            "zstd" => match StreamingDecoder::new(from) {
+                Ok(decoder) => read(decoder, most),
+                Err(error) => Err(broken(encoding, &error)),
+            },
+            other => Err(unsupported(other)),
+        }?;
+        self.bytes = decoded.into();
+        Ok(self)
+    }
+}
+
+/// Returns the media type of a body, in lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE);
+    let value = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let value = value.split(';').next().unwrap_or("");
+    value.trim().to_ascii_lowercase()
+}
+
+fn read(decoder: impl Read, most: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    decoder
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| broken("body", &error))?;
+    if bytes.len() > most {
+        return Err(too_large(most));
+    }
+    Ok(bytes)
+}
+
+fn broken(encoding: &str, error: &dyn std::fmt::Display) -> Problem {
+    let detail = format!("the body cannot be decompressed ({encoding}): {error}");
+    Problem::new(Kind::InvalidBody, detail)
+}
+
+fn unsupported(encoding: &str) -> Problem {
+    Problem::new(
+        Kind::UnsupportedType,
+        format!("content-encoding: expected gzip, deflate or zstd, got {encoding}"),
+    )
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(
+        Kind::TooLarge,
+        format!("a body has at most {most} bytes: send it in parts"),
+    )
+}

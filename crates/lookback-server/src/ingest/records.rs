@@ -1,0 +1,233 @@
+//! JSON, JSON lines, and lines of any format.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use lookback::table::{ColumnValues, Table};
+use lookback::value::JsonMap;
+use lookback::{
+    Json, Log, Metric, Model as _, NewLog, NewMetric, NewRequestSnapshot, RequestSnapshot, json,
+};
+use lookback_formats::{Decoder, Options};
+use serde_json::value::RawValue;
+
+use super::{Decoded, Ingest, json_response};
+use crate::access::MayIngest;
+use crate::body::media_type;
+use crate::problem::{Kind, Problem, WrongField};
+use crate::server::Shared;
+
+/// Whose records a body has, if they are in Lookback's own form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    Logs,
+    Requests,
+    Metrics,
+}
+
+pub(crate) async fn logs(
+    State(shared): State<Arc<Shared>>,
+    access: MayIngest,
+    request: Request,
+) -> Result<Response, Problem> {
+    store(&shared, &access, Target::Logs, request).await
+}
+
+pub(crate) async fn requests(
+    State(shared): State<Arc<Shared>>,
+    access: MayIngest,
+    request: Request,
+) -> Result<Response, Problem> {
+    store(&shared, &access, Target::Requests, request).await
+}
+
+pub(crate) async fn metrics(
+    State(shared): State<Arc<Shared>>,
+    access: MayIngest,
+    request: Request,
+) -> Result<Response, Problem> {
+    store(&shared, &access, Target::Metrics, request).await
+}
+
+async fn store(
+    shared: &Arc<Shared>,
+    access: &MayIngest,
+    target: Target,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let media_type = media_type(&parts.headers);
+    if !is_text(&media_type) {
+        return Err(Problem::new(
+            Kind::UnsupportedType,
+            format!(
+                "content-type: expected application/json, application/x-ndjson or text/plain, \
+                 got {media_type}"
+            ),
+        ));
+    }
+    let ingest = Ingest {
+        shared,
+        access,
+        path: match target {
+            Target::Logs => "/api/v1/logs",
+            Target::Requests => "/api/v1/requests",
+            Target::Metrics => "/api/v1/metrics",
+        },
+        headers: &parts.headers,
+        body,
+    };
+    let options = ingest.options();
+    let outcome = ingest
+        .run(move |body| decode(body, target, options))
+        .await?;
+    Ok(json_response(&json!({ "data": outcome.json().clone() })))
+}
+
+/// Whether a body may be text. `curl -d` says that it is a form.
+fn is_text(media_type: &str) -> bool {
+    media_type.is_empty()
+        || media_type.starts_with("text/")
+        || media_type.ends_with("json")
+        || media_type.ends_with("+ndjson")
+        || matches!(
+            media_type,
+            "application/jsonl"
+                | "application/json-lines"
+                | "application/jsonlines"
+                | "application/x-www-form-urlencoded"
+                | "application/octet-stream"
+        )
+}
+
+/// Decodes a value of JSON, a list of them, or lines.
+fn decode(body: &[u8], target: Target, options: Options) -> Result<Decoded, Problem> {
+    let mut reader = Reader {
+        target,
+        decoder: Decoder::new(options),
+        decoded: Decoded::default(),
+        entries: Vec::new(),
+    };
+    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let whole: Option<Vec<&RawValue>> = match start {
+        Some(b'[') => serde_json::from_slice(body).ok(),
+        Some(b'{') => serde_json::from_slice(body).ok().map(|value| vec![value]),
+        _ => None,
+    };
+    match whole {
+        Some(values) => {
+            for (index, value) in values.into_iter().enumerate() {
+                reader.record(index + 1, &one_line(value.get()));
+            }
+        }
+        None => {
+            for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                reader.record(index + 1, line);
+            }
+        }
+    }
+    let decoded = reader.finish();
+    if decoded.len() == 0 {
+        let errors: Vec<WrongField> = decoded.errors().cloned().collect();
+        return Err(match errors.first() {
+            None => Problem::new(Kind::InvalidBody, "the body has no records"),
+            Some(first) => Problem::new(
+                Kind::InvalidRecord,
+                format!(
+                    "no record can be stored: {}: {}",
+                    first.field, first.problem
+                ),
+            )
+            .with_fields(errors),
+        });
+    }
+    Ok(decoded)
+}
+
+/// A value of JSON as a line. Line ends are between its parts only.
+fn one_line(value: &str) -> Vec<u8> {
+    value
+        .bytes()
+        .map(|byte| {
+            if matches!(byte, b'\n' | b'\r') {
+                b' '
+            } else {
+                byte
+            }
+        })
+        .collect()
+}
+
+struct Reader {
+    target: Target,
+    decoder: Decoder,
+    decoded: Decoded,
+    entries: Vec<lookback_formats::Entry>,
+}
+
+impl Reader {
+    /// Reads a record: one of Lookback's own form, or one of any other.
+    fn record(&mut self, number: usize, line: &[u8]) {
+        let is_object = line.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        if is_object && let Ok(Json::Object(map)) = Json::from_slice(line) {
+            let names: &[&str] = match self.target {
+                Target::Logs => &["message", "level", "source"],
+                Target::Requests => &["method", "path"],
+                Target::Metrics => &[],
+            };
+            let table = match self.target {
+                Target::Logs => Log::TABLE,
+                Target::Requests => RequestSnapshot::TABLE,
+                Target::Metrics => Metric::TABLE,
+            };
+            if self.target == Target::Metrics || is_own(table, names, &map) {
+                // The decoder numbers lines, too.
+                let _nothing = self.decoder.line(b"", &mut self.entries);
+                self.own(number, map);
+                return;
+            }
+        }
+        if self.target == Target::Metrics {
+            if !line.trim_ascii().is_empty() {
+                self.decoded
+                    .reject_record(number, "must be an object of JSON");
+            }
+            return;
+        }
+        if let Err(problem) = self.decoder.line(line, &mut self.entries) {
+            self.decoded.reject(&problem);
+        }
+        self.take_entries();
+    }
+
+    fn own(&mut self, number: usize, map: JsonMap) {
+        match self.target {
+            Target::Logs => self.decoded.push_log(number, NewLog::from_json(map)),
+            Target::Requests => {
+                let request = NewRequestSnapshot::from_json(map);
+                self.decoded.push_request(number, request);
+            }
+            Target::Metrics => self.decoded.push_metric(number, NewMetric::from_json(map)),
+        }
+    }
+
+    fn take_entries(&mut self) {
+        for entry in self.entries.drain(..) {
+            self.decoded.push_entry(entry);
+        }
+    }
+
+    fn finish(mut self) -> Decoded {
+        self.decoder.finish(&mut self.entries);
+        self.take_entries();
+        self.decoded
+    }
+}
+
+/// Whether an object has the form of a table's records.
+fn is_own(table: &'static Table, names: &[&str], map: &JsonMap) -> bool {
+    names.iter().all(|name| map.contains_key(name))
+        && map.keys().all(|name| table.column(name).is_some())
+}

@@ -1,0 +1,33 @@
+//! The HTTP server of Lookback: takes in records, and reads them.
+//!
+//! ```no_run
+//! use lookback_server::{Server, Settings};
+//!
+//! # async fn example(pool: sqlx::PgPool) -> std::io::Result<()> {
+//! let server = Server::new(pool, Settings::default());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:4000").await?;
+//! server.serve(listener, std::future::pending()).await
+//! # }
+//! ```
+//!
+//! The pages [docs/http.md] and [docs/otlp.md] are for those who send and read.
+//!
+//! [docs/http.md]: https://github.com/lookback-db/lookback/blob/main/docs/http.md
+//! [docs/otlp.md]: https://github.com/lookback-db/lookback/blob/main/docs/otlp.md
+//!
+//! In reading order: `settings`; `problem`, how each error is answered; `access`, who may do what,
+//! and [`keys`]; `body`, a body with its limits; `ingest`, from a body to stored records; `records`,
+//! reading and changing them; `health`.
+
+mod access;
+mod body;
+mod health;
+mod ingest;
+pub mod keys;
+mod problem;
+mod records;
+mod server;
+mod settings;
+
+pub use server::Server;
+pub use settings::Settings;

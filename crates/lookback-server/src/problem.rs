@@ -1,0 +1,226 @@
+//! Errors as answers: `application/problem+json` (RFC 9457).
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use lookback::{Error, Json, json};
+
+/// The address of the pages about errors.
+const PAGES: &str = "https://github.com/lookback-db/lookback/blob/main/docs/errors/";
+
+/// Why a request is not answered with what it asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: String,
+    /// What is wrong with each field.
+    fields: Vec<WrongField>,
+    /// The seconds after which a client may try again.
+    retry_after: Option<u32>,
+}
+
+/// A field that is wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct WrongField {
+    /// The number of its record in the body, from 1.
+    pub(crate) record: Option<usize>,
+    pub(crate) field: String,
+    pub(crate) problem: String,
+}
+
+/// A kind of problem, which has a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    InvalidQuery,
+    InvalidBody,
+    InvalidRecord,
+    NotAuthenticated,
+    NotAllowed,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    TooLarge,
+    UnsupportedType,
+    KeyReused,
+    Timeout,
+    TooSlow,
+    Busy,
+    Unavailable,
+    Internal,
+}
+
+impl Kind {
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::InvalidQuery => (StatusCode::BAD_REQUEST, "invalid-query", "Invalid query"),
+            Self::InvalidBody => (StatusCode::BAD_REQUEST, "invalid-body", "Invalid body"),
+            Self::InvalidRecord => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid-record",
+                "Invalid record",
+            ),
+            Self::NotAuthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "not-authenticated",
+                "Not authenticated",
+            ),
+            Self::NotAllowed => (StatusCode::FORBIDDEN, "not-allowed", "Not allowed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+            ),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "Conflict"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
+            Self::UnsupportedType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-type",
+                "Unsupported type",
+            ),
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "Idempotency-Key reused",
+            ),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout", "Timeout"),
+            Self::TooSlow => (StatusCode::GATEWAY_TIMEOUT, "too-slow", "Too slow"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Database unavailable",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Internal error",
+            ),
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let retry_after = match kind {
+            Kind::Busy => Some(1),
+            Kind::Unavailable => Some(5),
+            _ => None,
+        };
+        Self {
+            kind,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after,
+        }
+    }
+
+    /// The problem of an error of the library. Invalid fields are of `what` the client sent.
+    pub(crate) fn of(error: &Error, what: Kind) -> Self {
+        let kind = if error.is_too_slow() {
+            Kind::TooSlow
+        } else if error.is_invalid() {
+            what
+        } else if error.is_not_found() {
+            Kind::NotFound
+        } else if error.is_conflict() {
+            Kind::Conflict
+        } else if error.is_unavailable()
+            || error.is_retryable()
+            || error.is_timeout()
+            || error.is_setup()
+            || error.is_permission_denied()
+        {
+            Kind::Unavailable
+        } else {
+            Kind::Internal
+        };
+        // Of the last two, what the server knows is for its operator.
+        let detail = match kind {
+            Kind::Internal => {
+                tracing::error!("{error}");
+                "the error is in the log of the server".to_owned()
+            }
+            Kind::Unavailable => {
+                tracing::warn!("{error}");
+                "the database cannot be used now; the log of the server says why".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        let fields = error.fields().iter().filter(|_| kind == what);
+        Self {
+            fields: fields
+                .map(|field| WrongField {
+                    record: field.row.map(|row| row + 1),
+                    field: field.field.clone(),
+                    problem: field.problem.clone(),
+                })
+                .collect(),
+            ..Self::new(kind, detail)
+        }
+    }
+
+    pub(crate) fn with_fields(mut self, fields: Vec<WrongField>) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind.parts().0
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl WrongField {
+    pub(crate) fn to_json(&self) -> Json {
+        let mut json = json!({ "field": self.field.as_str(), "problem": self.problem.as_str() });
+        if let (Some(record), Json::Object(map)) = (self.record, &mut json) {
+            map.insert("record".to_owned(), Json::from(record as u64));
+        }
+        json
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        // Of a pool: there is no connection, or none becomes free.
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::new(Kind::Busy, "all connections to the database are in use");
+        }
+        Self::of(&Error::from(error), Kind::InvalidBody)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, name, title) = self.kind.parts();
+        let mut body = json!({
+            "type": format!("{PAGES}{name}.md"),
+            "title": title,
+            "status": u64::from(status.as_u16()),
+            "detail": self.detail.as_str(),
+        });
+        if let Json::Object(map) = &mut body
+            && !self.fields.is_empty()
+        {
+            let fields = self.fields.iter().map(WrongField::to_json);
+            map.insert("errors".to_owned(), fields.collect());
+        }
+        let mut response = (status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::NotAuthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

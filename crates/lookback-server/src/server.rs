@@ -1,0 +1,152 @@
+//! The server: its state, and its routes.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Uri;
+use axum::routing::{get, post};
+use lookback::ingest::forget_batches;
+use lookback::{Log, Metric, RequestSnapshot, User};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::ingest::{bulk, loki, otlp, records as ingest};
+use crate::problem::{Kind, Problem};
+use crate::settings::Settings;
+use crate::{health, records};
+
+/// How long the key of a batch is known.
+const KEYS_ARE_KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long requests that are under way may take at the end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A server over the database of a pool.
+#[derive(Clone, Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) pool: PgPool,
+    pub(crate) settings: Settings,
+    /// The bytes that bodies may still take.
+    pub(crate) body_room: Arc<Semaphore>,
+    /// The bodies that may still be stored at a time.
+    pub(crate) ingests: Semaphore,
+}
+
+impl Shared {
+    /// Takes a connection of the pool.
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, Problem> {
+        let time = self.settings.connection_timeout;
+        match tokio::time::timeout(time, self.pool.acquire()).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(Problem::new(
+                Kind::Busy,
+                "all connections to the database are in use",
+            )),
+        }
+    }
+}
+
+impl Server {
+    /// Creates a server. It opens no port: its [router](Self::router) does the work.
+    #[must_use]
+    pub fn new(pool: PgPool, settings: Settings) -> Self {
+        let shared = Shared {
+            pool,
+            body_room: Arc::new(Semaphore::new(
+                settings.all_body_bytes.min(Semaphore::MAX_PERMITS),
+            )),
+            ingests: Semaphore::new(settings.ingests.min(Semaphore::MAX_PERMITS)),
+            settings,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Returns the routes of the server, for `axum::serve` or as part of another app.
+    pub fn router(&self) -> Router {
+        let records = Router::new()
+            .merge(records::routes::<Log>("logs"))
+            .merge(records::routes::<RequestSnapshot>("requests"))
+            .merge(records::routes::<Metric>("metrics"))
+            .merge(records::routes::<User>("users"))
+            .route("/logs", post(ingest::logs))
+            .route("/requests", post(ingest::requests))
+            .route("/metrics", post(ingest::metrics));
+        Router::new()
+            .route("/health/live", get(health::live))
+            .route("/health/ready", get(health::ready))
+            .nest("/api/v1", records)
+            .route("/v1/logs", post(otlp::logs))
+            .route("/v1/traces", post(otlp::traces))
+            .route("/loki/api/v1/push", post(loki::push))
+            .route("/elastic", get(bulk::about))
+            .route("/elastic/", get(bulk::about))
+            .route("/elastic/_bulk", post(bulk::bulk).put(bulk::bulk))
+            .route("/elastic/{index}/_bulk", post(bulk::bulk).put(bulk::bulk))
+            .method_not_allowed_fallback(async || {
+                Problem::new(Kind::MethodNotAllowed, "the path has other methods")
+            })
+            .fallback(async |uri: Uri| {
+                Problem::new(Kind::NotFound, format!("there is no {}", uri.path()))
+            })
+            .with_state(Arc::clone(&self.shared))
+    }
+
+    /// Serves until `signal` is ready, and then until the requests that are under way have ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of the listener, and [`TimedOut`](io::ErrorKind::TimedOut) if some requests have not
+    /// ended 30 seconds after the signal.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let (stopping, mut stopped) = watch::channel(false);
+        let signal = async move {
+            signal.await;
+            // It has a receiver as long as the server runs.
+            let _sent = stopping.send(true);
+        };
+        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(signal);
+        let overdue = async {
+            // Without a sender, the server has ended.
+            if stopped.wait_for(|is_stopping| *is_stopping).await.is_ok() {
+                tokio::time::sleep(DRAIN).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            served = serving => served,
+            () = overdue => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("some requests had not ended {} s after the signal", DRAIN.as_secs()),
+            )),
+        }
+    }
+
+    /// Forgets the keys of batches that were stored more than a day ago. Call it now and then, in
+    /// one of the processes or in all.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn forget_old_batches(&self) -> Result<u64, lookback::Error> {
+        let mut conn = self.shared.pool.acquire().await?;
+        forget_batches(&mut conn, KEYS_ARE_KNOWN).await
+    }
+}

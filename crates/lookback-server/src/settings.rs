@@ -1,0 +1,46 @@
+//! Settings of a server.
+
+use std::time::Duration;
+
+/// The limits of a server, and who may use it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Whether anybody may do anything, without a key; false by default. For a server that only its
+    /// own machine reaches.
+    pub is_open: bool,
+    /// The most bytes of a body, as it is sent; 32 MiB by default.
+    pub body_bytes: usize,
+    /// The most bytes of a body when it is not compressed; 64 MiB by default.
+    pub decompressed_bytes: usize,
+    /// The most bytes of all bodies, as they are sent, that are being stored or read at a time;
+    /// 256 MiB by default. Above it, and above [`ingests`](Self::ingests), the server answers 503.
+    pub all_body_bytes: usize,
+    /// The most bodies that are being stored at a time, or wait for it; 256 by default.
+    pub ingests: usize,
+    /// The longest time to receive a body; 30 s by default.
+    pub body_timeout: Duration,
+    /// The longest time that a body waits for a connection to the database; 5 s by default.
+    pub connection_timeout: Duration,
+    /// The longest time of a statement that reads; 30 s by default.
+    pub read_timeout: Duration,
+    /// The source of log lines that name none; `app` by default.
+    pub source: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            is_open: false,
+            body_bytes: 32 * MIB,
+            decompressed_bytes: 64 * MIB,
+            all_body_bytes: 256 * MIB,
+            ingests: 256,
+            body_timeout: Duration::from_secs(30),
+            connection_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(30),
+            source: "app".to_owned(),
+        }
+    }
+}
