@@ -74,6 +74,9 @@ pub struct Settings {
     pub ignored_user_agents: Vec<String>,
     /// The most endpoints that have windows of their own in a minute; 1,000 by default. Requests of
     /// others are counted in one window, `other`.
+    ///
+    /// A minute has this limit in each process, however often its windows are stored. Each minute begins
+    /// with none, so that a client that invents paths does not hide the endpoints of later ones.
     pub endpoints: usize,
     /// Which values are secrets.
     pub masking: Masking,

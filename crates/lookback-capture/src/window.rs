@@ -1,9 +1,9 @@
 //! Latency windows: what the requests of an endpoint took, minute by minute.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -161,8 +161,20 @@ pub(crate) struct Windows {
     hasher: RandomState,
     /// By a hash of the endpoint, so that threads seldom wait for each other.
     shards: [Mutex<Minutes>; SHARDS],
-    /// The number of endpoints of each minute. Locked while a shard is, and never the other way.
-    counts: Mutex<HashMap<i64, usize>>,
+    /// Locked while a shard is, and never the other way.
+    endpoints: Mutex<Endpoints>,
+}
+
+/// The endpoints that have windows of their own, by a hash of their names, minute by minute.
+///
+/// A minute is taken several times: at each flush, and again when a request that began in it has
+/// ended later. Its endpoints are remembered, so that there is one limit for all of its windows.
+#[derive(Debug, Default)]
+struct Endpoints {
+    /// Of minutes whose windows wait.
+    waiting: BTreeMap<i64, HashSet<u64>>,
+    /// Of minutes whose windows were taken.
+    taken: BTreeMap<i64, HashSet<u64>>,
 }
 
 const SHARDS: usize = 16;
@@ -170,7 +182,7 @@ const SHARDS: usize = 16;
 /// Windows by minute and endpoint.
 type Minutes = HashMap<i64, HashMap<Box<str>, Totals>>;
 
-/// The most minutes that wait while windows cannot be stored.
+/// The most minutes that wait while windows cannot be stored, and the most that are remembered.
 const MOST_MINUTES: usize = 60;
 
 impl Windows {
@@ -178,7 +190,7 @@ impl Windows {
         Self {
             hasher: RandomState::new(),
             shards: Default::default(),
-            counts: Mutex::default(),
+            endpoints: Mutex::default(),
         }
     }
 
@@ -191,45 +203,36 @@ impl Windows {
         measurement: Measurement,
     ) -> bool {
         let minute = minute_of(time);
-        let mut minutes = lock(self.shard(endpoint));
-        let endpoints = minutes.entry(minute).or_default();
-        if let Some(totals) = endpoints.get_mut(endpoint) {
+        let hash = self.hasher.hash_one(endpoint);
+        let mut minutes = lock(self.shard(hash));
+        let windows = minutes.entry(minute).or_default();
+        if let Some(totals) = windows.get_mut(endpoint) {
             totals.add(measurement);
             return false;
         }
-        if self.count_endpoint(minute, most) {
-            endpoints
-                .entry(endpoint.into())
-                .or_default()
-                .add(measurement);
+        if self.endpoints().admit(minute, hash, most) {
+            windows.entry(endpoint.into()).or_default().add(measurement);
             return false;
         }
         drop(minutes);
-        let mut minutes = lock(self.shard(OTHER));
-        let endpoints = minutes.entry(minute).or_default();
-        endpoints.entry(OTHER.into()).or_default().add(measurement);
+        let mut minutes = lock(self.shard(self.hasher.hash_one(OTHER)));
+        let windows = minutes.entry(minute).or_default();
+        windows.entry(OTHER.into()).or_default().add(measurement);
         true
     }
 
-    /// Counts another endpoint of a minute, unless it has the most. There are no more minutes than
-    /// wait: of others, requests are counted as `other`.
-    fn count_endpoint(&self, minute: i64, most: usize) -> bool {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MOST_MINUTES && !counts.contains_key(&minute) {
-            return false;
-        }
-        let count = counts.entry(minute).or_default();
-        let is_counted = *count < most;
-        *count += usize::from(is_counted);
-        is_counted
+    fn endpoints(&self) -> MutexGuard<'_, Endpoints> {
+        self.endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shard(&self, endpoint: &str) -> &Mutex<Minutes> {
+    fn shard(&self, hash: u64) -> &Mutex<Minutes> {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "its low bits are what counts"
         )]
-        let hash = self.hasher.hash_one(endpoint) as usize;
+        let hash = hash as usize;
         &self.shards[hash % SHARDS]
     }
 
@@ -250,9 +253,7 @@ impl Windows {
                 }));
             }
         }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.retain(|minute, _| *minute >= before);
-        drop(counts);
+        self.endpoints().note_taken(before);
         windows.sort_by(|a, b| (a.start, &a.endpoint).cmp(&(b.start, &b.endpoint)));
         windows
     }
@@ -261,7 +262,8 @@ impl Windows {
     pub(crate) fn put_back(&self, windows: Vec<Window>) -> usize {
         let mut dropped = 0;
         for window in windows {
-            let mut minutes = lock(self.shard(&window.endpoint));
+            let hash = self.hasher.hash_one(window.endpoint.as_str());
+            let mut minutes = lock(self.shard(hash));
             let minute = minute_of(window.start);
             if minutes.len() >= MOST_MINUTES && !minutes.contains_key(&minute) {
                 dropped += 1;
@@ -279,7 +281,32 @@ impl Windows {
     }
 }
 
-fn lock(shard: &Mutex<Minutes>) -> std::sync::MutexGuard<'_, Minutes> {
+impl Endpoints {
+    /// Whether an endpoint has windows of its own in a minute: it has already, or there are fewer
+    /// than the most. If too many minutes wait, no endpoint of a further one has.
+    fn admit(&mut self, minute: i64, endpoint: u64, most: usize) -> bool {
+        if !self.waiting.contains_key(&minute) {
+            if self.waiting.len() >= MOST_MINUTES {
+                return false;
+            }
+            let known = self.taken.remove(&minute).unwrap_or_default();
+            self.waiting.insert(minute, known);
+        }
+        let known = self.waiting.entry(minute).or_default();
+        known.contains(&endpoint) || known.len() < most && known.insert(endpoint)
+    }
+
+    /// Notes that the windows of the minutes before one were taken.
+    fn note_taken(&mut self, before: i64) {
+        let later = self.waiting.split_off(&before);
+        self.taken.extend(mem::replace(&mut self.waiting, later));
+        while self.taken.len() > MOST_MINUTES {
+            self.taken.pop_first();
+        }
+    }
+}
+
+fn lock(shard: &Mutex<Minutes>) -> MutexGuard<'_, Minutes> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -386,6 +413,44 @@ mod tests {
         assert_eq!(other.totals.requests, beyond);
         let all: u64 = taken.iter().map(|window| window.totals.requests).sum();
         assert_eq!(all, 1_000);
+    }
+
+    #[test]
+    fn limit_of_a_minute_holds_over_all_takes() {
+        let windows = Windows::new();
+        let add = |second: i64, path: usize| {
+            windows.add(at(second), &format!("GET /{path}"), 10, measurement(200, 1))
+        };
+        let mut beyond = 0;
+        let mut endpoints = std::collections::BTreeSet::new();
+        for round in 0..5 {
+            // Some of the round before, and others.
+            beyond += (round * 8..round * 8 + 12)
+                .filter(|path| add(1, *path))
+                .count();
+            // A flush within the minute, and a later take.
+            let until = (round > 2).then(|| at(61));
+            let taken = windows.take(until).into_iter();
+            endpoints.extend(taken.map(|window| window.endpoint));
+        }
+        assert_eq!((endpoints.len(), beyond), (11, 48));
+        assert!(endpoints.contains(OTHER), "{endpoints:?}");
+        // An endpoint that was counted still is, and another minute has others.
+        assert!(!add(2, 3) && add(2, 99) && !add(61, 99));
+    }
+
+    #[test]
+    fn minutes_that_are_remembered_are_bounded() {
+        let windows = Windows::new();
+        for minute in 0..500 {
+            windows.add(at(minute * 60), "GET /a", 1, measurement(200, 1));
+            windows.take(None);
+        }
+        assert_eq!(windows.endpoints().taken.len(), 60);
+        for minute in 500..600 {
+            let is_other = windows.add(at(minute * 60), "GET /a", 1, measurement(200, 1));
+            assert_eq!(is_other, minute >= 560);
+        }
     }
 
     #[test]
