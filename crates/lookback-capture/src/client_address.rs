@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr as _;
 
-use http::HeaderMap;
 use http::header::FORWARDED;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 /// The proxies whose headers are believed.
@@ -16,7 +16,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 #[error("expected an address such as 10.0.0.1 or a range such as 10.0.0.0/8, got {0:?}")]
 pub struct ProxyError(String);
 
-const X_FORWARDED_FOR: http::HeaderName = http::HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Loopback, private and link-local addresses, and those of carrier-grade NAT.
 const PRIVATE: [&str; 9] = [
@@ -75,13 +75,8 @@ impl TrustedProxies {
         if !self.trusts(peer) {
             return Some(peer);
         }
-        let values = |name| {
-            let values = headers.get_all(name).into_iter();
-            let values = values.filter_map(|value| value.to_str().ok());
-            values.flat_map(|value| value.split(','))
-        };
-        let forwarded = self.last_unknown(peer, values(FORWARDED).map(forwarded_for));
-        let listed = self.last_unknown(peer, values(X_FORWARDED_FOR).map(address));
+        let forwarded = self.last_unknown(peer, headers, FORWARDED, forwarded_for);
+        let listed = self.last_unknown(peer, headers, X_FORWARDED_FOR, address);
         // A proxy sets one of them, and may pass on the other as the client sent it.
         match (forwarded, listed) {
             (Some(client), Some(other)) if client != other => Some(peer),
@@ -89,28 +84,34 @@ impl TrustedProxies {
         }
     }
 
-    /// Returns the last address that is not that of a trusted proxy; `None` if there is no address.
-    /// One that is hidden is `None`.
+    /// Returns the last address of a header that is not that of a trusted proxy; `None` if there is no
+    /// such header. What a proxy that is not known says of those before it is not known.
     fn last_unknown(
         &self,
         peer: IpAddr,
-        hops: impl Iterator<Item = Option<IpAddr>>,
+        headers: &HeaderMap,
+        name: HeaderName,
+        read: fn(&str) -> Option<IpAddr>,
     ) -> Option<IpAddr> {
         const MOST: usize = 1_000;
-        let hops: Vec<Option<IpAddr>> = hops.take(MOST).collect();
-        if hops.is_empty() {
-            return None;
-        }
-        let mut client = peer;
-        for hop in hops.into_iter().rev() {
-            // What a proxy that is not known says of those before it is not known.
-            let Some(address) = hop else { break };
-            client = address.to_canonical();
-            if !self.trusts(client) {
-                break;
+        let mut client = None;
+        let mut hops = 0;
+        // From the end, to which a proxy adds: a client can send any number before it.
+        for line in headers.get_all(name).into_iter().rev() {
+            let line = String::from_utf8_lossy(line.as_bytes());
+            for hop in line.rsplit(',') {
+                let Some(address) = read(hop).filter(|_| hops < MOST) else {
+                    return client.or(Some(peer));
+                };
+                hops += 1;
+                let address = address.to_canonical();
+                client = Some(address);
+                if !self.trusts(address) {
+                    return client;
+                }
             }
         }
-        Some(client)
+        client
     }
 }
 
@@ -205,6 +206,39 @@ mod tests {
             ("x-forwarded-for", "198.51.100.9"),
         ];
         assert_eq!(client("10.0.0.1", &same), "198.51.100.9");
+    }
+
+    #[test]
+    fn any_number_of_forged_addresses_before_that_of_the_proxy_changes_nothing() {
+        let forged = format!("{}198.51.100.9", "6.6.6.6, ".repeat(5_000));
+        assert_eq!(
+            client("10.0.0.1", &[("x-forwarded-for", &forged)]),
+            "198.51.100.9"
+        );
+        let forwarded = format!("{}for=198.51.100.9", "for=6.6.6.6, ".repeat(5_000));
+        assert_eq!(
+            client("10.0.0.1", &[("forwarded", &forwarded)]),
+            "198.51.100.9"
+        );
+        // A quote that the client opens does not swallow what the proxy adds.
+        for start in ["for=\"", "for=\"6.6.6.6", "for=6.6.6.6;by=\""] {
+            let quoted = format!("{start}, for=198.51.100.9");
+            assert_eq!(
+                client("10.0.0.1", &[("forwarded", &quoted)]),
+                "198.51.100.9"
+            );
+        }
+        // Nor do bytes that are no text.
+        let mut map = HeaderMap::new();
+        let value = http::HeaderValue::from_bytes(b"\xff\xfe, 198.51.100.9").unwrap();
+        map.append("x-forwarded-for", value);
+        let found = TrustedProxies::private().client("10.0.0.1".parse().ok(), &map);
+        assert_eq!(found.unwrap().to_string(), "198.51.100.9");
+        let trusted = "10.0.0.2, ".repeat(5_000) + "10.0.0.3";
+        assert_eq!(
+            client("10.0.0.1", &[("x-forwarded-for", &trusted)]),
+            "10.0.0.2"
+        );
     }
 
     #[test]
