@@ -18,7 +18,7 @@ mod tee;
 pub use tee::TeeBody;
 
 use crate::capture::Capture;
-use crate::trace::{TRACEPARENT, TraceContext, current_trace};
+use crate::trace::Span;
 use exchange::{Exchange, ResponseSide};
 
 /// Captures the requests of a service, or those that a client sends.
@@ -41,6 +41,7 @@ use exchange::{Exchange, ResponseSide};
 /// | `http_version` | such as `HTTP/1.1` |
 /// | `client_ip` | the address of the client, if the peer is known |
 /// | `direction` | `outgoing` for a request that a client sent |
+/// | `span_id`, `parent_span_id` | its own span in the trace, and the one that asked for it |
 ///
 /// | among `response_headers` | |
 /// |---|---|
@@ -144,18 +145,13 @@ where
         let exchange = match self.direction {
             _ if is_captured => None,
             Direction::Incoming => {
-                let trace =
-                    trace_of(&parts.headers).map_or_else(TraceContext::new, TraceContext::child);
-                parts.extensions.insert(trace);
-                Exchange::begin(&self.capture, self.direction, &parts, trace)
+                let span = Span::of_incoming(&parts.headers);
+                parts.extensions.insert(span.context);
+                Exchange::begin(&self.capture, self.direction, &parts, span)
             }
             Direction::Outgoing => {
-                let trace = trace_of(&parts.headers).unwrap_or_else(|| {
-                    let trace = current_trace().map_or_else(TraceContext::new, TraceContext::child);
-                    parts.headers.insert(TRACEPARENT, trace.header());
-                    trace
-                });
-                Exchange::begin(&self.capture, self.direction, &parts, trace)
+                let span = Span::of_outgoing(&mut parts.headers);
+                Exchange::begin(&self.capture, self.direction, &parts, span)
             }
         };
         let tee = match &exchange {
@@ -178,10 +174,6 @@ where
 /// The mark of a request that a layer captures.
 #[derive(Clone, Copy)]
 struct IsCaptured(Direction);
-
-fn trace_of(headers: &http::HeaderMap) -> Option<TraceContext> {
-    headers.get(TRACEPARENT)?.to_str().ok()?.parse().ok()
-}
 
 pin_project! {
     /// The response of a service whose requests are captured.

@@ -56,5 +56,5 @@ pub use settings::{IGNORED_PATHS, IGNORED_USER_AGENTS, Settings};
 pub use sink::{HttpSink, HttpSinkError};
 pub use sink::{JsonLinesSink, MemorySink, Rejected, Sink, SinkError};
 pub use sketch::{Sketch, SketchError};
-pub use trace::{TraceContext, TraceContextError, current_trace, set_user_id};
+pub use trace::{TraceContext, TraceContextError, current_trace, inject_trace, set_user_id};
 pub use window::{Measurement, OTHER, Totals, Window, endpoint, merge_windows, route_of_path};

@@ -5,10 +5,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+mod state;
+
+use state::{TRACESTATE, trace_state};
 
 /// The header that carries a trace context.
-pub(crate) const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The flags that have a meaning: sampled, and random. The others are passed on as zeros.
+const FLAGS: u8 = 0b11;
 
 /// The trace that a request belongs to, and its place in it.
 ///
@@ -29,7 +36,7 @@ impl TraceContext {
             trace_id: fastrand::u128(1..),
             span_id: fastrand::u64(1..),
             // It is sampled, as far as capture knows, and its id is random.
-            flags: 0b11,
+            flags: FLAGS,
         }
     }
 
@@ -38,6 +45,7 @@ impl TraceContext {
     pub fn child(self) -> Self {
         Self {
             span_id: fastrand::u64(1..),
+            flags: self.flags & FLAGS,
             ..self
         }
     }
@@ -134,10 +142,78 @@ impl FromStr for TraceContext {
     }
 }
 
+/// A request as a part of its trace.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) context: TraceContext,
+    /// The span that asked for it.
+    pub(crate) parent: Option<TraceContext>,
+    /// The header `tracestate`, which is passed on.
+    state: Option<HeaderValue>,
+}
+
+impl Span {
+    /// Returns the span of a request that came in.
+    pub(crate) fn of_incoming(headers: &HeaderMap) -> Self {
+        let parent = parent_of(headers);
+        Self {
+            context: parent.map_or_else(TraceContext::new, TraceContext::child),
+            parent,
+            // Without its parent a state says nothing.
+            state: parent.and_then(|_| trace_state(headers)),
+        }
+    }
+
+    /// Returns the span of a request that is sent. If it does not name its trace, it gets that of the
+    /// request that is being handled.
+    pub(crate) fn of_outgoing(headers: &mut HeaderMap) -> Self {
+        let current = with_current(|request| request.span.clone());
+        if let Some(context) = parent_of(headers) {
+            let is_of_trace = |span: &Self| span.context.trace_id == context.trace_id;
+            let parent = current.filter(is_of_trace).map(|span| span.context);
+            return Self {
+                context,
+                parent,
+                state: None,
+            };
+        }
+        let parent = current.as_ref().map(|span| span.context);
+        let span = Self {
+            context: parent.map_or_else(TraceContext::new, TraceContext::child),
+            parent,
+            state: current.and_then(|span| span.state),
+        };
+        headers.insert(TRACEPARENT, span.context.header());
+        match &span.state {
+            Some(state) => headers.insert(TRACESTATE, state.clone()),
+            None => headers.remove(TRACESTATE),
+        };
+        span
+    }
+}
+
+/// Reads the header `traceparent`. `None` if there is not exactly one, or it is invalid.
+fn parent_of(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut values = headers.get_all(TRACEPARENT).into_iter();
+    let value = values.next()?;
+    let is_only = values.next().is_none();
+    is_only.then(|| value.to_str().ok()?.parse().ok())?
+}
+
+/// Puts the trace of the request that is being handled into the headers of a request to be sent, so
+/// that the service which answers it belongs to the trace: `traceparent`, and `tracestate` if there is one.
+///
+/// [`Capture::client_layer`](crate::Capture::client_layer) does it by itself. Use this for calls that
+/// do not go through the layer. Outside a captured request, it begins a trace. Headers that have a
+/// valid `traceparent` stay as they are.
+pub fn inject_trace(headers: &mut HeaderMap) {
+    Span::of_outgoing(headers);
+}
+
 /// The request that a thread works on.
 #[derive(Debug)]
 pub(crate) struct CurrentRequest {
-    pub(crate) trace: TraceContext,
+    pub(crate) span: Span,
     pub(crate) user_id: OnceLock<String>,
 }
 
@@ -180,7 +256,7 @@ pub(crate) fn with_current<T>(read: impl FnOnce(&CurrentRequest) -> T) -> Option
 /// [instrumented]: https://docs.rs/tracing/latest/tracing/trait.Instrument.html
 #[must_use]
 pub fn current_trace() -> Option<TraceContext> {
-    with_current(|request| request.trace)
+    with_current(|request| request.span.context)
 }
 
 /// Stores who makes the request that is being handled, such as after the session was looked up.
@@ -194,7 +270,9 @@ pub fn set_user_id(user_id: impl Into<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::TraceContext;
+    use http::HeaderMap;
+
+    use super::{Span, TRACEPARENT, TRACESTATE, TraceContext, inject_trace};
 
     #[test]
     fn traceparent_is_parsed_and_displayed() {
@@ -224,6 +302,50 @@ mod tests {
         ] {
             assert!(text.parse::<TraceContext>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn flags_without_a_meaning_are_not_passed_on() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-fd";
+        let child = trace.parse::<TraceContext>().unwrap().child();
+        assert!(child.to_string().ends_with("-01"), "{child}");
+    }
+
+    #[test]
+    fn state_without_a_valid_parent_is_dropped() {
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACESTATE, "a=1".parse().unwrap());
+        assert!(Span::of_incoming(&headers).state.is_none());
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        headers.insert(TRACEPARENT, parent.parse().unwrap());
+        let span = Span::of_incoming(&headers);
+        assert_eq!(span.state.unwrap(), "a=1");
+        assert_eq!(span.parent.unwrap().to_string(), parent);
+        // Two parents are none.
+        headers.append(TRACEPARENT, parent.parse().unwrap());
+        let span = Span::of_incoming(&headers);
+        assert!(span.parent.is_none() && span.state.is_none());
+    }
+
+    #[test]
+    fn trace_that_a_request_names_itself_stays() {
+        let mut headers = HeaderMap::new();
+        let own = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        headers.insert(TRACEPARENT, own.parse().unwrap());
+        headers.insert(TRACESTATE, "a=1".parse().unwrap());
+        let before = headers.clone();
+        inject_trace(&mut headers);
+        assert_eq!(headers, before);
+        headers.insert(TRACEPARENT, "none".parse().unwrap());
+        inject_trace(&mut headers);
+        assert_eq!(headers.get(TRACESTATE), None);
+        assert!(
+            headers[TRACEPARENT]
+                .to_str()
+                .unwrap()
+                .parse::<TraceContext>()
+                .is_ok()
+        );
     }
 
     #[test]

@@ -5,14 +5,16 @@ use crate::{Json, JsonMap};
 /// The names of the fields that stand among the headers and are none.
 ///
 /// A header that has such a name itself is stored with [`RENAMED_HEADER`] before it.
-pub const OWN_FIELDS: [&str; 7] = [
+pub const OWN_FIELDS: [&str; 9] = [
     "client_ip",
     "direction",
     "error",
     "http_version",
+    "parent_span_id",
     "request_size",
     "response_size",
     "route",
+    "span_id",
 ];
 
 /// Stands before the name of a header that is one of [`OWN_FIELDS`].

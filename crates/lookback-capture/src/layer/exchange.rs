@@ -20,7 +20,7 @@ use super::tee::Kept;
 use crate::capture::Capture;
 use crate::record::{CapturedRequest, Location, now};
 use crate::settings::{ActiveSettings, Settings};
-use crate::trace::{CurrentRequest, Entered, TraceContext};
+use crate::trace::{CurrentRequest, Entered, Span, TraceContext};
 use crate::window::{Measurement, endpoint, route_of_path};
 
 /// The route of a request that no route matches.
@@ -70,10 +70,10 @@ impl Exchange {
         capture: &Capture,
         direction: Direction,
         parts: &Parts,
-        trace: TraceContext,
+        span: Span,
     ) -> Option<Arc<Self>> {
         // A hook of the application that panics does not fail the request.
-        let begin = || Self::begin_unguarded(capture, direction, parts, trace);
+        let begin = || Self::begin_unguarded(capture, direction, parts, span);
         catch_unwind(AssertUnwindSafe(begin)).unwrap_or_else(|_| {
             crate::queue::count(&capture.shared().counters.requests.failed, 1);
             None
@@ -84,7 +84,7 @@ impl Exchange {
         capture: &Capture,
         direction: Direction,
         parts: &Parts,
-        trace: TraceContext,
+        span: Span,
     ) -> Option<Arc<Self>> {
         let active = capture.active_settings();
         let is_incoming = direction == Direction::Incoming;
@@ -115,7 +115,7 @@ impl Exchange {
             route: route(capture, &settings.masking, parts),
             head,
             current: Arc::new(CurrentRequest {
-                trace,
+                span,
                 user_id: OnceLock::new(),
             }),
             request_body: Mutex::new(kept),
@@ -147,7 +147,7 @@ impl Exchange {
     }
 
     pub(super) fn trace(&self) -> TraceContext {
-        self.current.trace
+        self.current.span.context
     }
 
     /// The header of the response that has the trace.
@@ -323,7 +323,10 @@ impl Exchange {
         let mut own = vec![
             ("request_size", Json::from(request.size)),
             ("http_version", format!("{:?}", self.version).into()),
+            ("span_id", self.trace().span_id().into()),
         ];
+        let parent = self.current.span.parent;
+        own.extend(parent.map(|parent| ("parent_span_id", parent.span_id().into())));
         match self.direction {
             Direction::Incoming => own.push(("route", self.route.as_str().into())),
             Direction::Outgoing => own.push(("direction", "outgoing".into())),

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use lookback_capture::{Capture, CaptureService, MemorySink, TeeBody};
+use lookback_capture::{Capture, CaptureService, CapturedRequest, MemorySink, TeeBody};
 use lookback_json::json;
 use tower::{Layer as _, Service as _, ServiceExt as _};
 
@@ -81,6 +81,64 @@ async fn calls_of_a_handler_belong_to_its_trace() {
     assert_eq!(endpoints, ["GET /"]);
     let all = format!("{records:?}");
     assert!(!all.contains("PLANTED0123"), "{all}");
+}
+
+/// A service that asks another one, and both are captured.
+#[tokio::test]
+async fn spans_and_state_of_a_trace_go_from_service_to_service() {
+    let sink = MemorySink::new();
+    let capture = Capture::builder().start(sink.clone()).unwrap();
+    let echo = async |headers: HeaderMap| format!("{:?}", headers["tracestate"]);
+    let upstream = Router::new().route("/stock", get(echo));
+    let upstream = serve(upstream.layer(capture.layer())).await;
+    let client: Calls = capture
+        .client_layer()
+        .layer(Client::builder(TokioExecutor::new()).build_http());
+    let handler = async move |State(client): State<Calls>| {
+        let request = Request::get(format!("http://{upstream}/stock"));
+        let request = request.body(Body::empty()).unwrap();
+        let response = client.oneshot(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    let app = Router::new().route("/", get(handler)).with_state(client);
+    let address = serve(app.layer(capture.layer())).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let headers = format!(
+        "\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n\
+         tracestate: rojo=00f067aa0ba902b7\r\ntracestate: congo=t61rcWkgMzE\r\n\r\n"
+    );
+    let request = server::get("/").replace("\r\n\r\n", &headers);
+    let response = exchange(address, request.as_bytes()).await;
+    let response = String::from_utf8(response).unwrap();
+    assert!(
+        response.contains(r#""rojo=00f067aa0ba902b7,congo=t61rcWkgMzE""#),
+        "{response}"
+    );
+
+    let records = loop {
+        capture.flush(GENEROUS).await.unwrap();
+        let records = sink.records().requests;
+        if records.len() == 3 {
+            break records;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    assert!(records.iter().all(|record| record.trace_id == trace));
+    let of = |path: &str, is_call: bool| {
+        let is_it = |record: &&CapturedRequest| {
+            record.path == path && record.headers.contains_key("direction") == is_call
+        };
+        let headers = &records.iter().find(is_it).unwrap().headers;
+        let id = |name: &str| headers[name].as_str().unwrap().to_owned();
+        (id("span_id"), id("parent_span_id"))
+    };
+    let (request, call, answer) = (of("/", false), of("/stock", true), of("/stock", false));
+    assert_eq!(request.1, "00f067aa0ba902b7");
+    assert_eq!(call.1, request.0);
+    assert_eq!(answer.1, call.0);
+    assert!(request.0 != call.0 && call.0 != answer.0);
+    assert!(response.contains(&format!("traceparent: 00-{trace}-{}-01", request.0)));
 }
 
 #[tokio::test]

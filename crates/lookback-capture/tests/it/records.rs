@@ -91,6 +91,8 @@ async fn request_and_response_are_recorded() {
     assert_eq!(headers["route"], "/orders/{id}");
     assert_eq!(headers["request_size"], Json::from(body.len() as u64));
     assert_eq!(headers["http_version"], "HTTP/1.1");
+    assert_eq!(headers["span_id"].as_str().unwrap().len(), 16);
+    assert_eq!(headers.get("parent_span_id"), None);
     let response_headers = record.response_headers.as_ref().unwrap();
     assert_eq!(response_headers["etag"], "\"1\"");
     assert_eq!(response_headers["response_size"], 27);
