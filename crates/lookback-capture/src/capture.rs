@@ -332,14 +332,14 @@ impl CaptureBuilder {
         self
     }
 
-    /// The proxies whose headers `forwarded`, `x-forwarded-for`, and of location, are believed: by
-    /// default those with a private or loopback address.
+    /// The proxies whose headers `forwarded`, `x-forwarded-for`, and those that a [`Locator`] looks at,
+    /// are believed: by default those with a private or loopback address.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.hooks.trusted = proxies;
         self
     }
 
-    /// How to find where a request came from: by default from the headers of known platforms.
+    /// How to find where a request came from: by default it is not known.
     pub fn locator(mut self, locator: Locator) -> Self {
         self.locator = locator;
         self

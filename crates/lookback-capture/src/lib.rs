@@ -47,7 +47,7 @@ pub use client_address::{ProxyError, TrustedProxies};
 pub use layer::{CaptureFuture, CaptureLayer, CaptureService, TeeBody};
 #[cfg(feature = "geoip")]
 pub use locate::DatabaseError;
-pub use locate::{LocationHeaders, Locator};
+pub use locate::{LocationHeaders, Locator, Platform};
 pub use logs::CaptureLogs;
 pub use lookback_json::secrets;
 pub use record::{Batch, CapturedLog, CapturedRequest, Level, Location, LocationSource};

@@ -13,22 +13,42 @@ mod database;
 #[cfg(feature = "geoip")]
 pub use database::DatabaseError;
 
-/// Finds where a request came from: in the headers of a known platform, then in those that the
-/// application names, then in a database of IP addresses.
+/// Finds where a request came from: in the headers of the [platform](Self::platform) that the
+/// application names, then in [other headers](Self::headers), then in a
+/// [database](Self::database) of IP addresses.
 ///
-/// The platforms are Cloudflare (with the managed transform *Add visitor location headers* for more
-/// than the country), CloudFront, Vercel, App Engine, Fastly (with the headers of its tutorial,
-/// `client-geo-country` and so on) and Fly.io, which says only which of its regions took the
-/// request. Headers are believed if the other end of the connection is a
-/// [trusted proxy](crate::CaptureBuilder::trusted_proxies), or there is no
-/// [hook](crate::CaptureBuilder::peer) that knows it. A proxy that passes on such headers as a client
-/// sent them makes them worthless: [without_platforms](Self::without_platforms).
+/// By default nothing is looked at, since anyone can send any header. Headers are believed if the
+/// other end of the connection is a [trusted proxy](crate::CaptureBuilder::trusted_proxies), or there
+/// is no [hook](crate::CaptureBuilder::peer) that knows it.
 #[derive(Debug, Default)]
 pub struct Locator {
-    ignores_platforms: bool,
+    platform: Option<Platform>,
     headers: Option<LocationHeaders>,
     #[cfg(feature = "geoip")]
     database: Option<database::Database>,
+}
+
+/// A platform that puts the location of the client into headers of the request.
+///
+/// Each replaces what a client sends under these names, if it sends them at all: switch them on there
+/// before it is named here. A client that reaches the application past the platform can send
+/// them, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Platform {
+    /// Google App Engine: `x-appengine-country` and so on.
+    AppEngine,
+    /// Cloudflare: `cf-ipcountry`, and with the managed transform *Add visitor location headers*
+    /// `cf-ipcity` and so on.
+    Cloudflare,
+    /// Amazon CloudFront: `cloudfront-viewer-country` and so on, which an origin request policy adds.
+    CloudFront,
+    /// Fastly: `client-geo-country` and so on, as its tutorial sets them in VCL.
+    Fastly,
+    /// Fly.io: `fly-region`, the region that took the request.
+    Fly,
+    /// Vercel: `x-vercel-ip-country` and so on.
+    Vercel,
 }
 
 /// The names of the headers that have a location.
@@ -47,8 +67,8 @@ pub struct LocationHeaders {
     pub longitude: Option<HeaderName>,
 }
 
-/// The headers of a platform.
-struct Platform {
+/// The names of the headers of a platform.
+struct PlatformHeaders {
     country: &'static str,
     region: &'static str,
     city: &'static str,
@@ -57,62 +77,66 @@ struct Platform {
     longitude: &'static str,
 }
 
-const PLATFORMS: [Platform; 6] = [
-    Platform {
-        country: "cf-ipcountry",
-        region: "cf-region",
-        city: "cf-ipcity",
-        latitude: "cf-iplatitude",
-        longitude: "cf-iplongitude",
-    },
-    Platform {
-        country: "cloudfront-viewer-country",
-        region: "cloudfront-viewer-country-region-name",
-        city: "cloudfront-viewer-city",
-        latitude: "cloudfront-viewer-latitude",
-        longitude: "cloudfront-viewer-longitude",
-    },
-    Platform {
-        country: "x-vercel-ip-country",
-        region: "x-vercel-ip-country-region",
-        city: "x-vercel-ip-city",
-        latitude: "x-vercel-ip-latitude",
-        longitude: "x-vercel-ip-longitude",
-    },
-    Platform {
-        country: "x-appengine-country",
-        region: "x-appengine-region",
-        city: "x-appengine-city",
-        latitude: "x-appengine-citylatlong",
-        longitude: "",
-    },
-    Platform {
-        country: "client-geo-country",
-        region: "client-geo-region",
-        city: "client-geo-city",
-        latitude: "client-geo-latitude",
-        longitude: "client-geo-longitude",
-    },
-    Platform {
-        country: "fly-client-country",
-        region: "fly-region",
-        city: "",
-        latitude: "",
-        longitude: "",
-    },
-];
+impl Platform {
+    const fn headers(self) -> PlatformHeaders {
+        match self {
+            Self::AppEngine => PlatformHeaders {
+                country: "x-appengine-country",
+                region: "x-appengine-region",
+                city: "x-appengine-city",
+                latitude: "x-appengine-citylatlong",
+                longitude: "",
+            },
+            Self::Cloudflare => PlatformHeaders {
+                country: "cf-ipcountry",
+                region: "cf-region",
+                city: "cf-ipcity",
+                latitude: "cf-iplatitude",
+                longitude: "cf-iplongitude",
+            },
+            Self::CloudFront => PlatformHeaders {
+                country: "cloudfront-viewer-country",
+                region: "cloudfront-viewer-country-region-name",
+                city: "cloudfront-viewer-city",
+                latitude: "cloudfront-viewer-latitude",
+                longitude: "cloudfront-viewer-longitude",
+            },
+            Self::Fastly => PlatformHeaders {
+                country: "client-geo-country",
+                region: "client-geo-region",
+                city: "client-geo-city",
+                latitude: "client-geo-latitude",
+                longitude: "client-geo-longitude",
+            },
+            Self::Fly => PlatformHeaders {
+                country: "",
+                region: "fly-region",
+                city: "",
+                latitude: "",
+                longitude: "",
+            },
+            Self::Vercel => PlatformHeaders {
+                country: "x-vercel-ip-country",
+                region: "x-vercel-ip-country-region",
+                city: "x-vercel-ip-city",
+                latitude: "x-vercel-ip-latitude",
+                longitude: "x-vercel-ip-longitude",
+            },
+        }
+    }
+}
 
 impl Locator {
-    /// Creates a locator that looks at the headers of known platforms only.
+    /// Creates a locator that looks at nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Does not look at the headers of platforms.
+    /// Looks at the headers of the platform that the application runs on, or behind.
     #[must_use]
-    pub fn without_platforms(mut self) -> Self {
-        self.ignores_platforms = true;
+    pub fn platform(mut self, platform: Platform) -> Self {
+        self.platform = Some(platform);
         self
     }
 
@@ -157,16 +181,9 @@ impl Locator {
             if !believes_headers {
                 return None;
             }
-            let platform = || {
-                PLATFORMS
-                    .iter()
-                    .find_map(|platform| platform.locate(headers))
-            };
-            let platform = if self.ignores_platforms {
-                None
-            } else {
-                platform()
-            };
+            let platform = self
+                .platform
+                .and_then(|platform| platform.headers().locate(headers));
             platform.or_else(|| self.headers.as_ref()?.locate(headers))
         };
         by_headers()
@@ -186,7 +203,7 @@ impl Locator {
     }
 }
 
-impl Platform {
+impl PlatformHeaders {
     fn locate(&self, headers: &HeaderMap) -> Option<Location> {
         let coordinates = if self.longitude.is_empty() {
             text(headers, self.latitude).and_then(|both| {
@@ -266,7 +283,7 @@ impl fmt::Display for Location {
 mod tests {
     use http::{HeaderMap, HeaderName};
 
-    use super::{LocationHeaders, Locator};
+    use super::{LocationHeaders, Locator, Platform};
     use crate::record::{Location, LocationSource};
 
     fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
@@ -277,8 +294,9 @@ mod tests {
         map
     }
 
-    fn found(pairs: &[(&'static str, &[u8])]) -> Location {
-        Locator::new().locate(&headers(pairs), true, None)
+    fn found(platform: Platform, pairs: &[(&'static str, &[u8])]) -> Location {
+        let locator = Locator::new().platform(platform);
+        locator.locate(&headers(pairs), true, None)
     }
 
     #[test]
@@ -297,7 +315,10 @@ mod tests {
             ("cf-iplatitude", b"47.36"),
             ("cf-iplongitude", b"8.55"),
         ];
-        assert_eq!(found(cloudflare), zurich("CH", Some("Zürich")));
+        assert_eq!(
+            found(Platform::Cloudflare, cloudflare),
+            zurich("CH", Some("Zürich"))
+        );
         let vercel: &[(&str, &[u8])] = &[
             ("x-vercel-ip-country", b"CH"),
             ("x-vercel-ip-country-region", b"ZH"),
@@ -305,66 +326,78 @@ mod tests {
             ("x-vercel-ip-latitude", b"47.36"),
             ("x-vercel-ip-longitude", b"8.55"),
         ];
-        assert_eq!(found(vercel), zurich("CH", Some("ZH")));
+        assert_eq!(found(Platform::Vercel, vercel), zurich("CH", Some("ZH")));
         let cloudfront: &[(&str, &[u8])] = &[
             ("cloudfront-viewer-country", b"CH"),
             ("cloudfront-viewer-city", b"Z\xfcrich"),
             ("cloudfront-viewer-latitude", b"47.36"),
             ("cloudfront-viewer-longitude", b"8.55"),
         ];
-        assert_eq!(found(cloudfront), zurich("CH", None));
+        assert_eq!(found(Platform::CloudFront, cloudfront), zurich("CH", None));
         let app_engine: &[(&str, &[u8])] = &[
             ("x-appengine-country", b"CH"),
             ("x-appengine-region", b"zh"),
             ("x-appengine-city", "Zürich".as_bytes()),
             ("x-appengine-citylatlong", b"47.36,8.55"),
         ];
-        assert_eq!(found(app_engine), zurich("CH", Some("zh")));
-        let fly = found(&[("fly-region", b"fra")]);
+        assert_eq!(
+            found(Platform::AppEngine, app_engine),
+            zurich("CH", Some("zh"))
+        );
+        let fly = found(Platform::Fly, &[("fly-region", b"fra")]);
         assert_eq!(
             (fly.region.as_deref(), fly.source),
             (Some("fra"), LocationSource::Platform)
         );
-        let fastly = found(&[("client-geo-country", b"CH"), ("client-geo-city", b"?")]);
+        let fastly = found(
+            Platform::Fastly,
+            &[("client-geo-country", b"CH"), ("client-geo-city", b"?")],
+        );
         assert_eq!((fastly.country.as_deref(), fastly.city), (Some("CH"), None));
     }
 
     #[test]
     fn what_is_not_known_is_no_location() {
-        for pairs in [
-            &[("cf-ipcountry", b"XX".as_slice())],
-            &[("x-appengine-country", b"ZZ".as_slice())],
-            &[("x-appengine-citylatlong", b"400,8".as_slice())],
-            &[("user-agent", b"curl".as_slice())],
+        for (platform, pairs) in [
+            (Platform::Cloudflare, ("cf-ipcountry", b"XX".as_slice())),
+            (Platform::AppEngine, ("x-appengine-country", b"ZZ")),
+            (Platform::AppEngine, ("x-appengine-citylatlong", b"400,8")),
+            (Platform::Vercel, ("user-agent", b"curl")),
         ] {
-            assert_eq!(found(pairs), Location::default(), "{pairs:?}");
+            assert_eq!(found(platform, &[pairs]), Location::default(), "{pairs:?}");
         }
-        let cloudflare = headers(&[("cf-ipcountry", b"CH")]);
-        assert_eq!(
-            Locator::new().locate(&cloudflare, false, None),
-            Location::default()
-        );
     }
 
     #[test]
-    fn own_headers_come_after_those_of_platforms() {
+    fn headers_of_a_platform_that_is_not_named_are_not_believed() {
+        let cloudflare: &[(&str, &[u8])] = &[("cf-ipcountry", b"CH")];
+        assert_eq!(found(Platform::Vercel, cloudflare), Location::default());
+        let cloudflare = headers(cloudflare);
+        assert_eq!(
+            Locator::new().locate(&cloudflare, true, None),
+            Location::default()
+        );
+        let named = Locator::new().platform(Platform::Cloudflare);
+        assert_eq!(named.locate(&cloudflare, false, None), Location::default());
+    }
+
+    #[test]
+    fn own_headers_come_after_those_of_the_platform() {
         let names = LocationHeaders {
             country: Some(HeaderName::from_static("x-country")),
             ..LocationHeaders::default()
         };
-        let locator = Locator::new().headers(names.clone());
+        let locator = Locator::new().headers(names);
         let both = headers(&[("x-country", b"DE"), ("cf-ipcountry", b"CH")]);
-        assert_eq!(
-            locator.locate(&both, true, None).country.as_deref(),
-            Some("CH")
-        );
-        let own = Locator::new()
-            .without_platforms()
-            .headers(names)
-            .locate(&both, true, None);
+        let own = locator.locate(&both, true, None);
         assert_eq!(
             (own.country.as_deref(), own.source),
             (Some("DE"), LocationSource::Header)
+        );
+        let locator = locator.platform(Platform::Cloudflare);
+        assert_eq!(
+            locator.locate(&both, true, None).country.as_deref(),
+            Some("CH")
         );
     }
 }

@@ -36,9 +36,9 @@ pub use lookback_capture::{
     Batch, Capture, CaptureBuilder, CaptureFuture, CaptureLayer, CaptureLogs, CaptureService,
     CapturedLog, CapturedRequest, Error, Health, IGNORED_PATHS, IGNORED_USER_AGENTS, JsonLinesSink,
     KindHealth, Location, LocationHeaders, LocationSource, Locator, Measurement, MemorySink, OTHER,
-    ProxyError, Rejected, Settings, Sink, SinkError, Sketch, SketchError, TeeBody, Totals,
-    TraceContext, TraceContextError, TrustedProxies, Window, current_trace, endpoint, inject_trace,
-    merge_windows, route_of_path, secrets, set_user_id,
+    Platform, ProxyError, Rejected, Settings, Sink, SinkError, Sketch, SketchError, TeeBody,
+    Totals, TraceContext, TraceContextError, TrustedProxies, Window, current_trace, endpoint,
+    inject_trace, merge_windows, route_of_path, secrets, set_user_id,
 };
 #[cfg(feature = "http-sink")]
 pub use lookback_capture::{HttpSink, HttpSinkError};

@@ -8,7 +8,9 @@ use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use lookback_capture::{LocationSource, TrustedProxies, current_trace, set_user_id};
+use lookback_capture::{
+    LocationSource, Locator, Platform, TrustedProxies, current_trace, set_user_id,
+};
 use lookback_json::{Json, json};
 
 use crate::server::{self, Server};
@@ -208,6 +210,7 @@ async fn client_is_known_behind_trusted_proxies() {
         builder
             .peer(|_| Some([203, 0, 113, 7].into()))
             .trusted_proxies(TrustedProxies::none().and("203.0.113.0/24").unwrap())
+            .locator(Locator::new().platform(Platform::Cloudflare))
     })
     .await;
     let request = server::get("/trace").replace(

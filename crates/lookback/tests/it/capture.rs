@@ -7,8 +7,8 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::Full;
 use lookback::capture::{
-    Batch, Capture, Measurement, PostgresSink, RebuildOptions, Sink as _, Sketch, Window,
-    rebuild_windows, store_windows,
+    Batch, Capture, Locator, Measurement, Platform, PostgresSink, RebuildOptions, Sink as _,
+    Sketch, Window, rebuild_windows, store_windows,
 };
 use lookback::value::{Bytes as StoredBytes, ErrorRate};
 use lookback::{GeoSource, Json, Level, Log, Metric, NewMetric, RequestSnapshot, json};
@@ -72,6 +72,7 @@ async fn requests_logs_and_windows_are_stored() {
     let capture = Capture::builder()
         .version("1.4.0")
         .stage("test")
+        .locator(Locator::new().platform(Platform::Cloudflare))
         .start(PostgresSink::new(&db.pool))
         .unwrap();
     let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
