@@ -78,7 +78,7 @@ impl Database {
 
     pub(super) fn locate(&self, client: IpAddr) -> Option<Location> {
         let reader = Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner));
-        let city: geoip2::City<'_> = reader.lookup(client).ok()?.decode().ok()??;
+        let city: geoip2::City<'_> = reader.lookup(client.to_canonical()).ok()?.decode().ok()??;
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let location = city.location;
         super::located(Location {
@@ -107,3 +107,6 @@ impl fmt::Debug for Database {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
