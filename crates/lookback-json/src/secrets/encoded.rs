@@ -33,6 +33,23 @@ pub(super) fn decoded(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// Decodes `\u0041`, as often as it is escaped itself. What stands for no character is left out.
+pub(super) fn unescaped(text: &str) -> String {
+    let mut parts = text.split('\\');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.strip_prefix('u').and_then(|rest| rest.get(..4));
+        match code.map(|code| u32::from_str_radix(code, 16)) {
+            Some(Ok(code)) => {
+                plain.extend(char::from_u32(code));
+                plain.push_str(&part[5..]);
+            }
+            _ => plain.push_str(part),
+        }
+    }
+    plain
+}
+
 fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),

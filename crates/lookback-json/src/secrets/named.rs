@@ -1,6 +1,9 @@
 //! Secrets in a text with their name before them: `name=value`, `name: value`, and the members of
 //! JSON or of a printed object.
 
+use std::borrow::Cow;
+
+use super::encoded::unescaped;
 use super::names::{is_authorization, is_cookie, is_word};
 use super::text::Masked;
 use super::values::{end_of_brackets, end_of_word, quoted};
@@ -40,22 +43,32 @@ impl<'a> Key<'a> {
         let unquoted = unquoted.map_or(named, |named| named.trim_end_matches('\\'));
         let (named, quote) = named.split_at(unquoted.len());
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let name = named.rsplit(|c| !is_of_name(c)).next()?;
-        let before = &named[..named.len() - name.len()];
-        if !quote.is_empty() && !before.ends_with(quote) {
-            return None;
-        }
-        let escape = escape_before(masking, name, before);
-        let (mut before, mut name) = named.split_at(before.len() + escape);
-        if !masking.is_secret_name(name) {
-            // In a URL, each letter may be encoded: `pass%77ord`.
-            if escape > 0 || !before.ends_with('%') {
+        let mut name = named.rsplit(|c| !is_of_name(c)).next()?;
+        let mut before = &named[..named.len() - name.len()];
+        let mut escape = 0;
+        // Each letter may be encoded: in JSON `pass\u0077ord`, in a URL `pass%77ord`.
+        let is_escaped = !quote.is_empty() && before.ends_with('\\') && name.starts_with('u');
+        if !is_escaped {
+            if !quote.is_empty() && !before.ends_with(quote) {
                 return None;
             }
-            let is_of_name = |c: char| is_of_name(c) || c == '%';
+            escape = escape_before(masking, name, before);
+            (before, name) = named.split_at(before.len() + escape);
+        }
+        if is_escaped || !masking.is_secret_name(name) {
+            if escape > 0 || !before.ends_with('%') && !is_escaped {
+                return None;
+            }
+            let sign = if is_escaped { '\\' } else { '%' };
+            let is_of_name = |c: char| is_of_name(c) || c == sign;
             name = named.rsplit(|c| !is_of_name(c)).next()?;
             before = &named[..named.len() - name.len()];
-            if name.len() > MAX_ENCODED || !masking.is_secret_name(name) {
+            let plain = if is_escaped {
+                Cow::Owned(unescaped(name))
+            } else {
+                Cow::Borrowed(name)
+            };
+            if name.len() > MAX_ENCODED || !masking.is_secret_name(&plain) {
                 return None;
             }
         }

@@ -101,6 +101,18 @@ fn secrets_in_text_are_masked() {
             "login password=\"[masked]\" user=anna",
         ),
         ("ä=1 api_key=k&x=2", "ä=1 api_key=[masked]&x=2"),
+        (
+            r#"{"pass\u0077ord":"a","b":"c"}"#,
+            r#"{"pass\u0077ord":"[masked]","b":"c"}"#,
+        ),
+        (
+            r#"say {\"api\\u005fkey\": \"a\"}"#,
+            r#"say {\"api\\u005fkey\": \"[masked]\"}"#,
+        ),
+        (
+            r#"{\"q\": \"login(password: \"\"\"a\"b\"\"\") { id }\"}"#,
+            r#"{\"q\": \"login(password: \"\"\"[masked]\"\"\") { id }\"}"#,
+        ),
         ("the bearer of news", "the bearer of news"),
         ("bearer bearer abc.def-ghi", "bearer bearer [masked]"),
         ("retries=3 secret=", "retries=3 secret="),

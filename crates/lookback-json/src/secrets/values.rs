@@ -45,6 +45,20 @@ pub(super) fn quoted(text: &str) -> Option<Range<usize>> {
     {
         return Some(letter + TRIPLE.len()..letter + TRIPLE.len() + end);
     }
+    // In a string of JSON.
+    let quote = &text[start..=letter];
+    let repeated = |text: &str| {
+        let rest = text.strip_prefix(quote)?.strip_prefix(quote)?;
+        rest.strip_prefix(quote).map(str::len)
+    };
+    if escapes > 0
+        && let Some(rest) = repeated(&text[start..])
+    {
+        let inner = text.len() - rest;
+        if let Some(end @ 1..) = text[inner..].find(&quote.repeat(3)) {
+            return Some(inner..inner + end);
+        }
+    }
     let inner = letter + 1;
     let end = end_of_string(&text[inner..], &text[start..inner]);
     Some(inner..inner + end)
