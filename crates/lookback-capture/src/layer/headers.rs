@@ -46,10 +46,25 @@ pub(super) fn insert_own(headers: &mut JsonMap, own: Vec<(&str, Json)>) {
 
 /// Returns the parameters of a query. `None` if there are none.
 pub(super) fn query_of(query: &str, masking: &Masking) -> Option<Json> {
-    let mut map = parameters(query);
-    if map.is_empty() {
-        return None;
-    }
+    let map = masked_parameters(query, masking);
+    (!map.is_empty()).then_some(Json::Object(map))
+}
+
+/// Returns the parameters of a query or of a form. One without a value may be a secret itself.
+pub(super) fn masked_parameters(text: &str, masking: &Masking) -> JsonMap {
+    /// A shorter name has no form of a secret.
+    const SHORTEST: usize = 8;
+    let mut map = parameters(text);
     masking.mask_object(&mut map);
-    Some(Json::Object(map))
+    let masked = map.keys().filter(|name| name.len() >= SHORTEST);
+    let masked = masked.filter_map(|name| match masking.mask_text(name) {
+        Cow::Owned(masked) if masked != *name => Some((name.clone(), masked)),
+        _ => None,
+    });
+    for (name, masked) in masked.collect::<Vec<_>>() {
+        if let Some(value) = map.remove(&name) {
+            push(&mut map, masked, value);
+        }
+    }
+    map
 }

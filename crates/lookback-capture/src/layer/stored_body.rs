@@ -6,10 +6,11 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
-use lookback_json::form::parameters;
 use lookback_json::snapshot::{DESCRIBED_BODY, described_body};
 use lookback_json::{Json, JsonMap};
+use ruzstd::decoding::StreamingDecoder;
 
+use super::headers::masked_parameters;
 use super::tee::Kept;
 use crate::settings::Settings;
 
@@ -44,8 +45,7 @@ pub(super) fn stored_body(kept: &Kept, headers: &HeaderMap, settings: &Settings)
     Some(match Form::of(content_type, &bytes) {
         Form::Json => about.stored_json(&bytes, settings),
         Form::Fields => {
-            let mut fields = parameters(&String::from_utf8_lossy(&bytes));
-            settings.masking.mask_object(&mut fields);
+            let fields = masked_parameters(&String::from_utf8_lossy(&bytes), &settings.masking);
             if about.is_truncated {
                 about.stored(Some(("fields", Json::Object(fields))))
             } else {
@@ -139,11 +139,50 @@ impl About<'_> {
     }
 
     fn stored_bytes(&self, bytes: &[u8], settings: &Settings) -> Json {
-        let content = settings
-            .binary_bodies
-            .then(|| ("base64", Json::from(BASE64_STANDARD.encode(bytes))));
-        self.stored(content)
+        if !settings.binary_bodies {
+            return self.stored(None);
+        }
+        match self.secret_in(bytes, settings) {
+            None => self.stored(Some(("base64", BASE64_STANDARD.encode(bytes).into()))),
+            Some(Revealing::Text) => {
+                let text = self.text(bytes, settings);
+                self.stored(Some(("text", text)))
+            }
+            Some(Revealing::Bytes) => self.stored(None),
+        }
     }
+
+    /// Returns how bytes are written in which a secret is found; `None` if none is. Only what may be
+    /// text is searched: in other bytes, three of them may read like a secret by chance.
+    fn secret_in(&self, bytes: &[u8], settings: &Settings) -> Option<Revealing> {
+        let start = self.content_type.get(.."multipart/".len());
+        let is_multipart = start.is_some_and(|start| start.eq_ignore_ascii_case("multipart/"));
+        let (text, revealing) = if has_wide_characters(self.content_type, bytes) {
+            // Whatever their order, what is left are the letters of ASCII.
+            let letters = bytes
+                .iter()
+                .copied()
+                .filter(|byte| (1..0x80).contains(byte));
+            let letters: Vec<u8> = letters.collect();
+            let text = String::from_utf8_lossy(&letters).into_owned();
+            (Cow::Owned(text), Revealing::Bytes)
+        } else if is_text(bytes) {
+            (String::from_utf8_lossy(bytes), Revealing::Text)
+        } else if is_multipart {
+            (String::from_utf8_lossy(bytes), Revealing::Bytes)
+        } else {
+            return None;
+        };
+        let is_found = settings.masking.mask_text(&text) != text;
+        is_found.then_some(revealing)
+    }
+}
+
+/// How bytes with a secret are written.
+enum Revealing {
+    Text,
+    /// What is masked in them would be other bytes.
+    Bytes,
 }
 
 /// Returns about the bytes that a value takes in memory.
@@ -179,11 +218,7 @@ impl Form {
         let essence = content_type.split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
         let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
-        let is_of_two_bytes = |name: &str| {
-            let charset = parameter(content_type, "charset").unwrap_or_default();
-            charset.to_ascii_lowercase().starts_with(name)
-        };
-        if is_of_two_bytes("utf-16") || is_of_two_bytes("utf-32") {
+        if has_wide_characters(content_type, bytes) {
             // No secret would be found in it.
             return Self::Bytes;
         }
@@ -234,6 +269,17 @@ fn is_text(bytes: &[u8]) -> bool {
         Err(_) => return false,
     };
     !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// Whether each character has two bytes or four: by the type, or by a mark at the start.
+fn has_wide_characters(content_type: &str, bytes: &[u8]) -> bool {
+    let charset = parameter(content_type, "charset").unwrap_or_default();
+    let charset = charset.to_ascii_lowercase();
+    ["utf-16", "utf-32", "utf16", "utf32", "ucs-2", "unicode"]
+        .iter()
+        .any(|name| charset.starts_with(name))
+        || bytes.starts_with(&[0xff, 0xfe])
+        || bytes.starts_with(&[0xfe, 0xff])
 }
 
 /// Returns a parameter of a content type.
@@ -298,8 +344,10 @@ fn decompressed_once(bytes: &[u8], encoding: &str, limit: usize) -> Option<(Vec<
         }
         "br" => read(&mut brotli_decompressor::Decompressor::new(bytes, 4096)),
         "zstd" => {
-            let mut decoder = ruzstd::decoding::StreamingDecoder::new(bytes).ok()?;
-            read(&mut decoder)
+            // The most that HTTP has (RFC 9659). The decoder takes as much memory as a client asks for.
+            const MOST_WINDOW: u64 = 8 * 1024 * 1024;
+            let decoder = StreamingDecoder::new_with_max_window_size(bytes, MOST_WINDOW);
+            read(&mut decoder.ok()?)
         }
         _ => return None,
     };

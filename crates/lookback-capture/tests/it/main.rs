@@ -5,6 +5,8 @@
 mod bodies;
 mod client;
 mod endings;
+mod hostile;
+mod http2;
 #[cfg(feature = "http")]
 mod http_sink;
 mod logs;
@@ -13,4 +15,5 @@ mod overload;
 mod records;
 mod server;
 mod settings;
+mod uploads;
 mod wire;

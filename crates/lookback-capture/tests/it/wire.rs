@@ -17,10 +17,11 @@ use lookback_capture::{Capture, MemorySink};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::server::{self, GENEROUS, Server, exchange, serve};
 
-fn app() -> Router {
+pub(crate) fn app() -> Router {
     Router::new()
         .route("/json", any(async || axum::Json([1, 2, 3])))
         .route("/echo", post(async |body: Bytes| body))
@@ -42,7 +43,26 @@ fn app() -> Router {
             "/ws",
             any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(echo)),
         )
+        .route("/fails", get(fails))
+        .route("/panic", get(panics))
+        .route(
+            "/unpack",
+            post(async |body: String| body).layer(RequestDecompressionLayer::new()),
+        )
         .layer(CompressionLayer::new())
+}
+
+async fn fails() -> Body {
+    Body::from_stream(async_stream::stream! {
+        yield Ok(Bytes::from_static(b"first part"));
+        // What was sent is on its way.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        yield Err(std::io::Error::other("the disk is gone"));
+    })
+}
+
+async fn panics() {
+    panic!("this panic belongs to a test");
 }
 
 async fn events() -> Response {
@@ -107,7 +127,11 @@ async fn bytes_on_the_wire_are_the_same() {
         server::get("/missing"),
         server::get("/nothing"),
         server::get("/same"),
+        server::get("/long").replace("GET", "HEAD"),
+        server::get("/nothing").replace("GET", "HEAD"),
         server::get("/events"),
+        server::get("/fails"),
+        server::get("/panic"),
         server::get("/trailers").replace("\r\n\r\n", "\r\nte: trailers\r\n\r\n"),
         server::get("/headers?a=1&b").replace("\r\n\r\n", "\r\nx-odd: \u{e4}\r\nx-odd: 2\r\n\r\n"),
         server::post("/echo", "application/json", r#"{"a":1}"#),
@@ -124,6 +148,20 @@ async fn bytes_on_the_wire_are_the_same() {
             server::post("/echo", "text/plain", "abc"),
         ]
         .concat(),
+        // A connection that is kept, whatever is in between.
+        [
+            "HEAD /json HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /nothing HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /same HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /events HTTP/1.1\r\nhost: a\r\n\r\n",
+            "POST /missing HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc",
+            &server::get("/json"),
+        ]
+        .concat(),
+        // Refused before its body was asked for, which is not sent.
+        "POST /refuse HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\
+         expect: 100-continue\r\n\r\n"
+            .to_owned(),
         "not HTTP at all\r\n\r\n".to_owned(),
         "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
             .to_owned(),
@@ -137,6 +175,114 @@ async fn bytes_on_the_wire_are_the_same() {
             "{request:.200}"
         );
     }
+}
+
+/// Returns the body of a response.
+fn body_of(response: &[u8]) -> &[u8] {
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    &response[end.unwrap() + 4..]
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_the_same_both_ways() {
+    let bare = serve(app()).await;
+    let captured = Server::start(app()).await;
+    for encoding in ["gzip", "deflate", "br", "zstd"] {
+        let get = format!("GET /long HTTP/1.0\r\naccept-encoding: {encoding}\r\n\r\n");
+        let response = exchange(bare, get.as_bytes()).await;
+        let body = body_of(&response);
+        let head = format!(
+            "POST /unpack HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+             content-encoding: {encoding}\r\naccept-encoding: {encoding}\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let request = [head.as_bytes(), body].concat();
+        let expected = exchange(bare, &request).await;
+        let found = exchange(captured.address, &request).await;
+        assert_eq!(
+            without_changing(&found),
+            without_changing(&expected),
+            "{encoding}"
+        );
+        assert!(body_of(&expected).len() < 10_000, "{encoding}");
+    }
+    for record in captured.requests(4).await {
+        let text = record.body.unwrap()["$body"]["text"].clone();
+        assert!(text.as_str().unwrap().starts_with("long long "), "{text}");
+        assert_eq!(record.response_body.unwrap()["$body"]["text"], text);
+    }
+}
+
+/// Upgrades a connection, sends frames, and returns all that comes back until its end.
+async fn web_socket(address: std::net::SocketAddr) -> Vec<u8> {
+    let mut request =
+        b"GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            .to_vec();
+    // Masked by zeros: a text, one in two fragments, a ping, 70,000 bytes, and the end.
+    let mut frame = |first: u8, payload: &[u8]| {
+        request.push(first);
+        match payload.len() {
+            length @ 0..126 => request.push(0x80 | u8::try_from(length).unwrap()),
+            length => {
+                request.push(0x80 | 127);
+                request.extend_from_slice(&(length as u64).to_be_bytes());
+            }
+        }
+        request.extend_from_slice(&[0; 4]);
+        request.extend_from_slice(payload);
+    };
+    frame(0x81, b"abc");
+    frame(0x01, b"first ");
+    frame(0x80, b"second");
+    frame(0x89, b"ping");
+    frame(0x82, &[7; 70_000]);
+    frame(0x88, &1000_u16.to_be_bytes());
+    exchange(address, &request).await
+}
+
+#[tokio::test]
+async fn frames_of_a_web_socket_are_the_same() {
+    let bare = serve(app()).await;
+    let captured = Server::start(app()).await;
+    let expected = web_socket(bare).await;
+    assert!(expected.len() > 70_000 && expected.starts_with(b"HTTP/1.1 101 "));
+    let found = web_socket(captured.address).await;
+    assert_eq!(without_changing(&found), without_changing(&expected));
+}
+
+#[tokio::test]
+async fn events_arrive_one_at_a_time() {
+    let (sent, events) = tokio::sync::mpsc::channel::<Result<String, Infallible>>(1);
+    let events = std::sync::Arc::new(tokio::sync::Mutex::new(events));
+    let handler = async move || {
+        let events = events.lock_owned().await;
+        let events = futures_util::stream::unfold(events, async |mut events| {
+            Some((events.recv().await?, events))
+        });
+        let content_type = [(header::CONTENT_TYPE, "text/event-stream")];
+        (content_type, Body::from_stream(events))
+    };
+    let server = Server::start(Router::new().route("/", get(handler))).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(server::get("/").as_bytes()).await.unwrap();
+    let mut response = Vec::new();
+    for number in 0..5 {
+        // The next event is made when this one has arrived.
+        let event = format!("data: {number}\n\n");
+        sent.send(Ok(event.clone())).await.unwrap();
+        let read = async {
+            while !String::from_utf8_lossy(&response).contains(&event) {
+                response.push(stream.read_u8().await.unwrap());
+            }
+        };
+        tokio::time::timeout(GENEROUS, read).await.unwrap();
+    }
+    drop(sent);
+    stream.read_to_end(&mut response).await.unwrap();
+    let body = server.request().await.response_body.unwrap();
+    assert_eq!(body["$body"]["size"], 45);
 }
 
 #[tokio::test]
@@ -202,7 +348,6 @@ async fn no_body_waits_for_its_end() {
     );
 }
 
-/// HTTP/2 by its own frames would be a client; hyper's is one.
 #[tokio::test]
 async fn frames_and_trailers_of_any_body_pass_through() {
     use tower::{Layer as _, ServiceExt as _, service_fn};
