@@ -233,7 +233,7 @@ impl Masking {
             } else {
                 self.is_secret_by_lists(key)
             };
-            self.mask_if(is_secret, value);
+            self.mask_named(key, is_secret, value);
         }
         if has_nul {
             replace_nul_in_names(map);
@@ -248,7 +248,7 @@ impl Masking {
         if self.allowed.is_some() {
             self.mask_value(value, !self.is_secret_name(name));
         } else {
-            self.mask_if(self.is_secret_name(name), value);
+            self.mask_named(name, self.is_secret_name(name), value);
         }
     }
 
@@ -276,6 +276,20 @@ impl Masking {
             Json::String(text) => text,
             value => value.to_string(),
         }
+    }
+
+    /// Masks a value with its name. One that was masked as a header stays: `Bearer [masked]`.
+    fn mask_named(&self, name: &str, is_secret: bool, value: &mut Json) {
+        let is_masked = |value: &Json| {
+            let text = value.as_str();
+            text.is_some_and(|text| headers::is_masked(self, name, text))
+        };
+        let is_masked = is_secret
+            && match &*value {
+                Json::Array(items) => !items.is_empty() && items.iter().all(is_masked),
+                value => is_masked(value),
+            };
+        self.mask_if(is_secret && !is_masked, value);
     }
 
     /// Masks a value, whose name may be that of a secret.
@@ -351,9 +365,10 @@ impl Masking {
         if let Some(name) = named_value(map)
             && self.is_secret_name(name)
         {
+            let name = name.to_owned();
             for (key, value) in map.iter_mut() {
                 if is_value(key) {
-                    self.mask_if(true, value);
+                    self.mask_named(&name, true, value);
                 }
             }
         }

@@ -166,6 +166,22 @@ fn named(value: &Json) {
 }
 
 #[test]
+fn headers_that_capture_has_masked_come_back_as_they_are() {
+    let mut request = snapshot("/orders");
+    request.headers = Some(json!({
+        "host": "shop.example", "authorization": "Bearer [masked]",
+        "cookie": "sid=[masked]; theme=[masked]", "proxy-authorization": "basic [masked]",
+        "span_id": "00f067aa0ba902b7", "parent_span_id": "00f067aa0ba902b8",
+        "tracestate": "rojo=1", "route": "/orders",
+    }));
+    request.response_headers = Some(json!({
+        "set-cookie": ["sid=[masked]; Path=/; HttpOnly", "b=[masked]"], "response_size": 0,
+    }));
+    let imported = imported(&archive(std::slice::from_ref(&request)));
+    assert_eq!(imported, [columns(&request)]);
+}
+
+#[test]
 fn captured_request_has_its_parts_in_the_fields_of_har() {
     let mut request = snapshot("/orders/a b");
     request.query = Some(json!({"q": "x&y", "tag": ["1", "2"]}));

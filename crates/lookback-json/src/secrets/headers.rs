@@ -1,7 +1,7 @@
 //! Headers, of which more can be kept than of other values.
 
 use super::names::{is_authorization, is_cookie};
-use super::{Masking, is_mask};
+use super::{Masking, has_mask, is_mask};
 
 /// Schemes of `Authorization`, in lower case.
 const SCHEMES: [&str; 18] = [
@@ -65,6 +65,11 @@ pub(super) fn mask_header(masking: &Masking, name: &str, value: &str) -> Option<
         return Some(format!("{scheme} {credentials}"));
     }
     None
+}
+
+/// Whether a value is what [`mask_header`] makes of a header, as a record has it.
+pub(super) fn is_masked(masking: &Masking, name: &str, value: &str) -> bool {
+    has_mask(value) && mask_header(masking, name, value).is_some_and(|masked| masked == value)
 }
 
 fn mask_whole(masking: &Masking, value: &str) -> String {

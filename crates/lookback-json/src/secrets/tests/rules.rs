@@ -1,7 +1,7 @@
 //! Rules other than the default ones, and headers.
 
 use super::super::{MASK, Masking, is_mask};
-use crate::Json;
+use crate::{Json, JsonMap};
 
 fn masked(masking: &Masking, json: &str) -> String {
     let mut value: Json = json.parse().unwrap();
@@ -161,6 +161,15 @@ fn headers_keep_what_is_no_secret() {
         let masked = masking.mask_header(name, value);
         assert_eq!(masked, expected, "{name}: {value}");
         assert_eq!(masking.mask_header(name, &masked), masked, "again");
+        // A record is masked again before it is given to others.
+        let once = Json::from(masked.as_str());
+        let twice = Json::from(vec![masked.as_str(), masked.as_str()]);
+        for value in [once, twice] {
+            let mut record = JsonMap::new();
+            record.insert(name.to_owned(), value.clone());
+            masking.mask_object(&mut record);
+            assert_eq!(record[name], value);
+        }
     }
     let kept = Masking::new().keep_name("theme").keep_name("cookie");
     assert_eq!(kept.mask_header("Cookie", "theme=dark"), "theme=dark");
