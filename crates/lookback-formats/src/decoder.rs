@@ -8,22 +8,20 @@ use lookback::value::JsonRef;
 use crate::draft::Draft;
 use crate::json::{self, Drafts, read};
 use crate::record::Record;
-use crate::text::fold::{self, Before, Goes, Next};
 use crate::text::rails::{Requests, Seen};
 use crate::text::{self, Decoded, Piece, w3c};
 use crate::time::Rules;
 use crate::{Entry, Format, Options, Problem};
+use open_texts::{Kept, MAX_FOLDED, OpenTexts};
+
+mod open_texts;
 
 /// The most bytes of a record over several lines; a longer one is decoded line by line.
 const MAX_RECORD: usize = 128 * 1024 * 1024;
-/// The most bytes of a log line to which others are added.
-const MAX_FOLDED: usize = 1024 * 1024;
 /// The most lines from the first part of a long line to the last.
 const MAX_PARTS: u64 = 1_000;
 /// The most outputs whose long lines are joined at a time.
 const MAX_STREAMS: usize = 64;
-/// The most lines of other outputs within a stack trace.
-const MAX_APART: u64 = 100;
 
 /// Decodes lines to records.
 ///
@@ -41,33 +39,12 @@ pub struct Decoder {
     /// Parts of long lines, by stream.
     parts: BTreeMap<String, Kept>,
     /// The last line of text of each output, which a stack trace may follow.
-    open_texts: Vec<OpenText>,
+    open_texts: OpenTexts,
     /// Requests in several lines.
     requests: Requests,
     /// The columns that the last line of names gave those behind it.
     columns: Option<w3c::Columns>,
     skipped_spans: u64,
-}
-
-/// A record that is kept until its end is known.
-#[derive(Debug)]
-struct Kept {
-    draft: Draft,
-    /// The text so far.
-    text: String,
-    lines: RangeInclusive<u64>,
-}
-
-/// Text that may go on in the next line of its output.
-#[derive(Debug)]
-struct OpenText {
-    /// What tells the lines of this output from those of others.
-    stream: Option<String>,
-    kept: Kept,
-    /// Whether the text itself begins with a time.
-    has_time: bool,
-    /// The number of blank lines behind it, which are part of it if it goes on.
-    blank_lines: usize,
 }
 
 /// JSON that has not ended yet.
@@ -89,7 +66,7 @@ impl Decoder {
             keeps_last: false,
             open_json: None,
             parts: BTreeMap::new(),
-            open_texts: Vec::new(),
+            open_texts: OpenTexts::default(),
             requests: Requests::default(),
             columns: None,
             skipped_spans: 0,
@@ -108,8 +85,7 @@ impl Decoder {
     pub fn open_since(&self) -> Option<u64> {
         let json = self.open_json.as_ref().map(|open| open.first);
         let kept = self.parts.values();
-        let texts = self.open_texts.iter().map(|open| &open.kept);
-        let kept = kept.chain(texts);
+        let kept = kept.chain(self.open_texts.iter());
         kept.map(|kept| *kept.lines.start()).chain(json).min()
     }
 
@@ -164,9 +140,7 @@ impl Decoder {
             return self.give_up_json(entries);
         }
         if line.trim_ascii().is_empty() {
-            if let Some(open) = self.open_text(None) {
-                open.blank_lines += 1;
-            }
+            self.open_texts.add_blank();
             return Ok(());
         }
         self.close_old(entries);
@@ -444,12 +418,10 @@ impl Decoder {
         let mut draft = decoded.draft;
         let stream = wrapper.as_ref().and_then(stream_of);
         let stream = stream.as_deref();
-        if stream.is_some() {
-            let of_none = |open: &OpenText| open.stream.is_none();
-            if let Some(at) = self.open_texts.iter().position(of_none) {
-                let open = self.open_texts.remove(at);
-                self.close(open, entries);
-            }
+        if stream.is_some()
+            && let Some(of_none) = self.open_texts.take(None)
+        {
+            self.close(of_none, entries);
         }
         if !decoded.is_text {
             self.close_stream(stream, entries);
@@ -457,76 +429,22 @@ impl Decoder {
             return;
         }
         let text = draft.message.take().unwrap_or_default();
-        if self.goes_on(stream, &draft, &text, *lines.end()) {
+        if self.open_texts.goes_on(stream, &draft, &text, *lines.end()) {
+            self.keeps_last = true;
             return;
         }
         self.close_stream(stream, entries);
         self.keeps_last = true;
         let has_time = draft.time.is_some();
         self.read_rails(&mut draft, &text, stream);
-        let stream = stream.map(str::to_owned);
-        if self.open_texts.len() >= MAX_STREAMS {
-            let oldest = self.open_texts.remove(0);
+        let kept = Kept {
+            draft: within(draft, wrapper),
+            text,
+            lines: lines.clone(),
+        };
+        if let Some(oldest) = self.open_texts.open(stream, kept, has_time) {
             self.close(oldest, entries);
         }
-        self.open_texts.push(OpenText {
-            stream,
-            kept: Kept {
-                draft: within(draft, wrapper),
-                text,
-                lines: lines.clone(),
-            },
-            has_time,
-            blank_lines: 0,
-        });
-    }
-
-    /// Adds a line to the text before it, if it goes on with that.
-    fn goes_on(&mut self, stream: Option<&str>, draft: &Draft, text: &str, line: u64) -> bool {
-        // Some loggers indent the first line of a record, too.
-        if draft.time.is_some() && draft.level.is_some() {
-            return false;
-        }
-        let Some(open) = self.open_text(stream) else {
-            return false;
-        };
-        let kept = &mut open.kept;
-        // A part that was kept may be of a line before it.
-        let is_before = line < *kept.lines.end();
-        if is_before || kept.text.len() + open.blank_lines + text.len() >= MAX_FOLDED {
-            return false;
-        }
-        let is_blank = text.trim().is_empty();
-        if !is_blank {
-            let before = Before {
-                text: &kept.text,
-                level: kept.draft.level,
-                has_time: open.has_time,
-                blank_lines: open.blank_lines,
-            };
-            let next = Next {
-                text,
-                has_head: draft.time.is_some() || draft.level.is_some(),
-            };
-            match fold::goes_on(before, next) {
-                None => return false,
-                Some(Goes::On) => {}
-                Some(Goes::OnWithLevel(level)) => {
-                    let draft = &mut kept.draft;
-                    draft.level = draft.level.or(Some(level));
-                }
-            }
-        }
-        kept.lines = *kept.lines.start()..=line;
-        if is_blank {
-            open.blank_lines += 1;
-        } else {
-            let blank = std::mem::take(&mut open.blank_lines);
-            kept.text.extend(std::iter::repeat_n('\n', blank + 1));
-            kept.text.push_str(text);
-        }
-        self.keeps_last = true;
-        true
     }
 
     /// Notes a line of Rails: of a request that it completes, and the time that it ends with.
@@ -544,48 +462,36 @@ impl Decoder {
         }
     }
 
-    fn open_text(&mut self, stream: Option<&str>) -> Option<&mut OpenText> {
-        let mut texts = self.open_texts.iter_mut();
-        texts.find(|open| open.stream.as_deref() == stream)
-    }
-
     /// Ends the text of an output. A record of no named output ends all.
     fn close_stream(&mut self, stream: Option<&str>, entries: &mut Vec<Entry>) {
         if stream.is_none() {
             return self.close_text(entries);
         }
-        let mut texts = self.open_texts.iter();
-        if let Some(at) = texts.position(|open| open.stream.as_deref() == stream) {
-            let open = self.open_texts.remove(at);
-            self.close(open, entries);
+        if let Some(kept) = self.open_texts.take(stream) {
+            self.close(kept, entries);
         }
     }
 
     /// Ends the texts of outputs that say nothing while others do.
     fn close_old(&mut self, entries: &mut Vec<Entry>) {
-        while let Some(at) = self
-            .open_texts
-            .iter()
-            .position(|open| self.lines - open.kept.lines.end() > MAX_APART)
-        {
-            let open = self.open_texts.remove(at);
-            self.close(open, entries);
+        while let Some(kept) = self.open_texts.take_old(self.lines) {
+            self.close(kept, entries);
         }
     }
 
     /// Ends lines of text that a stack trace could follow, because nothing comes for a while.
     pub fn close_text(&mut self, entries: &mut Vec<Entry>) {
-        for open in std::mem::take(&mut self.open_texts) {
-            self.close(open, entries);
+        for kept in self.open_texts.take_all() {
+            self.close(kept, entries);
         }
     }
 
-    fn close(&mut self, open: OpenText, entries: &mut Vec<Entry>) {
+    fn close(&mut self, kept: Kept, entries: &mut Vec<Entry>) {
         let Kept {
             mut draft,
             text,
             lines,
-        } = open.kept;
+        } = kept;
         draft.message = Some(text);
         self.keeps_last &= *lines.end() != self.lines;
         entries.push(draft.finish(&self.options, &lines));
