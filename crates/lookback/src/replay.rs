@@ -35,6 +35,7 @@ use std::time::Instant;
 
 use crate::RequestSnapshot;
 
+mod alignment;
 mod body;
 mod comparison;
 mod curl;

@@ -42,7 +42,8 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The place: `status`, `headers.NAME`, or a path into the body such as `$.items[0].id`.
+    /// The place: `status`, `headers.NAME`, or a path into the body such as `$.items[0].id`. Items are
+    /// counted as in the captured response, and one that was added as in the new one.
     pub place: String,
     /// What happened to it.
     pub kind: DifferenceKind,

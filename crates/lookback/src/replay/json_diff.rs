@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::alignment::{Aligned, align};
 use super::ignore::Ignored;
 use super::masked;
 use super::{Difference, DifferenceKind};
@@ -17,6 +18,8 @@ pub(super) struct JsonPath {
 pub(super) enum PathStep {
     Key(String),
     Index(usize),
+    /// An item of an array whose place does not matter.
+    AnyIndex,
 }
 
 impl JsonPath {
@@ -26,6 +29,10 @@ impl JsonPath {
 
     pub(super) fn within_index<T>(&mut self, index: usize, work: impl FnOnce(&mut Self) -> T) -> T {
         self.within(PathStep::Index(index), work)
+    }
+
+    fn within_any_index<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.within(PathStep::AnyIndex, work)
     }
 
     fn within<T>(&mut self, step: PathStep, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -46,6 +53,7 @@ impl fmt::Display for JsonPath {
         for step in &self.steps {
             match step {
                 PathStep::Index(index) => write!(f, "[{index}]")?,
+                PathStep::AnyIndex => f.write_str("[*]")?,
                 PathStep::Key(key) if is_plain(key) => write!(f, ".{key}")?,
                 PathStep::Key(key) => write!(f, "[{}]", Json::from(key.as_str()))?,
             }
@@ -101,9 +109,19 @@ fn differ(
             return;
         }
         (Some(Json::Array(captured)), Some(Json::Array(replayed))) => {
-            for index in 0..captured.len().max(replayed.len()) {
+            let aligned = path.within_any_index(|path| {
+                align(captured.len(), replayed.len(), |one, other| {
+                    is_same_item(&captured[one], &replayed[other], path, ignored)
+                })
+            });
+            for item in aligned {
+                let (index, captured, replayed) = match item {
+                    Aligned::Both(one, other) => (one, captured.get(one), replayed.get(other)),
+                    Aligned::First(one) => (one, captured.get(one), None),
+                    Aligned::Second(other) => (other, None, replayed.get(other)),
+                };
                 path.within_index(index, |path| {
-                    differ(captured.get(index), replayed.get(index), path, ignored, add);
+                    differ(captured, replayed, path, ignored, add);
                 });
             }
             return;
@@ -120,6 +138,65 @@ fn differ(
         captured: captured.cloned(),
         replayed: replayed.cloned(),
     });
+}
+
+/// Whether an item of an array is another one, which may have changed: both have the same id, or, if
+/// they have none, do not differ.
+fn is_same_item(
+    captured: &Json,
+    replayed: &Json,
+    path: &mut JsonPath,
+    ignored: &Ignored<'_>,
+) -> bool {
+    const IDS: [&str; 4] = ["id", "_id", "uuid", "key"];
+    let ids = |name: &str| Some((captured.get(name)?, replayed.get(name)?));
+    for name in IDS {
+        if let Some((one, other)) = ids(name)
+            && is_id(one)
+            && !path.within_key(name, |path| ignored.body(path.steps()))
+        {
+            return is_same(one, other);
+        }
+    }
+    !differs(captured, replayed, path, ignored)
+}
+
+fn is_id(value: &Json) -> bool {
+    match value {
+        Json::Number(_) => true,
+        Json::String(text) => !masked::is_masked(text),
+        _ => false,
+    }
+}
+
+/// Whether two values differ, in more than what is ignored.
+fn differs(captured: &Json, replayed: &Json, path: &mut JsonPath, ignored: &Ignored<'_>) -> bool {
+    if ignored.body(path.steps()) {
+        return false;
+    }
+    match (captured, replayed) {
+        (Json::Object(captured), Json::Object(replayed)) => {
+            let mut keys = captured.iter().map(|(key, value)| (key, Some(value)));
+            let differs_in = |key: &String, value: Option<&Json>, path: &mut JsonPath| {
+                path.within_key(key, |path| match (value, replayed.get(key)) {
+                    (Some(value), Some(other)) => differs(value, other, path, ignored),
+                    _ => !ignored.body(path.steps()),
+                })
+            };
+            let others = replayed.iter().map(|(key, _)| (key, None));
+            let mut others = others.filter(|(key, _)| !captured.contains_key(key));
+            keys.any(|(key, value)| differs_in(key, value, path))
+                || others.any(|(key, value)| differs_in(key, value, path))
+        }
+        (Json::Array(captured), Json::Array(replayed)) => {
+            let mut pairs = captured.iter().zip(replayed);
+            captured.len() != replayed.len()
+                || path.within_any_index(|path| {
+                    pairs.any(|(one, other)| differs(one, other, path, ignored))
+                })
+        }
+        (captured, replayed) => !is_same(captured, replayed),
+    }
 }
 
 /// Whether two values that are not both objects or both arrays are the same.
@@ -223,6 +300,47 @@ mod tests {
     }
 
     #[test]
+    fn item_that_was_inserted_or_removed_is_the_only_difference() {
+        let before = json!({"items": [{"n": 1, "at": 1}, {"n": 2, "at": 2}, {"n": 3, "at": 3}]});
+        let after = json!({"items": [{"n": 0, "at": 9}, {"n": 1, "at": 9}, {"n": 3, "at": 9}]});
+        assert_eq!(
+            shown(&before, &after, &["$..at"]),
+            [
+                r#"$.items[0]: {"at":9,"n":0} added"#,
+                r#"$.items[1]: {"at":2,"n":2} removed"#,
+            ]
+        );
+        assert_eq!(
+            shown(&json!([1, [2, 3], "x"]), &json!([0, 1, [3], "x"]), &[]),
+            ["$[0]: 0 added", "$[1][0]: 2 removed"]
+        );
+        // By what is printed, it can be ignored.
+        let rules = ["$..at", "$.items[0]", "$.items[1]"];
+        assert!(shown(&before, &after, &rules).is_empty());
+    }
+
+    #[test]
+    fn item_with_the_same_id_is_the_same_one() {
+        let before = json!([{"id": 7, "n": 1}, {"id": 8, "n": 2}]);
+        let after = json!([{"id": 9, "n": 3}, {"id": 7, "n": 4}, {"id": 8, "n": 2}]);
+        assert_eq!(
+            shown(&before, &after, &[]),
+            [r#"$[0]: {"id":9,"n":3} added"#, "$[0].n: 1 → 4"]
+        );
+        // Ids that differ each time: by place.
+        let again = json!([{"id": 17, "n": 1}, {"id": 18, "n": 2}]);
+        assert_eq!(
+            shown(&before, &again, &[]),
+            ["$[0].id: 7 → 17", "$[1].id: 8 → 18"]
+        );
+        let other = json!([{"id": 20, "n": 0}, {"id": 17, "n": 1}, {"id": 18, "n": 2}]);
+        assert_eq!(
+            shown(&before, &other, &["$[*].id"]),
+            [r#"$[0]: {"id":20,"n":0} added"#]
+        );
+    }
+
+    #[test]
     fn numbers_are_compared_by_value() {
         let parse = |text: &str| text.parse::<Json>().unwrap();
         for (one, other, is_same) in [
@@ -274,27 +392,15 @@ mod tests {
         }
 
         #[test]
-        fn differences_are_mirrored_and_found_by_their_own_rules(
+        fn differences_are_found_in_both_directions_and_by_their_own_rules(
             one in any_json(), other in any_json()
         ) {
             let there = differences(&one, &other, &[]);
             prop_assert_eq!(there.is_empty(), one == other);
-            let back: Vec<Difference> = differences(&other, &one, &[])
-                .into_iter()
-                .map(|difference| Difference {
-                    kind: match difference.kind {
-                        DifferenceKind::Added => DifferenceKind::Removed,
-                        DifferenceKind::Removed => DifferenceKind::Added,
-                        DifferenceKind::Changed => DifferenceKind::Changed,
-                    },
-                    place: difference.place,
-                    captured: difference.replayed,
-                    replayed: difference.captured,
-                })
-                .collect();
-            prop_assert_eq!(there.len(), back.len());
+            prop_assert_eq!(differences(&other, &one, &[]).is_empty(), one == other);
             for difference in &there {
-                prop_assert!(back.contains(difference));
+                prop_assert_eq!(difference.captured.is_none(), difference.kind == DifferenceKind::Added);
+                prop_assert_eq!(difference.replayed.is_none(), difference.kind == DifferenceKind::Removed);
             }
             // The place of each difference is a rule that ignores it.
             let places: Vec<&str> = there.iter().map(|difference| &*difference.place).collect();
