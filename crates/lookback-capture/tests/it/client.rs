@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lookback_capture::{Capture, CaptureService, CapturedRequest, MemorySink, TeeBody};
 use lookback_json::json;
-use tower::{Layer as _, Service as _, ServiceExt as _};
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::server::{self, GENEROUS, exchange, serve};
 
@@ -139,6 +139,84 @@ async fn spans_and_state_of_a_trace_go_from_service_to_service() {
     assert_eq!(answer.1, call.0);
     assert!(request.0 != call.0 && call.0 != answer.0);
     assert!(response.contains(&format!("traceparent: 00-{trace}-{}-01", request.0)));
+}
+
+/// As the guide has it.
+async fn execute(
+    capture: &Capture,
+    client: &reqwest::Client,
+    request: reqwest::Request,
+) -> Result<reqwest::Response, reqwest::Error> {
+    use reqwest::Body;
+    let send = service_fn(async |request: Request<TeeBody<Body>>| {
+        let request = reqwest::Request::try_from(request.map(Body::wrap))?;
+        let response = client.execute(request).await;
+        response.map(axum::http::Response::<Body>::from)
+    });
+    let request = Request::<Body>::try_from(request)?;
+    let response = capture.client_layer().layer(send).oneshot(request).await?;
+    Ok(response.map(Body::wrap).into())
+}
+
+#[tokio::test]
+async fn calls_of_reqwest_are_the_same_and_recorded() {
+    let echo = async |request: axum::extract::Request| {
+        let headers = format!("{:?}", request.headers());
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        format!("{headers} {}", String::from_utf8_lossy(&body))
+    };
+    let upstream = serve(Router::new().route("/stock", axum::routing::post(echo))).await;
+    let sink = MemorySink::new();
+    let capture = Capture::builder().start(sink.clone()).unwrap();
+    let client = reqwest::Client::new();
+    let request = || {
+        let request = client.post(format!("http://{upstream}/stock?token=PLANTED"));
+        let request = request.bearer_auth("PLANTED0123");
+        let request = request.json(&serde_json::json!({ "sku": "a", "password": "PLANTED" }));
+        request.build().unwrap()
+    };
+    let bare = client.execute(request()).await.unwrap();
+    let bare = bare.text().await.unwrap();
+    let handler = {
+        let (capture, client, call) = (
+            capture.clone(),
+            client.clone(),
+            std::sync::Arc::new(request()),
+        );
+        async move || {
+            let call = call.try_clone().unwrap();
+            let response = execute(&capture, &client, call).await.unwrap();
+            response.text().await.unwrap()
+        }
+    };
+    let app = Router::new().route("/", get(handler));
+    let address = serve(app.layer(capture.layer())).await;
+    let response = exchange(address, server::get("/").as_bytes()).await;
+    let response = String::from_utf8(response).unwrap();
+    // What arrives is the same, but for the trace.
+    let (_, body) = response.split_once("\r\n\r\n").unwrap();
+    let start = body.find("\"traceparent\"").unwrap();
+    let end = start + body[start..].find("\", ").unwrap() + 3;
+    assert_eq!(format!("{}{}", &body[..start], &body[end..]), bare);
+
+    capture.flush(GENEROUS).await.unwrap();
+    let records = sink.records().requests;
+    let [call, request] = records.as_slice() else {
+        panic!("{records:#?}")
+    };
+    assert_eq!(call.headers["parent_span_id"], request.headers["span_id"]);
+    assert_eq!(
+        (call.method.as_str(), call.status_code),
+        ("POST", Some(200))
+    );
+    let host = call.headers["host"].as_str();
+    assert_eq!(host, Some(upstream.to_string().as_str()));
+    assert_eq!(call.query, Some(json!({ "token": "[masked]" })));
+    assert_eq!(
+        call.body,
+        Some(json!({ "sku": "a", "password": "[masked]" }))
+    );
+    assert!(call.response_body.is_some());
 }
 
 #[tokio::test]
