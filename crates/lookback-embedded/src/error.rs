@@ -63,6 +63,13 @@ pub enum Remedy {
     },
     /// Restore the missing part, or move the base folder away to start over.
     Restore,
+    /// Change or remove a setting where it is set, or give another value for the start.
+    ChangeSetting {
+        /// The name of the setting.
+        name: String,
+        /// The file that sets it; `None` if the caller gave it.
+        file: Option<PathBuf>,
+    },
 }
 
 /// The kinds of [`Error`], with the values in their messages.
@@ -186,6 +193,18 @@ pub(crate) enum ErrorKind {
     #[error("{} is damaged: {reason}", base.display())]
     Damaged { base: PathBuf, reason: String },
 
+    #[error("the setting {name} cannot be given: {reason}")]
+    InvalidSetting { name: String, reason: String },
+
+    #[error("PostgreSQL refuses the setting {name}{}: {reason}", of_file(file.as_ref()))]
+    SettingRefused {
+        name: String,
+        /// `None` if the caller gave it.
+        file: Option<PathBuf>,
+        /// PostgreSQL's message.
+        reason: String,
+    },
+
     #[error("{tool} failed ({status}) in {}\n{detail}", path.display())]
     Tool {
         tool: String,
@@ -266,6 +285,15 @@ impl Error {
         matches!(*self.0, ErrorKind::Damaged { .. })
     }
 
+    /// Whether a setting is none that can be given, or PostgreSQL refused its value.
+    #[must_use]
+    pub fn is_invalid_setting(&self) -> bool {
+        matches!(
+            *self.0,
+            ErrorKind::InvalidSetting { .. } | ErrorKind::SettingRefused { .. }
+        )
+    }
+
     /// Whether the time ran out: for a lock, or for the server to start or stop.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -309,7 +337,11 @@ impl Error {
                 major: found.clone(),
             },
             ErrorKind::Damaged { .. } => Remedy::Restore,
-            ErrorKind::Tool { .. } => return None,
+            ErrorKind::SettingRefused { name, file, .. } => Remedy::ChangeSetting {
+                name: name.clone(),
+                file: file.clone(),
+            },
+            ErrorKind::InvalidSetting { .. } | ErrorKind::Tool { .. } => return None,
         })
     }
 
@@ -369,4 +401,8 @@ fn after_newline(text: &str) -> String {
     } else {
         format!("\n{text}")
     }
+}
+
+fn of_file(file: Option<&PathBuf>) -> String {
+    file.map_or_else(String::new, |file| format!(" of {}", file.display()))
 }

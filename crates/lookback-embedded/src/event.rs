@@ -57,6 +57,21 @@ pub enum Event {
         /// The file.
         file: PathBuf,
     },
+    /// `postgresql.conf` cannot be made to include the computed settings; the server starts without
+    /// them.
+    SettingsNotIncluded {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// PostgreSQL refused one of the computed settings; it is started without all of them.
+    SettingsRefused {
+        /// The name of the setting.
+        name: String,
+        /// PostgreSQL's message.
+        reason: String,
+    },
     /// PostgreSQL is being started.
     Starting {
         /// The port it will listen on.
@@ -110,6 +125,15 @@ impl fmt::Display for Event {
                 f,
                 "removing {}, left by a server that is gone",
                 file.display()
+            ),
+            Self::SettingsNotIncluded { file, reason } => write!(
+                f,
+                "not using computed settings, because {} cannot be changed: {reason}",
+                file.display()
+            ),
+            Self::SettingsRefused { name, reason } => write!(
+                f,
+                "not using computed settings, because PostgreSQL refused {name}: {reason}"
             ),
             Self::Starting { port } => write!(f, "starting PostgreSQL on 127.0.0.1:{port}"),
             Self::Stopping { pid } => write!(f, "stopping PostgreSQL (process {pid})"),

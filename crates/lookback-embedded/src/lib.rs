@@ -41,6 +41,13 @@
 //! processes, share one server. The server outlives the process that started it, listens on
 //! 127.0.0.1 only, and requires a password. [`Server::stop`] shuts it down cleanly.
 //!
+//! # Settings
+//!
+//! Each start computes settings from the memory, the processors and the disk
+//! ([`ServerSetting::computed`]) and writes them into `data/lookback.conf`, which `postgresql.conf`
+//! includes before everything else: its lines and `ALTER SYSTEM` take precedence over them, and
+//! [`Server::settings`] over all of these.
+//!
 //! # Tests
 //!
 //! [`Server::ephemeral`] trades durability for speed. The server stops itself and removes its
@@ -56,15 +63,19 @@ mod folder;
 mod installation;
 mod layout;
 mod lock;
+mod machine;
 mod process;
 mod server;
+mod settings;
 
 use error::ErrorKind;
 pub use error::{Error, Remedy};
 pub use event::{Event, ignore_events};
 pub use installation::{Installation, InstallationFinder, Origin, Version};
 pub use layout::Layout;
+pub use machine::Machine;
 pub use server::{EphemeralOptions, RunningServer, Server, ServerStatus, StopOutcome, is_root};
+pub use settings::{COMPUTED_SETTINGS, ServerFeatures, ServerSetting};
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -5,6 +5,8 @@ mod log;
 mod orphans;
 mod password;
 mod postmaster;
+mod refusal;
+mod settings_file;
 mod tools;
 mod watchdog;
 
@@ -19,7 +21,7 @@ pub use account::is_root;
 
 use crate::lock::Lock;
 use crate::process::POLL_INTERVAL;
-use crate::{Error, ErrorKind, Event, Installation, Result, folder};
+use crate::{Error, ErrorKind, Event, Installation, Machine, Result, ServerSetting, folder};
 use password::Password;
 use postmaster::{PidFile, Postmaster};
 use tools::Tools;
@@ -40,6 +42,7 @@ pub struct Server {
     port: Option<u16>,
     user: Option<String>,
     ephemeral: Option<EphemeralOptions>,
+    settings: Vec<ServerSetting>,
     timeout: Duration,
 }
 
@@ -176,6 +179,7 @@ impl Server {
             port: None,
             user: None,
             ephemeral: None,
+            settings: Vec::new(),
             timeout: Duration::from_secs(60),
         }
     }
@@ -211,6 +215,17 @@ impl Server {
         self
     }
 
+    /// Starts with these settings, which take precedence over all files; a running server keeps its
+    /// own.
+    ///
+    /// Without them, the server has what `postgresql.conf` and `ALTER SYSTEM` set, and for the rest,
+    /// unless it is [ephemeral](Self::ephemeral), what [`ServerSetting::computed`] returns.
+    #[must_use]
+    pub fn settings(mut self, settings: Vec<ServerSetting>) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// Sets the time limit of each wait; 60 s by default.
     ///
     /// The waits are for another process that starts or stops the server, for PostgreSQL to become
@@ -231,6 +246,29 @@ impl Server {
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.base.join("server.log")
+    }
+
+    /// Reads the machine that the server runs on; its data folder must exist for its disk.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        Machine::detect(&self.data())
+    }
+
+    /// The path of the file of computed settings, which each start writes.
+    #[must_use]
+    pub fn settings_path(&self) -> PathBuf {
+        self.data().join(settings_file::NAME)
+    }
+
+    /// The settings of [`settings`](Self::settings) that the running server was not started with.
+    ///
+    /// # Errors
+    ///
+    /// If PostgreSQL's file with the options of its start cannot be read.
+    pub fn waiting_settings(&self) -> Result<Vec<ServerSetting>> {
+        let options = folder::read(&self.data().join("postmaster.opts"))?.unwrap_or_default();
+        let is_waiting = |setting: &&ServerSetting| !options.contains(&setting.started_with());
+        Ok(self.settings.iter().filter(is_waiting).cloned().collect())
     }
 
     /// Reads the last lines of the log; empty if the log does not exist.

@@ -5,8 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::postmaster::{PidFile, Postmaster};
+use super::refusal::Refusal;
 use super::tools::Tools;
-use super::{Server, log};
+use super::{Server, log, settings_file};
 use crate::{Error, ErrorKind, Event, Result, folder};
 
 /// The number of retries with another port, if other programs use the chosen one first.
@@ -21,6 +22,7 @@ pub(crate) fn launch(
     let data = server.data();
     let started_at = Instant::now();
     let mut ports = 0;
+    let mut is_configured = server.ephemeral.is_some();
     loop {
         match Postmaster::inspect(&data)? {
             // An earlier start was killed, but its `pg_ctl` continued and started the server.
@@ -31,6 +33,10 @@ pub(crate) fn launch(
                 on_event(&Event::StalePidRemoved { file });
             }
             Postmaster::Absent | Postmaster::Dead => {}
+        }
+        if !is_configured {
+            settings_file::write(&data, tools, on_event)?;
+            is_configured = true;
         }
         let port = match server.port {
             Some(given) if is_port_free(given) => given,
@@ -50,7 +56,10 @@ pub(crate) fn launch(
             FailureReason::Port if ports < MAX_PORT_ATTEMPTS => ports += 1,
             // Children of a killed server notice its end within moments.
             FailureReason::Leftovers if waiting => thread::sleep(Duration::from_millis(100)),
-            _ => return Err(failure.error),
+            _ => match Refusal::from_log(&failure.log) {
+                Some(refusal) => retry_without(refusal, server, tools, failure.error, on_event)?,
+                None => return Err(failure.error),
+            },
         }
     }
     match Postmaster::inspect(&data)? {
@@ -59,9 +68,48 @@ pub(crate) fn launch(
     }
 }
 
+/// Removes the computed settings if PostgreSQL refused one of them.
+///
+/// # Errors
+///
+/// Otherwise the error says who sets the refused one.
+fn retry_without(
+    refusal: Refusal,
+    server: &Server,
+    tools: &Tools<'_>,
+    failure: Error,
+    on_event: &dyn Fn(&Event),
+) -> Result<()> {
+    let (data, account) = (server.data(), tools.account.as_ref());
+    let Refusal { name, reason } = refusal;
+    let is_given = server.settings.iter().any(|given| given.name() == name);
+    let file = if is_given {
+        None
+    } else {
+        match settings_file::file_of(&name, &data, account) {
+            Some(file) if file.ends_with(settings_file::NAME) => {
+                if !settings_file::clear(&data, account, &reason)? {
+                    return Err(failure);
+                }
+                on_event(&Event::SettingsRefused { name, reason });
+                return Ok(());
+            }
+            Some(file) => Some(file),
+            None => return Err(failure),
+        }
+    };
+    Err(Error::from(ErrorKind::SettingRefused {
+        name,
+        file,
+        reason,
+    }))
+}
+
 struct StartFailure {
     reason: FailureReason,
     error: Error,
+    /// What the server wrote into its log.
+    log: String,
 }
 
 /// The reason of a failed start, which determines the next attempt.
@@ -104,7 +152,12 @@ fn pg_ctl(server: &Server, tools: &Tools<'_>, port: u16) -> Result<Result<(), St
         if !ephemeral.durable {
             options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
         }
-        options.push_str(" -c max_connections=300");
+        // Compiling takes longer than the statements of a test.
+        options.push_str(" -c max_connections=300 -c jit=off");
+    }
+    for setting in &server.settings {
+        options.push(' ');
+        options.push_str(&setting.option());
     }
     let seconds = tools.timeout.as_secs().max(1).to_string();
     let mut command = tools.command("pg_ctl");
@@ -119,6 +172,7 @@ fn pg_ctl(server: &Server, tools: &Tools<'_>, port: u16) -> Result<Result<(), St
     Ok(Err(StartFailure {
         reason: FailureReason::from_log(&written),
         error: tools.failure("pg_ctl start", &data, &done, &written),
+        log: written,
     }))
 }
 

@@ -47,13 +47,13 @@ fn failed_start_shows_the_end_of_the_log() {
     server.stop(&ignore_events).unwrap();
     let settings = place.data().join("postgresql.auto.conf");
     let before = fs::read(&settings).unwrap();
-    fs::write(&settings, "no_such_setting = 1\n").unwrap();
+    fs::write(&settings, "shared_preload_libraries = 'no_such_library'\n").unwrap();
     let error = start_error(&server);
     let text = error.to_string();
     assert!(
         text.starts_with("pg_ctl start failed")
             && text.contains("server.log:\n")
-            && text.contains("no_such_setting"),
+            && text.contains("no_such_library"),
         "{text}"
     );
     fs::write(&settings, before).unwrap();

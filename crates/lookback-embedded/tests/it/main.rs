@@ -17,4 +17,5 @@ mod lifecycle;
 mod port;
 mod recovery;
 mod refusal;
+mod settings;
 mod support;
