@@ -47,8 +47,8 @@ pub(crate) struct Cli {
 /// The options that select the database.
 ///
 /// Each can also be set by its environment variable, or in `lookback.toml` under
-/// the name of the option with `_`. Programs (`pg_bin`) and account (`pg_user`)
-/// only in a file that is given explicitly.
+/// the name of the option with `_`, and settings under `[pg_settings]`. Programs
+/// (`pg_bin`) and account (`pg_user`) only in a file that is given explicitly.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct Options {
@@ -71,6 +71,11 @@ pub(crate) struct Options {
     /// User that runs the private PostgreSQL for root [env: LOOKBACK_PG_USER]
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) pg_user: Option<String>,
+
+    /// Setting of the private PostgreSQL for its next start, such as work_mem=64MB; once for each
+    /// [env: LOOKBACK_PG_SETTINGS, separated by ;]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME=VALUE")]
+    pub(crate) pg_setting: Vec<String>,
 
     /// Longest time for the database to answer list, search, similar, stats and get: 500ms, 30s,
     /// 5m; 0s for any time [env: LOOKBACK_TIMEOUT] [default: 30s]
@@ -182,6 +187,16 @@ pub(crate) enum Command {
     Pg {
         #[command(subcommand)]
         command: PgCommand,
+    },
+
+    /// Check the database in use, and say how to fix what is wrong or slow
+    ///
+    /// Exit code 1 if something does not work; advice alone is 0. Starts the private PostgreSQL if
+    /// no database is configured.
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 
     /// Print the configuration in force, and where each value is from

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::args::Options;
 use crate::failure::Failure;
 use crate::retention::{Age, Retention, RetentionSection, Size};
+use crate::server_settings::{self, ServerSettings, SettingsSection};
 
 /// The effective configuration.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) pg_bin: Setting<PathBuf>,
     pub(crate) pg_port: Setting<u16>,
     pub(crate) pg_user: Setting<String>,
+    pub(crate) pg_settings: ServerSettings,
     /// The configuration file that was read.
     pub(crate) file: Setting<PathBuf>,
     pub(crate) retention: Retention,
@@ -112,6 +114,8 @@ struct ConfigFile {
     pg_port: Option<u16>,
     pg_user: Option<String>,
     #[serde(default)]
+    pg_settings: SettingsSection,
+    #[serde(default)]
     retention: RetentionSection,
     timeout: Option<String>,
 }
@@ -154,6 +158,12 @@ impl Config {
                 (variable("LOOKBACK_PG_USER")?, "LOOKBACK_PG_USER"),
                 (file.pg_user, file_origin()),
             ),
+            pg_settings: ServerSettings::merge(
+                &options.pg_setting,
+                variable(server_settings::VARIABLE)?.as_deref(),
+                &file.pg_settings,
+                &file_origin(),
+            )?,
             retention: Retention {
                 older_than: first_set(
                     (None, "--older-than"),
@@ -235,7 +245,7 @@ impl ConfigFile {
     ///
     /// A file in the current folder may come from another person. It must not choose programs, an
     /// account, or a data folder, because the `postgresql.conf` in a data folder contains programs,
-    /// too.
+    /// too. Some settings of PostgreSQL load programs as well.
     fn check_implicit(&self, path: &Path) -> Result<(), Failure> {
         let forbidden = [
             ("data_dir", self.data_dir.is_some()),
@@ -244,10 +254,21 @@ impl ConfigFile {
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name));
-        let Some(name) = forbidden else {
-            return Ok(());
-        };
         let path = path.display();
+        let Some(name) = forbidden else {
+            let Some(name) = server_settings::forbidden(&self.pg_settings) else {
+                return Ok(());
+            };
+            return Err(Failure::usage(format!(
+                "the configuration file {path} sets pg_settings.{name}, which is allowed only in a \
+                 file given explicitly"
+            ))
+            .hint(format!(
+                "if you trust the file, add --config {path} or set LOOKBACK_CONFIG={path}; \
+                 otherwise use {} {name}=VALUE",
+                server_settings::OPTION
+            )));
+        };
         let flag = name.replace('_', "-");
         let variable = name.to_uppercase();
         Err(Failure::usage(format!(

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use lookback_embedded::{
-    Event, InstallationFinder, Layout, RunningServer, Server, ServerStatus, is_root,
+    Event, InstallationFinder, Layout, Remedy, RunningServer, Server, ServerStatus, is_root,
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgConnection, PgPool};
@@ -143,7 +143,7 @@ pub(crate) fn private_server(config: &Config) -> Result<(Layout, Server), Failur
         (Some(base), Err(_)) => Layout::new(base.join("postgres"), base),
         (None, standard) => standard?,
     };
-    let mut server = Server::new(layout.server());
+    let mut server = Server::new(layout.server()).settings(config.pg_settings.given());
     if let Some(port) = config.pg_port.value {
         server = server.port(port);
     }
@@ -160,6 +160,26 @@ pub(crate) fn running_private(config: &Config) -> Result<RunningServer, Failure>
         ServerStatus::Running(running) => Ok(running),
         _ => Err(Failure::failed("the private PostgreSQL is not running")
             .hint("start it: lookback pg start")),
+    }
+}
+
+/// Connects to the running private PostgreSQL, whatever database is configured.
+pub(crate) async fn connect_private(running: &RunningServer) -> Result<PgConnection, Failure> {
+    let unreachable = |problem: &str| {
+        Failure::failed(format!(
+            "cannot connect to the private PostgreSQL: {problem}"
+        ))
+        .hint("see its log: lookback pg logs")
+    };
+    let options = PgConnectOptions::from_str(&running.url())
+        .map_err(|error| unreachable(&error.to_string()))?
+        .application_name("lookback")
+        .ssl_mode(PgSslMode::Disable);
+    match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
+        Ok(connected) => {
+            connected.map_err(|error| unreachable(&with_sources(&error)).caused_by(&error))
+        }
+        Err(_) => Err(unreachable("no answer")),
     }
 }
 
@@ -185,8 +205,17 @@ pub(crate) async fn start_private(config: &Config) -> Result<RunningServer, Fail
     });
     let running = started
         .await
-        .map_err(|error| Failure::failed(format!("starting PostgreSQL failed: {error}")))??;
-    Ok(running)
+        .map_err(|error| Failure::failed(format!("starting PostgreSQL failed: {error}")))?;
+    running.map_err(|error| match error.remedy() {
+        // Only the configuration knows who gave it.
+        Some(Remedy::ChangeSetting { name, file: None }) => {
+            let origin = config.pg_settings.get(&name);
+            let origin =
+                origin.map_or("the configuration".to_owned(), |(_, from)| from.to_string());
+            Failure::from(error).hint(format!("correct {name} in {origin}, or leave it out"))
+        }
+        _ => Failure::from(error),
+    })
 }
 
 /// Formats a database URL without its password.

@@ -104,6 +104,14 @@ impl Failure {
         self.kind == Kind::Interrupted
     }
 
+    pub(crate) fn is_usage(&self) -> bool {
+        self.kind == Kind::Usage
+    }
+
+    pub(crate) fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -20,6 +20,7 @@ mod import;
 mod output;
 mod privileges;
 mod retention;
+mod server_settings;
 
 use args::{Cli, Command, Options};
 use commands::db::Application;
@@ -147,6 +148,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Keys { command } => commands::keys::run(&config()?, command).await,
             Command::Storage { command } => commands::storage::run(&config()?, command).await,
             Command::Users { command } => commands::users::run(&config()?, command).await,
+            Command::Doctor { json } => commands::doctor::run(&config()?, json).await,
             Command::Config { json } => commands::config::run(&config()?, json),
             Command::Completions { shell } => commands::completions::run(shell),
             Command::Man { dir } => commands::man::run(dir.as_deref()),

@@ -54,7 +54,8 @@ pub(crate) async fn explain(config: &Config, failure: Failure, needs: &[Required
     }
 }
 
-async fn find_missing(
+/// Describes the privileges that the role of a connection lacks; `None` if it has all.
+pub(crate) async fn find_missing(
     conn: &mut PgConnection,
     needs: &[Required],
 ) -> Result<Option<Failure>, sqlx::Error> {

@@ -56,9 +56,12 @@ fn disk(data: &Path) -> Option<u64> {
 }
 
 #[cfg(unix)]
-#[expect(
-    clippy::useless_conversion,
-    reason = "the fields have other types on other systems"
+#[cfg_attr(
+    target_os = "linux",
+    expect(
+        clippy::useless_conversion,
+        reason = "the fields have other types on other systems"
+    )
 )]
 fn free_bytes(folder: &Path) -> Option<u64> {
     let disk = nix::sys::statvfs::statvfs(folder).ok()?;

@@ -260,6 +260,16 @@ impl Server {
         self.data().join(settings_file::NAME)
     }
 
+    /// Reads the computed settings that the last start wrote; none if PostgreSQL refused them.
+    ///
+    /// # Errors
+    ///
+    /// If their file cannot be read.
+    pub fn written_settings(&self) -> Result<Vec<ServerSetting>> {
+        let text = folder::read(&self.settings_path())?.unwrap_or_default();
+        Ok(ServerSetting::parse_lines(&text))
+    }
+
     /// The settings of [`settings`](Self::settings) that the running server was not started with.
     ///
     /// # Errors

@@ -155,16 +155,16 @@ impl ServerSetting {
         }
         if let Some(disk) = machine.disk {
             // In steps of a factor of two, so that they are the same at most starts.
-            let wal = power_of_two(disk / 8).clamp(64 * MB, 4 * GB);
+            let wal = power_of_two(disk / 4).clamp(64 * MB, 4 * GB);
             set("max_wal_size", size(wal));
             set("min_wal_size", size((wal / 4).max(32 * MB)));
             let temp = power_of_two(disk / 4).clamp(GB, 1024 * GB);
             set("temp_file_limit", size(temp));
         }
         set("checkpoint_timeout", "15min".to_owned());
-        let compression = if features.lz4 { "lz4" } else { "pglz" };
-        set("wal_compression", compression.to_owned());
+        // pglz takes longer than writing whole pages without compression.
         if features.lz4 {
+            set("wal_compression", "lz4".to_owned());
             set("default_toast_compression", "lz4".to_owned());
         }
         // The process of the client works, too.
@@ -280,7 +280,7 @@ mod tests {
             "shared_buffers = 2GB\neffective_cache_size = 12GB\nwork_mem = 48MB\n\
              maintenance_work_mem = 512MB\nautovacuum_work_mem = 128MB\nwal_buffers = 16MB\n\
              max_wal_size = 4GB\nmin_wal_size = 1GB\ntemp_file_limit = 32GB\n\
-             checkpoint_timeout = 15min\nwal_compression = pglz\nmax_parallel_workers = 8\n\
+             checkpoint_timeout = 15min\nmax_parallel_workers = 8\n\
              max_parallel_workers_per_gather = 4\nmax_parallel_maintenance_workers = 4\n\
              jit = off\nrandom_page_cost = 1.1\n"
         );
@@ -292,9 +292,9 @@ mod tests {
         assert_eq!(
             lines(&machine, &ServerFeatures::new(18)),
             "shared_buffers = 64MB\neffective_cache_size = 256MB\nwork_mem = 4MB\n\
-             maintenance_work_mem = 16MB\nautovacuum_work_mem = 8MB\nmax_wal_size = 256MB\n\
-             min_wal_size = 64MB\ntemp_file_limit = 1GB\ncheckpoint_timeout = 15min\n\
-             wal_compression = pglz\nmax_parallel_workers = 1\n\
+             maintenance_work_mem = 16MB\nautovacuum_work_mem = 8MB\nmax_wal_size = 512MB\n\
+             min_wal_size = 128MB\ntemp_file_limit = 1GB\ncheckpoint_timeout = 15min\n\
+             max_parallel_workers = 1\n\
              max_parallel_workers_per_gather = 0\nmax_parallel_maintenance_workers = 0\n\
              jit = off\nrandom_page_cost = 1.1\n"
         );
@@ -305,7 +305,7 @@ mod tests {
         let machine = Machine::new(None, 2, None);
         assert_eq!(
             lines(&machine, &ServerFeatures::new(18)),
-            "checkpoint_timeout = 15min\nwal_compression = pglz\nmax_parallel_workers = 2\n\
+            "checkpoint_timeout = 15min\nmax_parallel_workers = 2\n\
              max_parallel_workers_per_gather = 1\nmax_parallel_maintenance_workers = 1\n\
              jit = off\nrandom_page_cost = 1.1\n"
         );
@@ -407,7 +407,7 @@ mod tests {
             // PostgreSQL needs two segments of 16 MB.
             let wal = size_of("max_wal_size");
             prop_assert!(size_of("min_wal_size") >= 32 * MB);
-            prop_assert!(size_of("min_wal_size") < wal && wal <= (disk / 8).max(64 * MB));
+            prop_assert!(size_of("min_wal_size") < wal && wal <= (disk / 4).max(64 * MB));
             prop_assert!(size_of("temp_file_limit") <= (disk / 4).max(GB));
 
             let per_gather: usize = of("max_parallel_workers_per_gather").unwrap().parse().unwrap();

@@ -56,6 +56,14 @@ fn settings(config: &Config) -> Vec<SettingRow> {
     .into_iter()
     .map(|(name, value, from)| (name.to_owned(), value, from.to_string()))
     .collect();
+    let given = config.pg_settings.iter().map(|(setting, origin)| {
+        (
+            format!("pg_settings.{}", setting.name()),
+            Some(setting.value().to_owned()),
+            origin.to_string(),
+        )
+    });
+    rows.extend(given);
     rows.extend(table_retention(config));
     rows.push((
         "timeout".to_owned(),

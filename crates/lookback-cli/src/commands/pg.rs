@@ -1,13 +1,14 @@
 //! `lookback pg`
 
-use lookback_embedded::{Event, ServerStatus, StopOutcome};
-use serde_json::json;
+use lookback_embedded::{Event, StopOutcome};
 
 use crate::args::PgCommand;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output;
+
+mod status;
 
 pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failure> {
     if let Some(url) = &config.database_url.value
@@ -29,6 +30,7 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
                 "running already"
             };
             output::note(&format!("PostgreSQL {how} on port {}", running.port()));
+            status::tell_waiting(&server.waiting_settings()?);
         }
         PgCommand::Stop => {
             let say = |event: &Event| output::note(&event.to_string());
@@ -38,28 +40,7 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
             }
         }
         PgCommand::Status { json } => {
-            let status = server.status()?;
-            let (state, pid, port) = match &status {
-                ServerStatus::Running(running) => {
-                    ("running", Some(running.pid()), Some(running.port()))
-                }
-                ServerStatus::NotReady { pid } => ("starting or stopping", Some(*pid), None),
-                _ => ("stopped", None, None),
-            };
-            if json {
-                output::json(&json!({"data": {
-                    "state": state, "pid": pid, "port": port, "folder": server.base(),
-                }}))?;
-            } else {
-                output::line(&format!("state   {state}"))?;
-                if let Some(pid) = pid {
-                    output::line(&format!("pid     {pid}"))?;
-                }
-                if let Some(port) = port {
-                    output::line(&format!("port    {port}"))?;
-                }
-                output::line(&format!("folder  {}", server.base().display()))?;
-            }
+            status::run(config, &server, json).await?;
         }
         PgCommand::Url => output::line(&database::running_private(config)?.url())?,
         // It has texts of clients.

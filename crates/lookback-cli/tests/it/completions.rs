@@ -9,7 +9,15 @@ fn completions_of_each_shell_know_the_commands() {
     let lookback = Lookback::with(None);
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = lookback.run(&["completions", shell]).succeeded().out;
-        for word in ["lookback", "migrate", "baseline", "database-url", "prune"] {
+        for word in [
+            "lookback",
+            "migrate",
+            "baseline",
+            "database-url",
+            "prune",
+            "doctor",
+            "pg-setting",
+        ] {
             assert!(script.contains(word), "{word} in the script of {shell}");
         }
     }
@@ -47,7 +55,7 @@ fn man_without_folder_prints_the_page_of_the_program() {
     let lookback = Lookback::with(None);
     let page = lookback.run(&["man"]).succeeded().out;
     assert!(page.contains(".TH lookback 1"), "{page}");
-    for command in ["import", "logs", "storage", "completions"] {
+    for command in ["import", "logs", "storage", "doctor", "completions"] {
         assert!(page.contains(&format!("lookback\\-{command}(1)")), "{page}");
     }
 }

@@ -68,7 +68,7 @@ $ lookback config --config none.toml
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is invalid: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `retention`, `timeout`
+! error: the configuration file lookback.toml is invalid: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `pg_settings`, `retention`, `timeout`
 [exit code 2]
 ");
     lookback.write("lookback.toml", "pg_port = 70000\n");
@@ -205,4 +205,86 @@ $ lookback pg start
         .unwrap();
     let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(json["data"]["pg_user"]["value"], "me");
+}
+
+#[test]
+fn settings_of_the_server_are_merged_by_name() {
+    let lookback = Lookback::with(None);
+    lookback.write(
+        "lookback.toml",
+        "[pg_settings]\nwork_mem = \"8MB\"\njit = true\nrandom_page_cost = 1.5\n\
+         max_parallel_workers = 4\n",
+    );
+    let call = ["config", "--pg-setting", "Work_Mem=32MB"];
+    let mut command = lookback.command(&[&call[..], &["--pg-setting", "a.b=x=y; z"]].concat());
+    let variable = " work_mem=16MB; JIT = off ;;";
+    let output = command
+        .env("LOOKBACK_PG_SETTINGS", variable)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let settings: Vec<&str> = (text.lines())
+        .filter(|line| line.starts_with("pg_settings"))
+        .collect();
+    insta::assert_snapshot!(settings.join("\n"), @r"
+    pg_settings.a.b                   x=y; z         --pg-setting
+    pg_settings.jit                   off            LOOKBACK_PG_SETTINGS
+    pg_settings.max_parallel_workers  4              lookback.toml
+    pg_settings.random_page_cost      1.5            lookback.toml
+    pg_settings.work_mem              32MB           --pg-setting
+    ");
+}
+
+#[test]
+fn setting_of_the_server_that_cannot_be_given_is_a_usage_error() {
+    let lookback = Lookback::with(None);
+    for (setting, message) in [
+        (
+            "work_mem",
+            "error: --pg-setting: expected NAME=VALUE, got work_mem\n",
+        ),
+        (
+            "port=5432",
+            "error: the setting port cannot be given: Lookback sets it itself (from --pg-setting)\n",
+        ),
+        (
+            "work mem=1",
+            "error: the setting work mem cannot be given: expected the name",
+        ),
+    ] {
+        let ran = lookback
+            .run(&["pg", "status", "--pg-setting", setting])
+            .failed(2);
+        assert!(ran.err.starts_with(message), "{ran:#?}");
+    }
+    lookback.write("lookback.toml", "[pg_settings]\nwork_mem = [1]\n");
+    let ran = lookback.run(&["config"]).failed(2);
+    assert!(
+        ran.err
+            .contains("pg_settings.work_mem (from lookback.toml)"),
+        "{ran:#?}"
+    );
+}
+
+/// The file of a folder must not load libraries into the server, or make commits less durable.
+#[test]
+fn found_file_sets_only_harmless_settings_of_the_server() {
+    let lookback = Lookback::with(None);
+    lookback.write("lookback.toml", "[pg_settings]\nwork_mem = \"8MB\"\n");
+    lookback.run(&["config"]).succeeded();
+    for setting in [
+        "fsync = false",
+        "shared_preload_libraries = \"x\"",
+        "archive_command = \"x\"",
+    ] {
+        lookback.write("lookback.toml", format!("[pg_settings]\n{setting}\n"));
+        let ran = lookback.run(&["config"]).failed(2);
+        assert!(
+            ran.err.contains("allowed only in a file given explicitly"),
+            "{ran:#?}"
+        );
+        lookback
+            .run(&["config", "--config", "lookback.toml"])
+            .succeeded();
+    }
 }

@@ -10,6 +10,7 @@ mod completions;
 #[cfg(unix)]
 mod concurrent;
 mod config;
+mod doctor;
 mod export;
 #[cfg(unix)]
 mod follow;

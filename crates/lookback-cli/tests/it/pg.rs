@@ -1,6 +1,10 @@
 //! `lookback pg`: the private PostgreSQL, which every command finds.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::{Connection as _, Row as _};
 
 use crate::support::Lookback;
 
@@ -93,10 +97,114 @@ fn all_commands_share_one_server() {
 
 /// Files of one call go on when it is started again.
 #[cfg(unix)]
+/// The settings that `pg status` shows, by name.
+fn settings(private: &PrivateServer, options: &[&str]) -> BTreeMap<String, serde_json::Value> {
+    let call = [&["pg", "status", "--json"], options].concat();
+    let json = private.run(&call).succeeded().json();
+    let settings = json["data"]["settings"].as_array().unwrap();
+    settings
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap().to_owned(), one.clone()))
+        .collect()
+}
+
+#[tokio::test]
+async fn status_shows_settings_with_their_origins() {
+    let private = PrivateServer::new();
+    assert_eq!(settings(&private, &[]).len(), 0, "it is stopped");
+    private
+        .lookback
+        .write("lookback.toml", "[pg_settings]\nwork_mem = \"7MB\"\n");
+    private.run(&["pg", "start"]).succeeded();
+    let url = private.run(&["pg", "url"]).succeeded().out;
+    let mut conn = sqlx::PgConnection::connect(url.trim()).await.unwrap();
+    for sql in [
+        "ALTER SYSTEM SET shared_buffers = '20MB'",
+        "ALTER SYSTEM SET random_page_cost = 2",
+        "SELECT pg_reload_conf()",
+    ] {
+        sqlx::query(sql).execute(&mut conn).await.unwrap();
+    }
+    let is_reloaded = async |conn: &mut sqlx::PgConnection| {
+        let row = sqlx::query("SELECT current_setting('random_page_cost') AS cost");
+        row.fetch_one(conn).await.unwrap().get::<String, _>("cost") == "2"
+    };
+    while !is_reloaded(&mut conn).await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let shown = settings(&private, &["--pg-setting", "max_parallel_workers=3"]);
+    let row = |name: &str| {
+        let one = &shown[name];
+        format!("{} {} {}", one["value"], one["from"], one["at_next_start"])
+    };
+    assert_eq!(row("checkpoint_timeout"), r#""15min" "computed" null"#);
+    assert_eq!(row("work_mem"), r#""7MB" "lookback.toml" null"#);
+    assert_eq!(row("random_page_cost"), r#""2" "ALTER SYSTEM" null"#);
+    assert_eq!(row("fsync"), r#""on" "default" null"#);
+    // Neither restarts the server.
+    let buffers = row("shared_buffers");
+    assert!(buffers.ends_with(r#" "computed" "20MB""#), "{buffers}");
+    assert!(row("max_parallel_workers").ends_with(r#" "computed" "3""#));
+    let ran = private.run(&["pg", "status"]).succeeded();
+    assert!(ran.out.contains("AT NEXT START"), "{ran:#?}");
+    let hint = "hint: 1 setting waits for a restart: lookback pg stop, then lookback pg start";
+    assert!(ran.err.contains(hint), "{ran:#?}");
+    let given = ["pg", "start", "--pg-setting", "max_parallel_workers=3"];
+    let ran = private.run(&given).succeeded();
+    let hint = "hint: max_parallel_workers waits for a restart";
+    assert!(ran.err.contains(hint), "{ran:#?}");
+
+    // The doctor knows what is computed, and who has changed it.
+    let ran = private.run(&["doctor", "--json"]).failed(1);
+    let json = ran.json();
+    let findings = json["data"]["findings"].as_array().unwrap();
+    let found = |check: &str| findings.iter().filter(|one| one["check"] == check).count();
+    let counts = ["migrations", "restart", "settings", "durability"].map(found);
+    assert_eq!(counts, [1, 1, 0, 0], "{ran:#?}");
+    private.run(&["db", "migrate"]).succeeded();
+    private.run(&["doctor"]).succeeded();
+
+    conn.close().await.unwrap();
+    private.run(&["pg", "stop"]).succeeded();
+    private.run(&given).succeeded();
+    let shown = settings(&private, &[]);
+    assert_eq!(shown["shared_buffers"]["value"], "20MB");
+    assert_eq!(shown["shared_buffers"]["from"], "ALTER SYSTEM");
+    assert_eq!(shown["max_parallel_workers"]["from"], "its start");
+}
+
+#[test]
+fn refused_setting_of_the_server_is_named_with_its_origin() {
+    let private = PrivateServer::new();
+    private
+        .lookback
+        .write("lookback.toml", "[pg_settings]\nwork_mem = \"lots\"\n");
+    let ran = private.run(&["pg", "start"]).failed(1);
+    let error = "error: PostgreSQL refuses the setting work_mem: invalid value for parameter \
+                 \"work_mem\": \"lots\"\n\
+                 hint: correct work_mem in lookback.toml, or leave it out\n";
+    assert!(ran.err.ends_with(error), "{ran:#?}");
+    private
+        .run(&["pg", "start", "--pg-setting", "work_mem=5MB"])
+        .succeeded();
+    private.run(&["pg", "stop"]).succeeded();
+    private.lookback.write("lookback.toml", "");
+    let altered = private.base.join("data/postgresql.auto.conf");
+    std::fs::write(&altered, "work_mem = 'lots'\n").unwrap();
+    let ran = private.run(&["pg", "start"]).failed(1);
+    assert!(
+        ran.err.contains("refuses the setting work_mem of "),
+        "{ran:#?}"
+    );
+    let hint = "then run ALTER SYSTEM RESET work_mem";
+    assert!(ran.err.contains(hint), "{ran:#?}");
+}
+
 #[test]
 fn server_that_was_stopped_stays_so_while_files_are_imported() {
     use std::process::Stdio;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use crate::support::{DEADLINE, signal};
 
@@ -169,7 +277,7 @@ fn server_that_was_stopped_stays_so_while_files_are_imported() {
 fn server_that_was_stopped_stays_so_while_others_wait_for_it() {
     use std::io::Write as _;
     use std::process::Stdio;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use crate::support::{DEADLINE, signal};
 

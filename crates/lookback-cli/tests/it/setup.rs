@@ -59,12 +59,7 @@ async fn missing_privileges_are_named() {
         .replace("test", "reader");
     let execute = async |sql: String| lookback.execute(&sql).await;
     execute(format!("CREATE ROLE {role} LOGIN PASSWORD 'reads'")).await;
-    let url = {
-        let url = &lookback.db.as_ref().unwrap().url;
-        let (scheme, rest) = url.split_once("://").unwrap();
-        let (_, rest) = rest.split_once('@').unwrap();
-        format!("{scheme}://{role}:reads@{rest}")
-    };
+    let url = lookback.url_as(&role, "reads");
     let run = |call: &[&str]| -> Ran { lookback.run(&[call, &["--database-url", &url]].concat()) };
     for call in COMMANDS {
         let ran = run(call).failed(1);

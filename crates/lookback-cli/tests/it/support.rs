@@ -110,6 +110,21 @@ impl Lookback {
         Ran::new(arguments, output)
     }
 
+    /// The URL of the database for another role.
+    pub(crate) fn url_as(&self, role: &str, password: &str) -> String {
+        let url = &self.db.as_ref().unwrap().url;
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (_, rest) = rest.split_once('@').unwrap();
+        format!("{scheme}://{role}:{password}@{rest}")
+    }
+
+    /// The password in the URL of the database.
+    pub(crate) fn password(&self) -> &str {
+        let url = &self.db.as_ref().unwrap().url;
+        let (user, _) = url.split_once('@').unwrap();
+        user.rsplit_once(':').unwrap().1
+    }
+
     /// Waits until a query counts at least this many.
     pub(crate) async fn wait_for(&self, count: &str, number: i64) {
         let deadline = Instant::now() + DEADLINE;

@@ -61,6 +61,17 @@ pub(in crate::failure) fn hint(remedy: &Remedy) -> Option<String> {
             "use a PostgreSQL {major} (--pg-bin DIR or LOOKBACK_PG_BIN), or migrate the data with \
              pg_upgrade or with dump and restore, or move that folder away to start over"
         ),
+        Remedy::ChangeSetting { name, file } => match file {
+            Some(file) if file.ends_with("postgresql.auto.conf") => format!(
+                "start it with another value (lookback pg start --pg-setting {name}=VALUE), then \
+                 run ALTER SYSTEM RESET {name}"
+            ),
+            Some(file) => format!(
+                "correct {name} in {}, or give another value (--pg-setting {name}=VALUE)",
+                file.display()
+            ),
+            None => format!("give another value for {name}, or leave it out"),
+        },
         Remedy::Restore => {
             "restore the missing part, or move the folder away to start over".to_owned()
         }
