@@ -3,8 +3,8 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;
-pub(crate) mod keys;
 pub(crate) mod doctor;
+pub(crate) mod keys;
 pub(crate) mod man;
 pub(crate) mod metrics;
 pub(crate) mod pg;
