@@ -6,18 +6,22 @@
 //! Two tables are filled with the same sample lines, one up to 100,000 rows and
 //! one further and further; at each size both get the same queries in turn, each
 //! of them many times for other positions, levels, traces and times.
-//! Partitions of 4,194,304 ids are pre-created; full ones are vacuumed and bounded
-//! in `created_at`, as sealing leaves them.
+//! Partitions of 4,194,304 ids are pre-created; the table is sealed, and full partitions
+//! are vacuumed and bounded in `created_at`, as freezing leaves them. One line in 50,000 has a
+//! source of its own.
 //!
 //! Prints the figures and writes `target/bench/list.json`,
 //! `docs/images/growth-list.svg` and the table in `docs/performance.md`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use lookback::maintenance::DEFAULT_PARTITION_IDS;
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::query::Cursor;
-use lookback::{Filter, Log, QueryBuilder};
+use lookback::{Filter, Log, Model as _, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use testkit::bench::{Contest, Growth, Report, Scale, Target, plot, replace_between, rows};
 use testkit::sample::{Random, line_time, log_lines};
@@ -29,11 +33,13 @@ const PARTITION: u64 = DEFAULT_PARTITION_IDS as u64;
 /// Rows of a page, and the page that is far from the start.
 const PAGE: u32 = 20;
 const FAR: u64 = 1_000;
+/// One line in this many has a source of its own.
+const RARE: u64 = 50_000;
 /// The number of runs of each query at each size.
 const ROUNDS: u64 = 60;
 
 /// A query, and whether its time must not grow.
-const QUESTIONS: [(&str, bool); 10] = [
+const QUESTIONS: [(&str, bool); 15] = [
     ("page 1", true),
     ("page 1,000", true),
     ("page 1, level=error", true),
@@ -41,6 +47,11 @@ const QUESTIONS: [(&str, bool); 10] = [
     ("page 1,000, level in warn, error", true),
     ("page 1, trace_id", true),
     ("page 1, an hour of created_at", true),
+    ("page 1 by time", true),
+    ("page 1,000 by time", true),
+    ("page 1 by time, oldest first", true),
+    ("page 1 by time, level=error", true),
+    ("page 1 by time, a rare source", true),
     ("page 1,000 by offset", false),
     ("page 1, total up to 10,000", false),
     ("page 1, exact total", false),
@@ -119,6 +130,7 @@ struct Table {
     /// The start of the far pages: without a filter, and with one.
     far: Vec<Cursor>,
     far_filtered: Vec<Cursor>,
+    far_by_time: Vec<Cursor>,
 }
 
 impl Table {
@@ -130,6 +142,7 @@ impl Table {
             closed: 0,
             far: Vec::new(),
             far_filtered: Vec::new(),
+            far_by_time: Vec::new(),
         }
     }
 
@@ -151,7 +164,11 @@ impl Table {
         }
         while self.rows < rows {
             let count = 20_000.min(rows - self.rows);
-            let lines: Vec<_> = log_lines(SEED, self.rows, count).collect();
+            let mut lines: Vec<_> = log_lines(SEED, self.rows, count).collect();
+            let rare = (self.rows..).zip(&mut lines);
+            for (_, line) in rare.filter(|(place, _)| place % RARE == RARE / 2) {
+                "VAULT".clone_into(&mut line.source);
+            }
             let logs = Log::records();
             logs.create_many(&self.db.pool, &lines).await.unwrap();
             self.rows += count;
@@ -171,7 +188,12 @@ impl Table {
             .await;
             self.closed += 1;
         }
-        self.execute("VACUUM (ANALYZE) logs".to_owned()).await;
+        let mut conn = self.db.pool.acquire().await.unwrap();
+        let mut sealer = Sealer::new(Log::TABLE, DEFAULT_SEGMENT).unwrap();
+        let patience = Duration::from_secs(60);
+        while let SealStep::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
+        drop(conn);
+        self.execute("VACUUM (ANALYZE)".to_owned()).await;
         // In practice, a connection of a pool lives for half an hour, and no table grows a
         // hundredfold in that time. PostgreSQL compares a generic plan with the mean cost of
         // earlier custom plans, which on an old connection are those of the small table.
@@ -179,6 +201,8 @@ impl Table {
         self.db.pool = PgPool::connect(&self.db.url).await.unwrap();
         self.far = self.cursors(&Log::records()).await;
         self.far_filtered = self.cursors(&serious()).await;
+        let by_time = Log::records().order_by(Log::created_at().desc());
+        self.far_by_time = self.cursors(&by_time).await;
     }
 
     async fn execute(&self, sql: String) {
@@ -202,6 +226,7 @@ impl Table {
         let mut random = Random::new(round);
         let all = Log::records().limit(PAGE);
         let untold = all.clone().without_total();
+        let by_time = untold.clone().order_by(Log::created_at().desc());
         let place = usize::try_from(round % 8).unwrap();
         let query = match question {
             "page 1" => untold,
@@ -223,6 +248,11 @@ impl Table {
                 let to = from + TimeDelta::hours(1);
                 untold.filter(Log::created_at().gte(from) & Log::created_at().lt(to))
             }
+            "page 1 by time" => by_time,
+            "page 1,000 by time" => by_time.after(&self.far_by_time[place]),
+            "page 1 by time, oldest first" => untold.order_by(Log::created_at().asc()),
+            "page 1 by time, level=error" => by_time.filter(Log::level().eq("error")),
+            "page 1 by time, a rare source" => by_time.filter(Log::source().eq("VAULT")),
             "page 1,000 by offset" => untold.offset((FAR - 1) * u64::from(PAGE)),
             "page 1, total up to 10,000" => all.total_up_to(10_000),
             "page 1, exact total" => all,

@@ -37,6 +37,7 @@ mod select;
 mod similar;
 mod stream;
 mod tail;
+mod time_order;
 mod update;
 mod upsert;
 mod upsert_many;

@@ -37,7 +37,9 @@ mod scope;
 mod statement;
 pub(crate) mod total;
 
-pub(crate) use candidates::{Candidate, Candidates, Coverage, RowSet, nearest_rows};
+pub(crate) use candidates::{
+    CAN_READ_SEGMENTS, Candidate, Candidates, Coverage, NearestSegments, RowSet, nearest_rows,
+};
 pub use hit::{Copies, Highlight, Hit, MatchKind, Note, Why, WordMatch};
 pub(crate) use index::templates::template;
 pub(crate) use parse::query::Query;

@@ -17,11 +17,14 @@ $ lookback logs list
 $ lookback db status
 VERSION         STATE    DESCRIPTION
 20261123000000  pending  create tables
+20261129000000  pending  index log sources
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @r#"
 $ lookback db migrate
 ! applying 20261123000000_create_tables.sql
 ! applied 20261123000000_create_tables.sql in [time] ms
+! applying 20261129000000_index_log_sources.sql
+! applied 20261129000000_index_log_sources.sql in [time] ms
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
@@ -32,7 +35,7 @@ $ lookback db migrate
         .await;
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000}]}
+{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }

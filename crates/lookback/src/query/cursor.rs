@@ -373,6 +373,22 @@ pub(super) fn push_start(
     Ok(())
 }
 
+/// The first value of a cursor if it is a time, and the id of its record.
+pub(super) fn time_and_id(
+    table: &'static Table,
+    order: &[OrderBy],
+    start: &PageStart,
+) -> Result<Option<(StoredTime, i64)>, Error> {
+    let keys = keys(table, order, &mut Sql::default())?;
+    let (_, cursor) = start.field_and_text();
+    // `push_start` reports an invalid cursor.
+    let values = values(table, &keys, cursor).unwrap_or_default();
+    Ok(match (values.first(), values.last()) {
+        (Some(KeyValue::Time(time)), Some(KeyValue::Other(Value::Int8(id)))) => Some((*time, *id)),
+        _ => None,
+    })
+}
+
 /// The condition "comes after these values"; `None` is NULL.
 fn condition(keys: &[OrderKey], values: &[Option<String>]) -> String {
     let simple = keys.iter().all(|key| !key.nullable)
@@ -387,11 +403,16 @@ fn condition(keys: &[OrderKey], values: &[Option<String>]) -> String {
         } else {
             ">"
         };
-        return format!(
+        let rows = format!(
             "({}) {operator} ({})",
             columns.join(", "),
             values.join(", ")
         );
+        // A BRIN index does not support a comparison of rows, but the bound that it implies.
+        return match (columns.as_slice(), values.as_slice()) {
+            ([column, _, ..], [value, ..]) => format!("{rows} AND {column} {operator}= {value}"),
+            _ => rows,
+        };
     }
     let mut ways = Vec::with_capacity(keys.len());
     let mut equal = String::new();

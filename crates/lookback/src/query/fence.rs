@@ -11,9 +11,10 @@ use sqlx::PgConnection;
 use super::QueryBuilder;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::{Node, Test};
+use crate::filter::{Comparison, Node, Test};
 use crate::model::{ColumnRole, Model};
 use crate::search::Time;
+use crate::value::Value;
 
 /// The maximum number of records of that time that the planner may estimate, and the maximum
 /// cost of reading them, in its units.
@@ -64,6 +65,25 @@ impl<M: Model> QueryBuilder<M> {
             _ => None,
         };
         nodes.into_iter().filter_map(time).collect()
+    }
+
+    /// The values that all records have in some columns, by the index of the column.
+    pub(super) fn values(&self) -> Vec<(usize, &Value<'static>)> {
+        let mut found = Vec::new();
+        self.filter.iter().for_each(|node| values(node, &mut found));
+        found
+    }
+}
+
+/// Collects the values that a column has in every record that `node` matches.
+fn values<'n>(node: &'n Node, found: &mut Vec<(usize, &'n Value<'static>)>) {
+    match node {
+        Node::All(nodes) => nodes.iter().for_each(|node| values(node, found)),
+        Node::Test {
+            column,
+            test: Test::Compare(Comparison::Eq, value),
+        } => found.push((*column, value)),
+        _ => {}
     }
 }
 

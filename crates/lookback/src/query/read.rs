@@ -11,6 +11,7 @@ use super::cursor::{self, Cursor, OrderKey, PageStart};
 use super::nearest::begin_scan;
 use super::order::OrderBy;
 use super::select::{Shape, WholeRecords};
+use super::time_order::TimeOrder;
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
 use crate::db::{Db, Session};
@@ -199,14 +200,27 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<Page<S::Row>, Error> {
         let fenced = self.is_fenced(conn).await?;
         let resolved = self.resolved(conn).await?;
-        let rows = resolved
-            .as_ref()
-            .unwrap_or(self)
-            .list_statement(shape, fenced)?
+        let query = resolved.as_ref().unwrap_or(self);
+        let mut order = query.time_order(conn).await?;
+        let mut rows = query.list_rows(shape, fenced, &order, conn).await?;
+        // No record beyond a bound belongs to a page that is full within it.
+        if rows.len() <= self.page_size() as usize && order.bound.take().is_some() {
+            rows = query.list_rows(shape, fenced, &order, conn).await?;
+        }
+        self.page_of_rows(shape, &rows)
+    }
+
+    async fn list_rows<S: Shape<M>>(
+        &self,
+        shape: &S,
+        fenced: bool,
+        order: &TimeOrder,
+        conn: &mut PgConnection,
+    ) -> Result<Vec<PgRow>, Error> {
+        self.list_statement(shape, fenced, order)?
             .fetch_all(conn)
             .await
-            .map_err(|error| Error::from_driver(M::TABLE, error))?;
-        self.page_of_rows(shape, &rows)
+            .map_err(|error| Error::from_driver(M::TABLE, error))
     }
 
     /// Reads a page in the order of a distance.
@@ -237,7 +251,12 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     /// Returns the statement that reads a page and its total.
-    fn list_statement<S: Shape<M>>(&self, shape: &S, fenced: bool) -> Result<Sql, Error> {
+    fn list_statement<S: Shape<M>>(
+        &self,
+        shape: &S,
+        fenced: bool,
+        time_order: &TimeOrder,
+    ) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
@@ -248,6 +267,7 @@ impl<M: Model> QueryBuilder<M> {
         // plan reads the table from its newest record.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
+            && *time_order == TimeOrder::default()
             && (self.start.is_none() || self.order().len() == 1);
         let number = |sql: &mut Sql, number: u64| {
             if keeps_plan {
@@ -256,9 +276,11 @@ impl<M: Model> QueryBuilder<M> {
                 sql.argument(i64::try_from(number).unwrap_or(i64::MAX))
             }
         };
-        let start = sql.fragment(|sql| match &self.start {
-            Some(start) => cursor::push_start(table, &self.order(), start, sql),
-            None => Ok(()),
+        let start = sql.fragment(|sql| {
+            if let Some(start) = &self.start {
+                cursor::push_start(table, &self.order(), start, sql)?;
+            }
+            self.push_time_order(time_order, sql)
         })?;
         // One record more than the page shows whether there is a next page.
         let limit = match self.page_size() {
@@ -376,11 +398,11 @@ impl<M: Model> QueryBuilder<M> {
         ])
     }
 
-    fn page_size(&self) -> u32 {
+    pub(super) fn page_size(&self) -> u32 {
         self.limit.unwrap_or(DEFAULT_LIMIT)
     }
 
-    fn is_backwards(&self) -> bool {
+    pub(super) fn is_backwards(&self) -> bool {
         matches!(self.start, Some(PageStart::Before(_)))
     }
 

@@ -17,10 +17,11 @@
 //!
 //! In reading order: [`segment_range`], [`row_set`], [`tokens`], [`postings`],
 //! [`blocks`], then [`lexical`] and [`vector`] candidates. [`patterns`] are counts of
-//! templates, without candidates.
+//! templates, without candidates, and [`nearest_segments`] hints of where a time is.
 
 mod blocks;
 mod lexical;
+mod nearest_segments;
 mod patterns;
 mod postings;
 mod row_set;
@@ -29,6 +30,7 @@ mod tokens;
 mod vector;
 
 pub(super) use lexical::LexicalCandidates;
+pub(crate) use nearest_segments::{CAN_READ_SEGMENTS, NearestSegments};
 pub(crate) use patterns::SummaryPattern;
 pub(super) use patterns::{SealedPatterns, newest_in_scope};
 pub(crate) use row_set::RowSet;

@@ -22,7 +22,10 @@ use crate::{ColumnEnum, Json, model};
     ),
     index(
         "logs_created_at_idx",
-        "USING brin (created_at) WITH (autosummarize = on)"
+        "USING brin (created_at, \
+         (source || '') text_bloom_ops (n_distinct_per_range = '100', false_positive_rate = '0.001'), \
+         (level || '') text_bloom_ops (n_distinct_per_range = '16')) \
+         WITH (autosummarize = on, pages_per_range = 64)"
     ),
     index("logs_trace_id_idx", "(trace_id) WHERE trace_id IS NOT NULL"),
     index("logs_deleted_at_idx", "(deleted_at) WHERE deleted_at IS NOT NULL"),

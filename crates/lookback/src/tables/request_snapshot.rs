@@ -22,7 +22,7 @@ use crate::{ColumnEnum, Json, model};
     ),
     index(
         "request_snapshots_timestamp_idx",
-        "USING brin (timestamp) WITH (autosummarize = on)"
+        "USING brin (timestamp, created_at) WITH (autosummarize = on)"
     ),
     index(
         "request_snapshots_user_id_idx",

@@ -185,7 +185,7 @@ async fn common_queries_use_an_index() {
 
     a minute of lines
       Bitmap Heap Scan of logs_default
-        Bitmap Index Scan of logs_default_created_at_idx, bounded
+        Bitmap Index Scan of logs_default_created_at_expr_expr1_idx, bounded
       Sort
         Nested Loop
           Result
@@ -193,7 +193,7 @@ async fn common_queries_use_an_index() {
             Sort
               Subquery Scan
                 Bitmap Heap Scan of logs_default
-                  Bitmap Index Scan of logs_default_created_at_idx, bounded
+                  Bitmap Index Scan of logs_default_created_at_expr_expr1_idx, bounded
 
     a minute of lines, counted by level
       Limit
@@ -201,7 +201,7 @@ async fn common_queries_use_an_index() {
           Aggregate
             Sort
               Bitmap Heap Scan of logs_default
-                Bitmap Index Scan of logs_default_created_at_idx, bounded
+                Bitmap Index Scan of logs_default_created_at_expr_expr1_idx, bounded
 
     the lines of a trace
       Sort
@@ -227,7 +227,7 @@ async fn common_queries_use_an_index() {
           Limit
             Sort
               Bitmap Heap Scan of request_snapshots_default
-                Bitmap Index Scan of request_snapshots_default_timestamp_idx, bounded
+                Bitmap Index Scan of request_snapshots_default_timestamp_created_at_idx, bounded
 
     the windows of an endpoint
       Sort

@@ -39,6 +39,7 @@ mod search;
 mod select;
 mod soft_delete;
 mod tail;
+mod time_order;
 mod timeout;
 mod verbs;
 mod writes;

@@ -44,22 +44,7 @@ impl SegmentRange {
     /// Returns the statement that reads the range of segments with these times.
     fn statement(table: &'static Table, times: &[Time<'_>]) -> Result<Sql, Error> {
         let mut sql = Sql::default();
-        let condition = sql.fragment(|sql| {
-            for (comparison, value) in times {
-                let (ends, sign): (&[&str], _) = match comparison {
-                    Comparison::Eq => (&["oldest <=", "newest >="], ""),
-                    Comparison::Gt => (&["newest"], " >"),
-                    Comparison::Gte => (&["newest"], " >="),
-                    Comparison::Lt => (&["oldest"], " <"),
-                    Comparison::Lte => (&["oldest"], " <="),
-                };
-                for end in ends {
-                    sql.push(&format!(" AND {end}{sign} "));
-                    sql.bind_value(table.column_of(ColumnRole::CreatedAt), (*value).clone())?;
-                }
-            }
-            Ok(())
-        })?;
+        let condition = sql.fragment(|sql| push_times(table, times, sql))?;
         let target = sql.argument(table.name)?;
         sql.push(&format!(
             "SELECT min(first_id) FILTER (WHERE TRUE{condition}) AS first, \
@@ -106,6 +91,28 @@ impl SegmentRange {
             until: Some(last),
         }))
     }
+}
+
+/// Appends ` AND …`: the condition that a segment may have records of these times.
+pub(super) fn push_times(
+    table: &'static Table,
+    times: &[Time<'_>],
+    sql: &mut Sql,
+) -> Result<(), Error> {
+    for (comparison, value) in times {
+        let (ends, sign): (&[&str], _) = match comparison {
+            Comparison::Eq => (&["oldest <=", "newest >="], ""),
+            Comparison::Gt => (&["newest"], " >"),
+            Comparison::Gte => (&["newest"], " >="),
+            Comparison::Lt => (&["oldest"], " <"),
+            Comparison::Lte => (&["oldest"], " <="),
+        };
+        for end in ends {
+            sql.push(&format!(" AND {end}{sign} "));
+            sql.bind_value(table.column_of(ColumnRole::CreatedAt), (*value).clone())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

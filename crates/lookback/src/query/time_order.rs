@@ -1,0 +1,277 @@
+//! The bound of a page in the order of a time.
+//!
+//! PostgreSQL does not know that ids and times increase together. For the newest records by
+//! `created_at`, it reads and sorts all records. So a bound is looked for first: a time from
+//! which on enough records match. The statement of the page gets it as one more condition,
+//! which the BRIN index on the time serves.
+//!
+//! Where a bound comes from cannot make a page wrong: if a page within a bound is full, no
+//! record beyond the bound belongs to it; if it is not full, it is read without a bound.
+//! Ids and the times of segments are only hints of where the nearest records are. PostgreSQL
+//! keeps the index right for every program that writes.
+
+use sqlx::{PgConnection, Row as _};
+
+use super::order::OrderBy;
+use super::{QueryBuilder, cursor};
+use crate::db::Sql;
+use crate::error::Error;
+use crate::model::{ColumnRole, Model, Table};
+use crate::search::{CAN_READ_SEGMENTS, NearestSegments};
+use crate::value::{ColumnType, StoredTime};
+
+/// The number of records that are looked at first: those with the nearest ids.
+const NEAREST_IDS: u64 = 1_024;
+
+/// The largest page, with what it skips, for which a bound is looked for.
+const MAX_WANTED: u64 = 50_000;
+
+/// The number of sealed records within a bound, by their segments, above which a better bound is
+/// looked for: ids are not in the order of times.
+const MANY_RECORDS: i64 = 200_000;
+
+/// The number of sealed records in which matching ones are looked for at first, how much it grows,
+/// and the share of all of them from which on all are read.
+const FIRST_RECORDS: i64 = 8_192;
+const GROWTH: i64 = 4;
+const MAX_SHARE: i64 = 3;
+
+/// What is known of the records of a page in the order of a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct TimeOrder {
+    /// A bound within which the page is full.
+    pub(super) bound: Option<TimeBound>,
+    /// Whether few of the nearest records match.
+    is_rare: bool,
+}
+
+/// A time that no record of a page is beyond.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TimeBound {
+    column: usize,
+    /// Whether the page starts with the newest record.
+    descending: bool,
+    time: StoredTime,
+}
+
+impl TimeBound {
+    /// Appends ` AND …`: the record is not beyond the bound.
+    pub(super) fn push(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
+        let operator = if self.descending { ">=" } else { "<=" };
+        let column = table.columns[self.column].quoted();
+        sql.push(&format!(" AND {column} {operator} "));
+        sql.bind(self.time)
+    }
+}
+
+/// The time that a page is ordered by.
+#[derive(Clone, Copy, Debug)]
+struct TimeKey {
+    column: usize,
+    descending: bool,
+}
+
+impl TimeKey {
+    fn bound(self, time: StoredTime) -> TimeBound {
+        TimeBound {
+            column: self.column,
+            descending: self.descending,
+            time,
+        }
+    }
+
+    fn direction(self) -> &'static str {
+        if self.descending { "DESC" } else { "ASC" }
+    }
+
+    /// The aggregate that returns the time farthest from the start of the page.
+    fn farthest(self) -> &'static str {
+        if self.descending { "min" } else { "max" }
+    }
+}
+
+/// Where matching records are looked for.
+#[derive(Clone, Copy, Debug)]
+enum Place<'a> {
+    /// Among this many records with the ids nearest to the start of the page.
+    NearestIds(u64),
+    /// Among the records within a bound.
+    Within(&'a TimeBound),
+}
+
+impl<M: Model> QueryBuilder<M> {
+    /// Looks for a bound of the page, if its order is that of a time.
+    pub(super) async fn time_order(&self, conn: &mut PgConnection) -> Result<TimeOrder, Error> {
+        let table = M::TABLE;
+        let mut order = TimeOrder::default();
+        let Some(key) = self.time_key() else {
+            return Ok(order);
+        };
+        let wanted = self.offset.saturating_add(u64::from(self.page_size()) + 1);
+        if self.limit == Some(0) || wanted > MAX_WANTED {
+            return Ok(order);
+        }
+        let nearest = (wanted * 4).next_power_of_two().max(NEAREST_IDS);
+        let place = Place::NearestIds(nearest);
+        let (found, can_read_segments) = self.probe(key, place, wanted, conn).await?;
+        order.is_rare = found.is_none();
+        order.bound = found;
+        if !can_read_segments || key.column != table.index_of(ColumnRole::CreatedAt) {
+            return Ok(order);
+        }
+        let times = self.times();
+        let segments = NearestSegments {
+            table,
+            descending: key.descending,
+            times: &times,
+            start: self.start_of_page()?.map(|(time, _)| time),
+        };
+        if let Some(bound) = &order.bound
+            && segments.records_within(conn, bound.time).await? <= MANY_RECORDS
+        {
+            return Ok(order);
+        }
+        let mut records = FIRST_RECORDS;
+        while let Some(within) = segments.time_of(conn, records, MAX_SHARE).await? {
+            let within = key.bound(within);
+            let (found, _) = self
+                .probe(key, Place::Within(&within), wanted, conn)
+                .await?;
+            if found.is_some() {
+                order.bound = found;
+                return Ok(order);
+            }
+            records = records.saturating_mul(GROWTH);
+        }
+        Ok(order)
+    }
+
+    /// Appends ` AND …`: what is known of the records of a page in the order of a time.
+    pub(super) fn push_time_order(&self, order: &TimeOrder, sql: &mut Sql) -> Result<(), Error> {
+        if let Some(bound) = &order.bound {
+            bound.push(M::TABLE, sql)?;
+        }
+        if order.is_rare {
+            self.push_values(sql)?;
+        }
+        Ok(())
+    }
+
+    /// Appends ` AND …`: the filters on the value of a text once more, as the BRIN index has
+    /// them.
+    ///
+    /// That index knows in which pages of the table a value occurs, and is worth reading for a
+    /// rare value only. The planner cannot tell, and would use it for others, too, if it had the
+    /// column itself.
+    fn push_values(&self, sql: &mut Sql) -> Result<(), Error> {
+        let table = M::TABLE;
+        for (place, value) in self.values() {
+            let column = &table.columns[place];
+            let is_text = column.ty == ColumnType::Text && column.cast.is_none();
+            if !is_text || !table.search.contains(&place) {
+                continue;
+            }
+            sql.push(&format!(" AND ({} || '') = ", column.quoted()));
+            sql.bind_value(column, value.clone())?;
+        }
+        Ok(())
+    }
+
+    /// The time that comes first in the order of the page.
+    fn time_key(&self) -> Option<TimeKey> {
+        let table = M::TABLE;
+        let by: &OrderBy = self.order.first()?;
+        let column = by.def(table);
+        // Of other tables, no index is known to serve a bound.
+        let is_time = table.sealed && table.times().any(|time| time.name == column.name);
+        if !is_time || by.field.is_in_json() || by.target.is_some() {
+            return None;
+        }
+        Some(TimeKey {
+            column: by.field.column,
+            descending: by.descending != self.is_backwards(),
+        })
+    }
+
+    /// The time and the id of the cursor at which the page starts or ends.
+    fn start_of_page(&self) -> Result<Option<(StoredTime, i64)>, Error> {
+        match &self.start {
+            Some(start) => cursor::time_and_id(M::TABLE, &self.order(), start),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks for as many matching records as the page needs, and returns the bound that has
+    /// them; `None` if there are fewer. Also returns whether the segments can be read.
+    async fn probe(
+        &self,
+        key: TimeKey,
+        place: Place<'_>,
+        wanted: u64,
+        conn: &mut PgConnection,
+    ) -> Result<(Option<TimeBound>, bool), Error> {
+        let table = M::TABLE;
+        let row = self
+            .probe_statement(key, place, wanted)?
+            .fetch_optional(conn)
+            .await
+            .map_err(|error| Error::from_driver(table, error))?
+            .ok_or(sqlx::Error::RowNotFound)?;
+        let found = row.try_get::<i64, _>("found")?.unsigned_abs();
+        let time: Option<StoredTime> = row.try_get("bound")?;
+        let bound = time.filter(|_| found >= wanted).map(|time| key.bound(time));
+        Ok((bound, row.try_get("can_read_segments")?))
+    }
+
+    fn probe_statement(&self, key: TimeKey, place: Place<'_>, wanted: u64) -> Result<Sql, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::default();
+        let from = match place {
+            Place::NearestIds(most) => self.nearest_ids(key, most, &mut sql)?,
+            Place::Within(_) => table.quoted(),
+        };
+        let condition = sql.fragment(|sql| {
+            self.push_where(sql)?;
+            if let Some(start) = &self.start {
+                cursor::push_start(table, &self.order(), start, sql)?;
+            }
+            match place {
+                Place::NearestIds(_) => Ok(()),
+                Place::Within(bound) => {
+                    bound.push(table, sql)?;
+                    self.push_values(sql)
+                }
+            }
+        })?;
+        let wanted = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
+        sql.push(&format!(
+            "SELECT count(*) AS found, {farthest}(__time) AS bound, {can_read} AS can_read_segments \
+             FROM (SELECT {time} AS __time FROM {from}{condition} \
+             ORDER BY {time} {direction} LIMIT {wanted}) AS nearest",
+            farthest = key.farthest(),
+            can_read = CAN_READ_SEGMENTS,
+            time = table.columns[key.column].quoted(),
+            direction = key.direction(),
+        ));
+        Ok(sql)
+    }
+
+    /// The item of the `FROM` list for the records with the ids nearest to the start of the page.
+    fn nearest_ids(&self, key: TimeKey, most: u64, sql: &mut Sql) -> Result<String, Error> {
+        let table = M::TABLE;
+        let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
+        let start = match self.start_of_page()? {
+            Some((_, start)) => {
+                let operator = if key.descending { "<=" } else { ">=" };
+                format!(" WHERE {id} {operator} {}", sql.argument(start)?)
+            }
+            None => String::new(),
+        };
+        Ok(format!(
+            "(SELECT * FROM {from}{start} ORDER BY {id} {direction} LIMIT {most}) AS {alias}",
+            direction = key.direction(),
+            most = Sql::written(most),
+            alias = table.alias(),
+        ))
+    }
+}
