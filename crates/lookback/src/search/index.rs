@@ -25,7 +25,7 @@
 //! In reading order: [`templates`] and [`bloom_filter`] define what is kept of
 //! a text (pure); [`postings`] are stored lists of ids, [`postings_builder`]
 //! and [`summary`] collect a segment, and [`sealer`] seals it. [`compaction`]
-//! merges postings, [`orphans`] purges what retention left, [`corruption`]
+//! merges postings, [`page_ranges`] summarises BRIN indexes, [`orphans`] purges what retention left, [`corruption`]
 //! reports summaries that another program changed.
 
 pub(crate) mod bloom_filter;
@@ -35,6 +35,7 @@ mod corruption;
 mod insert_rows;
 mod lock;
 mod orphans;
+mod page_ranges;
 mod postings;
 mod postings_builder;
 mod sealer;

@@ -124,6 +124,30 @@ async fn list_by_time_reads_only_nearest_records() {
     }
 }
 
+/// Sealing summarises the new pages of the table in its index, and autovacuum may come later.
+#[tokio::test]
+async fn list_by_time_after_sealing_needs_no_vacuum() {
+    const ROWS: i64 = 120_000;
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    conn.execute("ALTER TABLE logs_p0000000000000000 SET (autovacuum_enabled = off)")
+        .await
+        .unwrap();
+    fill(&mut conn, ROWS).await;
+    let mut sealer = Sealer::new(Log::TABLE, 4_096).unwrap();
+    seal_all(&mut conn, &mut sealer).await;
+    conn.execute("ANALYZE logs").await.unwrap();
+    let mut transaction = db.pool.begin().await.unwrap();
+    let before = read(&mut transaction).await;
+    let newest = Log::records()
+        .order_by(Log::created_at().desc())
+        .limit(2)
+        .without_total();
+    assert_eq!(ids(&mut transaction, &newest).await, [ROWS, ROWS - 1]);
+    let count = read(&mut transaction).await - before;
+    assert!(count < ROWS / 4, "{count} of {ROWS} were read");
+}
+
 /// Records that were imported the latest first: ids are in the opposite order of times.
 #[tokio::test]
 async fn list_by_time_of_records_in_another_order_reads_their_segments() {

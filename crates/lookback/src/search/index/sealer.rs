@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::compaction::merge_range;
 use super::orphans::purge_all_orphans;
+use super::page_ranges::summarise_page_ranges;
 use super::postings_builder::SealedRecord;
 use super::summary::SegmentSummary;
 use super::{Lock, lock, sealed_until, unseal};
@@ -267,6 +268,7 @@ impl Sealer {
         let end = summaries.last().map_or(last_id, |summary| summary.last_id);
         let rows = self.store_all(transaction.conn(), summaries).await?;
         transaction.commit().await?;
+        summarise_page_ranges(conn, self.table).await?;
         Ok(SealStep::Sealed {
             segments,
             first_id,
