@@ -23,6 +23,7 @@ mod json_path;
 mod key;
 mod lexer;
 mod lookup;
+mod matching;
 mod parser;
 mod sql;
 #[cfg(test)]
@@ -30,10 +31,13 @@ mod tests;
 mod tree;
 mod url;
 mod validate;
+pub(crate) mod word_condition;
+pub(crate) mod words;
 
 pub use json_path::JsonPath;
 pub(crate) use key::{FieldPath, field_path, searchable, split_field};
 pub use lookup::Lookup;
+pub(crate) use matching::{Exclusion, MatchedWord, Matching};
 use tree::Tree;
 pub(crate) use tree::{Comparison, Node, Pattern, Relation, Test};
 
@@ -111,6 +115,28 @@ impl<M: Model> Filter<M> {
     /// Matches no record: an `|` of nothing.
     pub fn none() -> Self {
         Self::new(Tree::none())
+    }
+
+    /// Matches records whose search fields have all words of a text.
+    ///
+    /// The text has words, `"exact phrases"` and `-without`, as that of a
+    /// [search](crate::QueryBuilder::search): a record matches if the search has it among those
+    /// with all the words. A match orders nothing, so it can be combined with any order,
+    /// with other filters by `&`, `|` and `!`, and with streams, groups and tails. As text:
+    /// `match=connection refused`.
+    ///
+    /// ```
+    /// use lookback::{Filter, Log};
+    ///
+    /// let filter = Filter::<Log>::matching("connection refused -cache");
+    /// assert_eq!(filter, Filter::parse("match=connection refused -cache")?);
+    /// # Ok::<(), lookback::Error>(())
+    /// ```
+    ///
+    /// A text without a word, phrase or exclusion is an error when the query runs, and so are more
+    /// than 24 words, and `level:error`, which is a filter.
+    pub fn matching(text: impl AsRef<str>) -> Self {
+        Self::new(Matching::tree(M::TABLE, text.as_ref()))
     }
 
     /// Matches records that at least one of these filters matches; no record if there is none.

@@ -387,6 +387,18 @@ pub(crate) fn find_id(text: &str, id: &str) -> Vec<std::ops::Range<usize>> {
         .collect()
 }
 
+/// Splits a text into its runs of letters and digits.
+pub(crate) fn runs(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !is_in_word(c))
+        .filter(|run| !run.is_empty())
+}
+
+/// Returns whether a character is a part of a word: a letter, a digit, or an accent
+/// of the letter before it.
+pub(crate) fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() || is_mark(c)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

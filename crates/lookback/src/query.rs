@@ -30,6 +30,7 @@ mod import_many;
 mod nearest;
 mod order;
 mod page;
+mod page_bound;
 mod patterns;
 mod read;
 mod search_page;
@@ -37,7 +38,6 @@ mod select;
 mod similar;
 mod stream;
 mod tail;
-mod time_order;
 mod update;
 mod upsert;
 mod upsert_many;
@@ -215,6 +215,29 @@ impl<M: Model> QueryBuilder<M> {
     pub fn filter(mut self, filter: Filter<M>) -> Self {
         self.filter.push(filter.node);
         self
+    }
+
+    /// Restricts the query to records that have all words of a text: see [`Filter::matching`].
+    ///
+    /// Unlike [`search`](Self::search), it orders nothing: the newest record is first, or the
+    /// order is that of [`order_by`](Self::order_by).
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::Log;
+    /// use lookback::query::{Bucket, count};
+    ///
+    /// let refused = Log::records().matching("connection refused -cache");
+    /// let newest = refused.clone().limit(20).without_total().list(&pool).await?;
+    /// let hour = Log::created_at().bucket(Bucket::hours(1));
+    /// let by_hour = refused.group_by(hour).aggregate(&pool, count()).await?;
+    /// # let _ = (newest, by_hour);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn matching(self, text: impl AsRef<str>) -> Self {
+        self.filter(Filter::matching(text))
     }
 
     /// Restricts the query to records that a search finds, the best first.

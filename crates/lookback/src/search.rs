@@ -68,7 +68,7 @@ pub fn finds<M: crate::Model>(
     let terms = Terms::parse(M::TABLE, search);
     let whole = parse::text::lower(&texts.join("\n"));
     let has = |text: &String| whole.contains(&parse::text::lower(text));
-    let excludes = |without: &parse::terms::Exclusion| {
+    let excludes = |without: &crate::filter::Exclusion| {
         let text = parse::text::lower(&without.text);
         if without.is_option {
             rank::contains_option(&whole, &text)

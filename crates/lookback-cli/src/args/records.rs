@@ -44,6 +44,10 @@ pub(crate) enum RecordCommand {
         #[arg(value_name = "MEASURE|FILTER")]
         what: Vec<String>,
 
+        /// Only records that have all these words, "phrases" in quotes, and nothing after a `-`
+        #[arg(long = "match", value_name = "TEXT")]
+        matching: Option<String>,
+
         /// Group by this field; by a time in intervals: created_at__5m, __1h, __day, __week,
         /// __month, __day@Europe/Berlin
         #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
@@ -168,6 +172,10 @@ pub(crate) enum RecordCommand {
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
 
+        /// Only records that have all these words, "phrases" in quotes, and nothing after a `-`
+        #[arg(long = "match", value_name = "TEXT")]
+        matching: Option<String>,
+
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
@@ -181,6 +189,25 @@ pub(crate) enum RecordCommand {
     },
 }
 
+impl RecordCommand {
+    /// Makes `--match TEXT` the filter `match=TEXT`.
+    pub(crate) fn match_to_filter(&mut self) {
+        let (matching, filters) = match self {
+            Self::List { page, .. } | Self::Search { page, .. } | Self::Similar { page, .. } => {
+                (&mut page.matching, &mut page.filters)
+            }
+            Self::Tail(args) => (&mut args.matching, &mut args.filters),
+            Self::Export(args) => (&mut args.matching, &mut args.filters),
+            Self::Stats { matching, what, .. } => (matching, what),
+            Self::Purge {
+                matching, filters, ..
+            } => (matching, filters),
+            _ => return,
+        };
+        filters.extend(matching.take().map(|text| format!("match={text}")));
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
     /// Only records that match all of these: level__eq=error, id__gte=7,
@@ -188,6 +215,10 @@ pub(crate) struct PageArgs {
     /// meta.user.id=42, 'or=(level=error,not(source=API))'
     #[arg(value_name = "FIELD__LOOKUP=VALUE")]
     pub(crate) filters: Vec<String>,
+
+    /// Only records that have all these words, "phrases" in quotes, and nothing after a `-`
+    #[arg(long = "match", value_name = "TEXT")]
+    pub(crate) matching: Option<String>,
 
     /// Records to show
     #[arg(long, value_name = "RECORDS", default_value_t = 20, allow_negative_numbers = true, value_parser = number::<u32>)]

@@ -27,8 +27,9 @@ pub(crate) use table_row::TableRow;
 
 pub(crate) async fn run<M: Model + Serialize + TableRow>(
     config: &Config,
-    command: RecordCommand,
+    mut command: RecordCommand,
 ) -> Result<(), Failure> {
+    command.match_to_filter();
     let needs = needs::<M>(&command);
     match execute::<M>(config, command).await {
         Err(failure) => Err(privileges::explain(config, failure, &needs).await),
@@ -94,6 +95,7 @@ async fn execute<M: Model + Serialize + TableRow>(
             top,
             deleted,
             json,
+            ..
         } => {
             let request = stats::StatsRequest { what, by, top };
             let query = apply_deleted(QueryBuilder::<M>::new(), deleted).timeout(config.timeout());
@@ -103,6 +105,7 @@ async fn execute<M: Model + Serialize + TableRow>(
             older_than,
             filters,
             json,
+            ..
         } => purge::run::<M>(config, &older_than, &filters, json).await,
         RecordCommand::Search {
             words,

@@ -31,6 +31,41 @@ async fn shop() -> Lookback {
 }
 
 #[tokio::test]
+async fn match_is_a_filter_of_every_command() {
+    let lookback = shop().await;
+    transcript!(lookback.run(&["logs", "list", "--match", "database REFUSED -cache", "--order-by", "created_at"]), @"
+$ lookback logs list --match database REFUSED -cache --order-by created_at
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
+! 1 of 1 log
+");
+    transcript!(lookback.run(&["logs", "stats", "--match", "db", "--by", "level"]), @"
+$ lookback logs stats --match db --by level
+LEVEL  COUNT
+warn   1
+error  1
+! 2 groups
+");
+    let export = [
+        "logs",
+        "export",
+        "--match",
+        "\"slow query\"",
+        "--fields",
+        "id",
+        "--format",
+        "csv",
+    ];
+    assert_eq!(lookback.run(&export).succeeded().out, "id\r\n3\r\n");
+    let tail = lookback.run(&["logs", "list", "--match", "level:error"]);
+    transcript!(tail, @"
+$ lookback logs list --match level:error
+! error: match: `level:error` is a filter and not a word; write it as one of its own, level=error, or put it in quotes
+[exit code 2]
+");
+}
+
+#[tokio::test]
 async fn list_filters_orders_and_pages() {
     let lookback = shop().await;
     transcript!(lookback.run(&["logs", "list"]), @"

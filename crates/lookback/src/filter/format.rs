@@ -3,8 +3,9 @@
 use crate::error::FieldError;
 use crate::filter::key::FIELD;
 use crate::filter::lookup::Operation;
+use crate::filter::matching::MATCH;
 use crate::filter::tree::{JsonTest, Node};
-use crate::filter::{Lookup, Test, key};
+use crate::filter::{Lookup, Matching, Test, key};
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Value};
 
@@ -38,7 +39,7 @@ fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
                 errors.push(FieldError::new(column.name, problem));
             }
         }
-        Node::Searched(_) | Node::SearchedOption(_) | Node::Invalid(_) => {}
+        Node::Searched(_) | Node::SearchedOption(_) | Node::Matching(_) | Node::Invalid(_) => {}
     }
 }
 
@@ -46,6 +47,7 @@ fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
 pub(super) fn to_text(table: &Table, node: &Node) -> String {
     let pair = match node {
         Node::Test { column, test } => FormattedPair::of(table, *column, test, false),
+        Node::Matching(matching) => Some(FormattedPair::of_matching(matching)),
         Node::Not(inner) => match inner.as_ref() {
             Node::Test { column, test } => FormattedPair::of(table, *column, test, true),
             _ => None,
@@ -88,6 +90,7 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
                 pair.push_grouped(text);
             }
         }
+        Node::Matching(matching) => FormattedPair::of_matching(matching).push_grouped(text),
         Node::Searched(_) | Node::SearchedOption(_) => {
             unreachable!("only searches contain it, and filters do not")
         }
@@ -105,6 +108,8 @@ enum FormattedValue {
     Plain(String),
     /// Text that needs quotes everywhere.
     Quoted(String),
+    /// Text whose quotation marks have a meaning of their own.
+    Words(String),
     List(Vec<String>),
     /// JSON, or a number.
     Json(String),
@@ -114,6 +119,13 @@ enum FormattedValue {
 }
 
 impl FormattedPair {
+    fn of_matching(matching: &Matching) -> Self {
+        Self {
+            key: MATCH.to_owned(),
+            value: FormattedValue::Words(matching.text.clone()),
+        }
+    }
+
     /// The pair for a test, or for its negation if it has one.
     fn of(table: &Table, column: usize, test: &Test, not: bool) -> Option<Self> {
         let column = &table.columns[column];
@@ -163,7 +175,9 @@ impl FormattedPair {
         text.push_str(&self.key);
         text.push('=');
         match &self.value {
-            FormattedValue::Plain(value) => text.push_str(&quote_item(value)),
+            FormattedValue::Plain(value) | FormattedValue::Words(value) => {
+                text.push_str(&quote_item(value));
+            }
             FormattedValue::Quoted(value) => text.push_str(&quoted(value)),
             FormattedValue::Json(value) => text.push_str(value),
             FormattedValue::List(values) => {
@@ -182,7 +196,7 @@ impl FormattedValue {
         match self {
             // A value that starts with a quote would end at the next one.
             Self::Plain(value) if value.starts_with('"') => quoted(value),
-            Self::Plain(value) | Self::Json(value) => value.clone(),
+            Self::Plain(value) | Self::Json(value) | Self::Words(value) => value.clone(),
             Self::Quoted(value) => quoted(value),
             Self::List(values) => {
                 let items: Vec<String> = values.iter().map(|value| quote_item(value)).collect();

@@ -205,7 +205,7 @@ pub(crate) fn searchable(table: &'static Table, name: &str) -> Result<usize, Err
     column_index(table, name).ok_or_else(|| Error::invalid(table.name, vec![unknown(table, name)]))
 }
 
-fn column_index(table: &'static Table, name: &str) -> Option<usize> {
+pub(super) fn column_index(table: &'static Table, name: &str) -> Option<usize> {
     let mut columns = table.columns.iter();
     columns.position(|column| column.name == name && is_open(column))
 }

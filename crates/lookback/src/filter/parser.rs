@@ -16,7 +16,8 @@ use crate::error::FieldError;
 use crate::filter::key;
 use crate::filter::lexer::{Lexer, excerpt};
 use crate::filter::lookup::lookup_for;
-use crate::filter::tree::{MAX_DEPTH, Tree};
+use crate::filter::matching::{MATCH, Matching};
+use crate::filter::tree::{MAX_DEPTH, Node, Tree};
 use crate::model::Table;
 use crate::value::Problem;
 
@@ -128,6 +129,16 @@ fn whole_group(
     }
 }
 
+/// Returns whether a key is that of words, and not of a column with this name.
+fn is_match(table: &'static Table, key: &str) -> bool {
+    key == MATCH && key::column_index(table, key).is_none()
+}
+
+/// Parses the words of `match=…`.
+fn matching(table: &'static Table, raw: RawOperand) -> Result<Tree, Problem> {
+    Matching::parse(table, &raw.one().text).map(|matching| Tree::leaf(Node::Matching(matching)))
+}
+
 /// Parses a single filter.
 fn pair(
     table: &'static Table,
@@ -136,6 +147,12 @@ fn pair(
     now: DateTime<Utc>,
 ) -> Result<Tree, Vec<FieldError>> {
     let mut lexer = Lexer::new(value);
+    if is_match(table, key) {
+        // All of it: a quotation mark is that of a phrase.
+        return RawOperand::standalone(OperandSyntax::Plain, &mut lexer)
+            .and_then(|raw| matching(table, raw))
+            .map_err(|problem| vec![FieldError::new(MATCH, problem)]);
+    }
     ParsedKey::parse(table, key)
         .and_then(|parsed| {
             let raw = RawOperand::standalone(parsed.syntax, &mut lexer);
@@ -240,6 +257,13 @@ impl GroupParser {
             return Err(start.unexpected("field__lookup=value or a group, and(…), or(…), not(…)"));
         }
         lexer.expect('=', "`=`")?;
+        if is_match(self.table, key) {
+            let raw = RawOperand::in_group(OperandSyntax::Quotable, lexer)?;
+            return matching(self.table, raw).or_else(|problem| {
+                self.errors.push(FieldError::new(MATCH, problem));
+                Ok(Tree::all())
+            });
+        }
         let parsed = match ParsedKey::parse(self.table, key) {
             Ok(parsed) => parsed,
             Err(error) => {

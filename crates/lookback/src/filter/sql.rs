@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::filter::key::document_and_keys;
 use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
-use crate::filter::{Comparison, Pattern, Relation, Test};
+use crate::filter::word_condition::{Condition, all_of_text};
+use crate::filter::{Comparison, MatchedWord, Matching, Pattern, Relation, Test};
 use crate::letters::{HAS_OTHER_CASES, other_cases, same_letters};
 use crate::model::search_text;
 use crate::model::{ColumnDef, Table};
@@ -113,8 +114,29 @@ impl Renderer<'_> {
                 self.sql.push("))");
                 Ok(())
             }
+            Node::Matching(matching) => self.matching(matching),
             Node::Invalid(_) => unreachable!("`render` returned its error"),
         }
+    }
+
+    /// Appends that the text has all words, and then the phrases and exclusions.
+    fn matching(&mut self, matching: &Matching) -> Result<(), Error> {
+        let text = search_text(self.table);
+        // Longer words are rarer.
+        let mut longest: Vec<&MatchedWord> = matching.words.iter().collect();
+        longest.sort_by_key(|word| std::cmp::Reverse(word.text.chars().count()));
+        let mut words = Vec::with_capacity(longest.len());
+        for word in longest {
+            self.check_parameter_count()?;
+            words.push(Condition::of_word(&word.text, word.is_id, self.sql)?);
+        }
+        self.sql.push(&all_of_text(&text, &words));
+        for node in matching.conditions() {
+            self.sql.push(" AND (");
+            self.open_node(&node, true)?;
+            self.sql.push(")");
+        }
+        Ok(())
     }
 
     fn joined(

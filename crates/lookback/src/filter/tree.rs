@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::matching::Matching;
 use crate::error::FieldError;
 use crate::model::Table;
 use crate::value::{Json, Problem, Value};
@@ -30,6 +31,9 @@ pub(crate) enum Node {
     /// The text of the search fields contains this as a whole word that does not
     /// follow a `-`, ignoring case.
     SearchedOption(String),
+    /// The text of the search fields has all words of another, its phrases, and nothing that
+    /// it excludes.
+    Matching(Matching),
     /// A condition that is not valid; it becomes an error when the query runs.
     Invalid(FieldError),
 }
@@ -261,7 +265,18 @@ impl Node {
                 }
                 true
             }
-            Self::Searched(_) | Self::SearchedOption(_) | Self::Invalid(_) => false,
+            Self::Searched(_) | Self::SearchedOption(_) | Self::Matching(_) | Self::Invalid(_) => {
+                false
+            }
+        }
+    }
+
+    /// Returns whether each record that it matches has some words.
+    pub(crate) fn has_words(&self) -> bool {
+        match self {
+            Self::Matching(_) => true,
+            Self::All(nodes) => nodes.iter().any(Self::has_words),
+            _ => false,
         }
     }
 
@@ -274,7 +289,8 @@ impl Node {
                 }
             }
             Self::Not(node) => node.collect_invalid(errors),
-            Self::Test { .. } | Self::Searched(_) | Self::SearchedOption(_) => {}
+            Self::Test { .. } | Self::Searched(_) | Self::SearchedOption(_) | Self::Matching(_) => {
+            }
             Self::Invalid(error) => errors.push(error.clone()),
         }
     }
@@ -308,6 +324,7 @@ impl Node {
             }
             Self::Searched(text) => write!(f, "searched {text:?}"),
             Self::SearchedOption(text) => write!(f, "searched whole word {text:?}"),
+            Self::Matching(matching) => write!(f, "match {:?}", matching.text),
             Self::Invalid(error) => write!(f, "{error}"),
         }
     }

@@ -373,18 +373,22 @@ pub(super) fn push_start(
     Ok(())
 }
 
-/// The first value of a cursor if it is a time, and the id of its record.
+/// The first value of a cursor, if it is a time, and the id of its record.
 pub(super) fn time_and_id(
     table: &'static Table,
     order: &[OrderBy],
     start: &PageStart,
-) -> Result<Option<(StoredTime, i64)>, Error> {
+) -> Result<Option<(Option<StoredTime>, i64)>, Error> {
     let keys = keys(table, order, &mut Sql::default())?;
     let (_, cursor) = start.field_and_text();
     // `push_start` reports an invalid cursor.
     let values = values(table, &keys, cursor).unwrap_or_default();
-    Ok(match (values.first(), values.last()) {
-        (Some(KeyValue::Time(time)), Some(KeyValue::Other(Value::Int8(id)))) => Some((*time, *id)),
+    let time = match values.first() {
+        Some(KeyValue::Time(time)) => Some(*time),
+        _ => None,
+    };
+    Ok(match values.last() {
+        Some(KeyValue::Other(Value::Int8(id))) => Some((time, *id)),
         _ => None,
     })
 }

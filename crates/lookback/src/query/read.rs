@@ -10,8 +10,8 @@ use super::create::not_found;
 use super::cursor::{self, Cursor, OrderKey, PageStart};
 use super::nearest::begin_scan;
 use super::order::OrderBy;
+use super::page_bound::PageOrder;
 use super::select::{Shape, WholeRecords};
-use super::time_order::TimeOrder;
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
 use crate::db::{Db, Session};
@@ -201,7 +201,7 @@ impl<M: Model> QueryBuilder<M> {
         let fenced = self.is_fenced(conn).await?;
         let resolved = self.resolved(conn).await?;
         let query = resolved.as_ref().unwrap_or(self);
-        let mut order = query.time_order(conn).await?;
+        let mut order = query.page_order(conn).await?;
         let mut rows = query.list_rows(shape, fenced, &order, conn).await?;
         // No record beyond a bound belongs to a page that is full within it.
         if rows.len() <= self.page_size() as usize && order.bound.take().is_some() {
@@ -214,7 +214,7 @@ impl<M: Model> QueryBuilder<M> {
         &self,
         shape: &S,
         fenced: bool,
-        order: &TimeOrder,
+        order: &PageOrder,
         conn: &mut PgConnection,
     ) -> Result<Vec<PgRow>, Error> {
         self.list_statement(shape, fenced, order)?
@@ -255,7 +255,7 @@ impl<M: Model> QueryBuilder<M> {
         &self,
         shape: &S,
         fenced: bool,
-        time_order: &TimeOrder,
+        page_order: &PageOrder,
     ) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
@@ -267,7 +267,7 @@ impl<M: Model> QueryBuilder<M> {
         // plan reads the table from its newest record.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
-            && *time_order == TimeOrder::default()
+            && *page_order == PageOrder::default()
             && (self.start.is_none() || self.order().len() == 1);
         let number = |sql: &mut Sql, number: u64| {
             if keeps_plan {
@@ -280,7 +280,7 @@ impl<M: Model> QueryBuilder<M> {
             if let Some(start) = &self.start {
                 cursor::push_start(table, &self.order(), start, sql)?;
             }
-            self.push_time_order(time_order, sql)
+            self.push_page_order(page_order, sql)
         })?;
         // One record more than the page shows whether there is a next page.
         let limit = match self.page_size() {

@@ -8,9 +8,10 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::candidates::{Candidate, Coverage, WordPresence};
-use super::parse::query::{Query, allows_partial_match, is_significant};
+use super::parse::query::{Query, is_significant};
 use super::parse::text::words;
 use crate::embedding::{Embedding, Meaning};
+use crate::filter::words::allows_partial_match;
 use crate::letters::{find_id, fold};
 use word::{EXACT, MISSPELLING_THRESHOLD, Match, PART, WordMatcher};
 

@@ -35,14 +35,15 @@ use super::rank::MIN_COSINE;
 use super::scope::Scope;
 use crate::db::Sql;
 use crate::error::Error;
+pub(in crate::search) use crate::filter::word_condition::{MAX_DELIMITED, whole_phrase};
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 use crate::value::{ColumnValue, Value};
 pub(crate) use covering::{CoveringPage, CoveringStart};
 pub(super) use covering::{CoveringSource, covering};
 use nearest::NearestRows;
-pub(in crate::search) use words::{MAX_DELIMITED, lateral_signature, signed_rows, whole_phrase};
 pub(super) use words::{Words, signature};
+pub(in crate::search) use words::{lateral_signature, signed_rows};
 
 /// The number of lexical candidates.
 pub(super) const LEXICAL_LIMIT: i64 = 1_000;

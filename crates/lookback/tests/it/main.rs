@@ -25,6 +25,7 @@ mod ingest;
 mod json_places;
 mod macros;
 mod maintenance;
+mod matching;
 mod migrations;
 mod models;
 mod own_model;

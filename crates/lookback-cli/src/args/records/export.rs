@@ -12,6 +12,10 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "FIELD__LOOKUP=VALUE")]
     pub(crate) filters: Vec<String>,
 
+    /// Only records that have all these words, "phrases" in quotes, and nothing after a `-`
+    #[arg(long = "match", value_name = "TEXT")]
+    pub(crate) matching: Option<String>,
+
     /// Format of the output [default: by the extension of --out, else jsonl]
     #[arg(long, value_enum)]
     pub(crate) format: Option<ExportFormat>,

@@ -10,6 +10,10 @@ pub(crate) struct TailArgs {
     #[arg(value_name = "FIELD__LOOKUP=VALUE")]
     pub(crate) filters: Vec<String>,
 
+    /// Only records that have all these words, "phrases" in quotes, and nothing after a `-`
+    #[arg(long = "match", value_name = "TEXT")]
+    pub(crate) matching: Option<String>,
+
     /// Print this many of the last records first
     #[arg(long, short = 'n', value_name = "RECORDS", default_value_t = 10, allow_negative_numbers = true, value_parser = number::<u32>)]
     pub(crate) last: u32,

@@ -29,7 +29,7 @@ pub(super) fn split(text: &str) -> Option<(FieldTerm<'_>, &str)> {
     if !starts || !name.chars().all(is_in_name) {
         return None;
     }
-    let (quoted, after) = match super::terms::quoted(value) {
+    let (quoted, after) = match crate::filter::words::quoted(value) {
         Some((value, after)) => (Some(value), after),
         None => (
             None,

@@ -1,11 +1,12 @@
 //! The words of a search: those that fetch rows, and those that rank hits.
 
-use std::collections::HashSet;
-
 use crate::embedding::Embedding;
+use crate::filter::words::{
+    MIN_FRAGMENT, STOP_WORDS, TypedWord, allows_partial_match, distinct, is_function_word,
+    typed_words,
+};
 use crate::letters::{self, fold, is_unspaced};
 use crate::search::parse::terms::Terms;
-use crate::search::parse::text::runs;
 
 /// The words of a search.
 #[derive(Debug)]
@@ -61,10 +62,6 @@ const MAX_FETCH_WORDS: usize = 8;
 /// The number of words that rank hits: those that fetch rows, and the first of
 /// the others.
 const MAX_RANKED_WORDS: usize = 24;
-
-/// The shortest fragment that is selective, and that a trigram index serves, in
-/// characters.
-const MIN_FRAGMENT: usize = 3;
 
 impl Query {
     /// Creates the query of `terms`, which has words or phrases.
@@ -144,37 +141,7 @@ impl Query {
     }
 }
 
-/// A word of a search.
-#[derive(Clone, Debug)]
-struct TypedWord {
-    /// Folded.
-    word: String,
-    /// As typed, without the separators of an id.
-    typed: String,
-    is_id: bool,
-}
-
 impl TypedWord {
-    fn new(typed: &str) -> Self {
-        Self {
-            word: fold(typed),
-            typed: typed.to_owned(),
-            is_id: false,
-        }
-    }
-
-    /// Returns the words of a typed text without blanks: an id, or its runs of letters
-    /// and digits.
-    fn all(typed: &str) -> Vec<Self> {
-        match letters::id_of(typed) {
-            Some(id) => vec![Self {
-                is_id: true,
-                ..Self::new(&id)
-            }],
-            None => runs(typed).map(Self::new).collect(),
-        }
-    }
-
     /// Returns the fragments of the word and, of one with accents, those without.
     fn fragments(&self) -> Vec<String> {
         if self.is_id {
@@ -197,37 +164,6 @@ impl TypedWord {
         all.dedup();
         all
     }
-}
-
-/// Returns the words of typed texts without blanks. An id with blanks is one.
-fn typed_words(typed: &[&str]) -> Vec<Vec<TypedWord>> {
-    let mut words = Vec::with_capacity(typed.len());
-    let mut rest = typed;
-    while let Some((first, others)) = rest.split_first() {
-        match letters::spaced_id(rest) {
-            Some((count, id)) => {
-                words.push(vec![TypedWord {
-                    is_id: true,
-                    ..TypedWord::new(&id)
-                }]);
-                rest = &rest[count..];
-            }
-            None => {
-                words.push(TypedWord::all(first));
-                rest = others;
-            }
-        }
-    }
-    words
-}
-
-/// Returns the distinct words, in order.
-fn distinct(words: impl Iterator<Item = impl IntoIterator<Item = TypedWord>>) -> Vec<TypedWord> {
-    let mut known = HashSet::new();
-    let words = words.flatten();
-    words
-        .filter(|word| known.insert(word.word.clone()))
-        .collect()
 }
 
 /// Returns the words that rank hits: those that fetch rows, and the first of
@@ -280,37 +216,6 @@ pub(in crate::search) fn is_significant(word: &str) -> bool {
     let is_long = word.chars().count() >= MIN_FRAGMENT || word.contains(is_unspaced);
     is_long && !STOP_WORDS.contains(&word)
 }
-
-/// Returns whether a word has no meaning of its own: a text without it still has
-/// all words of a search.
-fn is_function_word(word: &str) -> bool {
-    STOP_WORDS.contains(&word) || SHORT_STOP_WORDS.contains(&word)
-}
-
-/// Returns whether a word may match as a part of a longer one, or misspelt: not
-/// two letters, which are in every other word, nor three digits, which are in
-/// every other id.
-pub(in crate::search) fn allows_partial_match(word: &str) -> bool {
-    let is_number = word.chars().all(char::is_numeric);
-    let least = if is_number { 4 } else { MIN_FRAGMENT };
-    word.chars().count() >= least
-        || word.contains(is_unspaced)
-        || !word.chars().any(char::is_alphanumeric)
-}
-
-/// English words of one and two letters that are in every text.
-const SHORT_STOP_WORDS: [&str; 24] = [
-    "a", "i", "an", "as", "at", "be", "by", "do", "he", "if", "in", "is", "it", "me", "my", "no",
-    "of", "on", "or", "so", "to", "up", "us", "we",
-];
-
-/// English words that are in every text.
-const STOP_WORDS: [&str; 37] = [
-    "the", "and", "for", "was", "were", "are", "not", "but", "with", "from", "that", "this", "has",
-    "have", "had", "its", "into", "been", "being", "can", "could", "did", "does", "will", "would",
-    "should", "which", "when", "what", "who", "why", "how", "then", "than", "there", "their",
-    "our",
-];
 
 /// Returns the fragments of a word: its start and its end.
 ///

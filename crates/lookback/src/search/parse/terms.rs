@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::filter::Node;
+use crate::filter::words::{is_option, quoted, without_minus};
+use crate::filter::{Exclusion, Node};
 use crate::model::Table;
 use crate::search::hit::Note;
 use crate::search::parse::field;
-use crate::search::parse::query::allows_partial_match;
 
 /// A parsed search text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,25 +24,6 @@ pub(crate) struct Terms {
     pub(crate) filters: Vec<Node>,
     /// Notes for the person who typed the text.
     pub(crate) notes: Vec<Note>,
-}
-
-/// A text that no hit contains.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Exclusion {
-    pub(crate) text: String,
-    /// Whether it is excluded as a whole word only, and not after a `-`.
-    pub(crate) is_option: bool,
-}
-
-impl Exclusion {
-    fn into_node(self) -> Node {
-        let node = if self.is_option {
-            Node::SearchedOption(self.text)
-        } else {
-            Node::Searched(self.text)
-        };
-        Node::Not(Box::new(node))
-    }
 }
 
 /// The length, in bytes, at which a text is cut, at the last white space before
@@ -94,12 +75,7 @@ impl Terms {
     fn take<'a>(&mut self, table: &'static Table, rest: &'a str, now: DateTime<Utc>) -> &'a str {
         let is_full =
             self.phrases.len() + self.without.len() + self.filters.len() >= MAX_CONDITIONS;
-        let (negated, term) = match rest.strip_prefix('-') {
-            Some(term) if term.starts_with(|c: char| c.is_alphanumeric() || c == '"') => {
-                (true, term)
-            }
-            _ => (false, rest),
-        };
+        let (negated, term) = without_minus(rest);
         if let Some((phrase, after)) = quoted(term) {
             match (phrase.trim().is_empty(), negated) {
                 (true, _) => {}
@@ -164,18 +140,6 @@ fn cut(text: &str) -> &str {
     let kept = &text[..text.floor_char_boundary(MAX_BYTES)];
     kept.rfind(char::is_whitespace)
         .map_or(kept, |at| &kept[..at])
-}
-
-/// Returns whether an excluded word may be an option or a number of a pasted text:
-/// `curl -X`, `code -1`.
-fn is_option(word: &str) -> bool {
-    let is_number = word.chars().all(char::is_numeric);
-    word.chars().all(char::is_alphanumeric) && (is_number || !allows_partial_match(word))
-}
-
-/// Splits a leading quoted text from the text after it, if it is closed.
-pub(super) fn quoted(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix('"')?.split_once('"')
 }
 
 #[cfg(test)]

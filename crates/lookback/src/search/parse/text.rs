@@ -2,24 +2,12 @@
 
 use std::ops::Range;
 
-use crate::letters::is_mark;
+pub(in crate::search) use crate::letters::is_in_word;
 
 /// Returns the text in lower case, character by character: a final sigma is
 /// like any other.
 pub(in crate::search) fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
-}
-
-/// Splits a text into its runs of letters and digits.
-pub(in crate::search) fn runs(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !is_in_word(c))
-        .filter(|run| !run.is_empty())
-}
-
-/// Returns whether a character is a part of a word: a letter, a digit, or an accent
-/// of the letter before it.
-pub(in crate::search) fn is_in_word(c: char) -> bool {
-    c.is_alphanumeric() || is_mark(c)
 }
 
 /// Returns the ranges of the words of a text: its runs of letters and digits,

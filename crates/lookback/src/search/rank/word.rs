@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::embedding::Meaning;
+use crate::filter::words::allows_partial_match;
 use crate::letters::{fold, is_unspaced};
 use crate::search::hit::MatchKind;
-use crate::search::parse::query::allows_partial_match;
 
 /// Qualities of the word itself, the start of another, and a part of another.
 pub(super) const EXACT: f32 = 1.0;

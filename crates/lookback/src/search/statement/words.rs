@@ -2,11 +2,10 @@
 
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::Pattern;
-use crate::letters::{self, push_literal};
+use crate::filter::word_condition::{Condition, pattern, regex};
 use crate::model::Table;
 use crate::model::{search_is_not_ascii, search_text};
-use crate::search::parse::query::{Query, allows_partial_match};
+use crate::search::parse::query::Query;
 
 /// The text of a row and its signature in SQL.
 pub(in crate::search) const TEXT: &str = "__text";
@@ -66,147 +65,6 @@ struct Word {
     fragments: Vec<String>,
     /// The regular expression of the word with accents, for texts that are not ASCII.
     near: Option<String>,
-}
-
-/// The condition that a text contains a word or a phrase.
-struct Condition {
-    /// The pattern for `LIKE`.
-    pattern: String,
-    /// The regular expression that it must match, too, so as to be no part of a
-    /// longer word.
-    delimited: Option<String>,
-    /// The condition of another form.
-    other: Option<Form>,
-}
-
-/// Another form of a word: a regular expression, and a pattern that it implies.
-struct Form {
-    pattern: Option<String>,
-    regex: String,
-}
-
-impl Condition {
-    /// Binds the condition for a word: as a whole word, if its parts are not
-    /// selective.
-    fn of_word(word: &str, is_id: bool, sql: &mut Sql) -> Result<Self, Error> {
-        if is_id {
-            let last = &word[word.len() - ID_GROUP..];
-            return Ok(Self {
-                pattern: pattern(word, sql)?,
-                delimited: None,
-                other: Some(Form {
-                    pattern: Some(pattern(last, sql)?),
-                    regex: regex(&letters::separated(word), sql)?,
-                }),
-            });
-        }
-        Self::bind(word, !allows_partial_match(word), sql)
-    }
-
-    /// Binds the condition for a phrase as whole words.
-    fn of_phrase(phrase: &str, sql: &mut Sql) -> Result<Self, Error> {
-        Self::bind(phrase, phrase.len() <= MAX_DELIMITED, sql)
-    }
-
-    fn bind(text: &str, is_delimited: bool, sql: &mut Sql) -> Result<Self, Error> {
-        let delimit = |letters: &str| {
-            if is_delimited {
-                delimited(text, letters)
-            } else {
-                letters.to_owned()
-            }
-        };
-        let literal = is_delimited.then(|| delimit(&literal(text)));
-        let other = letters::same_letters(text).map(|letters| delimit(&letters));
-        Ok(Self {
-            delimited: literal
-                .map(|literal| lower_regex(&literal, sql))
-                .transpose()?,
-            other: match other {
-                Some(letters) => Some(Form {
-                    pattern: None,
-                    regex: regex(&letters, sql)?,
-                }),
-                None => None,
-            },
-            pattern: pattern(text, sql)?,
-        })
-    }
-
-    fn of_text(&self, text: &str) -> String {
-        let pattern = &self.pattern;
-        let itself = match &self.delimited {
-            // The pattern first: it is much faster.
-            Some(regex) => format!("({text} LIKE {pattern} AND {text} ~ {regex})"),
-            None => format!("{text} LIKE {pattern}"),
-        };
-        match &self.other {
-            Some(other) => format!("({itself} OR {})", other.of_text(text)),
-            None => itself,
-        }
-    }
-}
-
-impl Form {
-    fn of_text(&self, text: &str) -> String {
-        let regex = &self.regex;
-        match &self.pattern {
-            Some(pattern) => format!("({text} LIKE {pattern} AND {text} ~ {regex})"),
-            None => format!("{text} ~ {regex}"),
-        }
-    }
-}
-
-/// The last digits of an id: they stand together in any notation of cards and UUIDs.
-const ID_GROUP: usize = 2;
-
-/// Binds the pattern of a text that contains another. The database converts both
-/// to lower case, by the same rules.
-fn pattern(text: &str, sql: &mut Sql) -> Result<String, Error> {
-    let pattern = sql.argument(Pattern::containing(text))?;
-    Ok(format!("lower({pattern})"))
-}
-
-/// The length of a phrase, in bytes, up to which it must not be a part of longer
-/// words.
-pub(in crate::search) const MAX_DELIMITED: usize = 256;
-
-/// Binds the regular expression of a phrase where it is not a part of longer words.
-pub(in crate::search) fn whole_phrase(phrase: &str, sql: &mut Sql) -> Result<String, Error> {
-    lower_regex(&delimited(phrase, &literal(phrase)), sql)
-}
-
-/// Returns the regular expression of the letters of a text, where they are not a part
-/// of longer words.
-fn delimited(text: &str, letters: &str) -> String {
-    let mut regex = String::with_capacity(letters.len() + 32);
-    if text.starts_with(char::is_alphanumeric) {
-        regex.push_str("(^|[^[:alnum:]])");
-    }
-    regex.push_str(letters);
-    if text.ends_with(char::is_alphanumeric) {
-        regex.push_str("($|[^[:alnum:]])");
-    }
-    regex
-}
-
-/// Returns the regular expression of a text as it is.
-fn literal(text: &str) -> String {
-    let mut regex = String::with_capacity(2 * text.len());
-    text.chars()
-        .for_each(|letter| push_literal(&mut regex, letter));
-    regex
-}
-
-/// Binds a regular expression, which the database converts to lower case.
-fn lower_regex(regex: &str, sql: &mut Sql) -> Result<String, Error> {
-    let regex = sql.argument(regex.to_owned())?;
-    Ok(format!("lower({regex})"))
-}
-
-/// Binds a regular expression that has both cases of its letters.
-fn regex(regex: &str, sql: &mut Sql) -> Result<String, Error> {
-    sql.argument(regex.to_owned())
 }
 
 impl Words {

@@ -1,27 +1,35 @@
-//! The bound of a page in the order of a time.
+//! The bound of a page in the order of a time, or of matches in the order of ids.
 //!
 //! PostgreSQL does not know that ids and times increase together. For the newest records by
 //! `created_at`, it reads and sorts all records. So a bound is looked for first: a time from
 //! which on enough records match. The statement of the page gets it as one more condition,
 //! which the BRIN index on the time serves.
 //!
+//! Nor does it know how many records have some words. For the newest with two common ones, it
+//! may read and sort all, instead of reading from the newest id on until the page is full. So
+//! the same is done with a bound on the id.
+//!
 //! Where a bound comes from cannot make a page wrong: if a page within a bound is full, no
 //! record beyond the bound belongs to it; if it is not full, it is read without a bound.
 //! Ids and the times of segments are only hints of where the nearest records are. PostgreSQL
 //! keeps the index right for every program that writes.
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::order::OrderBy;
 use super::{QueryBuilder, cursor};
 use crate::db::Sql;
 use crate::error::Error;
+use crate::filter::Node;
 use crate::model::{ColumnRole, Model, Table};
 use crate::search::{CAN_READ_SEGMENTS, NearestSegments};
 use crate::value::{ColumnType, StoredTime};
 
 /// The number of records that are looked at first: those with the nearest ids.
 const NEAREST_IDS: u64 = 1_024;
+
+/// The number of records with the nearest ids in which matches are looked for.
+const NEAREST_MATCHES: u64 = 65_536;
 
 /// The largest page, with what it skips, for which a bound is looked for.
 const MAX_WANTED: u64 = 50_000;
@@ -36,48 +44,69 @@ const FIRST_RECORDS: i64 = 8_192;
 const GROWTH: i64 = 4;
 const MAX_SHARE: i64 = 3;
 
-/// What is known of the records of a page in the order of a time.
+/// What is known of the records of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct TimeOrder {
+pub(super) struct PageOrder {
     /// A bound within which the page is full.
-    pub(super) bound: Option<TimeBound>,
+    pub(super) bound: Option<PageBound>,
     /// Whether few of the nearest records match.
     is_rare: bool,
 }
 
-/// A time that no record of a page is beyond.
+/// A time or an id that no record of a page is beyond.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct TimeBound {
+pub(super) struct PageBound {
     column: usize,
     /// Whether the page starts with the newest record.
     descending: bool,
-    time: StoredTime,
+    value: BoundValue,
 }
 
-impl TimeBound {
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum BoundValue {
+    Time(StoredTime),
+    Id(i64),
+}
+
+impl PageBound {
     /// Appends ` AND …`: the record is not beyond the bound.
     pub(super) fn push(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
         let operator = if self.descending { ">=" } else { "<=" };
         let column = table.columns[self.column].quoted();
         sql.push(&format!(" AND {column} {operator} "));
-        sql.bind(self.time)
+        match self.value {
+            BoundValue::Time(time) => sql.bind(time),
+            BoundValue::Id(id) => sql.bind(id),
+        }
     }
 }
 
-/// The time that a page is ordered by.
+/// The time or the id that a page is ordered by.
 #[derive(Clone, Copy, Debug)]
-struct TimeKey {
+struct PageKey {
     column: usize,
+    is_id: bool,
     descending: bool,
 }
 
-impl TimeKey {
-    fn bound(self, time: StoredTime) -> TimeBound {
-        TimeBound {
+impl PageKey {
+    fn bound(self, value: BoundValue) -> PageBound {
+        PageBound {
             column: self.column,
             descending: self.descending,
-            time,
+            value,
         }
+    }
+
+    /// Reads the bound that a probe has found.
+    fn read(self, row: &PgRow) -> Result<Option<PageBound>, sqlx::Error> {
+        let value = if self.is_id {
+            row.try_get::<Option<i64>, _>("bound")?.map(BoundValue::Id)
+        } else {
+            let time: Option<StoredTime> = row.try_get("bound")?;
+            time.map(BoundValue::Time)
+        };
+        Ok(value.map(|value| self.bound(value)))
     }
 
     fn direction(self) -> &'static str {
@@ -96,19 +125,25 @@ enum Place<'a> {
     /// Among this many records with the ids nearest to the start of the page.
     NearestIds(u64),
     /// Among the records within a bound.
-    Within(&'a TimeBound),
+    Within(&'a PageBound),
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// Looks for a bound of the page, if its order is that of a time.
-    pub(super) async fn time_order(&self, conn: &mut PgConnection) -> Result<TimeOrder, Error> {
+    /// Looks for a bound of the page, if its order is that of a time, or if it has matches in the
+    /// order of ids.
+    pub(super) async fn page_order(&self, conn: &mut PgConnection) -> Result<PageOrder, Error> {
         let table = M::TABLE;
-        let mut order = TimeOrder::default();
-        let Some(key) = self.time_key() else {
+        let mut order = PageOrder::default();
+        let Some(key) = self.page_key() else {
             return Ok(order);
         };
         let wanted = self.offset.saturating_add(u64::from(self.page_size()) + 1);
         if self.limit == Some(0) || wanted > MAX_WANTED {
+            return Ok(order);
+        }
+        if key.is_id {
+            let place = Place::NearestIds(NEAREST_MATCHES);
+            order.bound = self.probe(key, place, wanted, conn).await?.0;
             return Ok(order);
         }
         let nearest = (wanted * 4).next_power_of_two().max(NEAREST_IDS);
@@ -124,16 +159,16 @@ impl<M: Model> QueryBuilder<M> {
             table,
             descending: key.descending,
             times: &times,
-            start: self.start_of_page()?.map(|(time, _)| time),
+            start: self.start_of_page()?.and_then(|(time, _)| time),
         };
-        if let Some(bound) = &order.bound
-            && segments.records_within(conn, bound.time).await? <= MANY_RECORDS
+        if let Some(BoundValue::Time(time)) = order.bound.as_ref().map(|bound| bound.value)
+            && segments.records_within(conn, time).await? <= MANY_RECORDS
         {
             return Ok(order);
         }
         let mut records = FIRST_RECORDS;
         while let Some(within) = segments.time_of(conn, records, MAX_SHARE).await? {
-            let within = key.bound(within);
+            let within = key.bound(BoundValue::Time(within));
             let (found, _) = self
                 .probe(key, Place::Within(&within), wanted, conn)
                 .await?;
@@ -146,8 +181,8 @@ impl<M: Model> QueryBuilder<M> {
         Ok(order)
     }
 
-    /// Appends ` AND …`: what is known of the records of a page in the order of a time.
-    pub(super) fn push_time_order(&self, order: &TimeOrder, sql: &mut Sql) -> Result<(), Error> {
+    /// Appends ` AND …`: what is known of the records of a page.
+    pub(super) fn push_page_order(&self, order: &PageOrder, sql: &mut Sql) -> Result<(), Error> {
         if let Some(bound) = &order.bound {
             bound.push(M::TABLE, sql)?;
         }
@@ -177,24 +212,33 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
-    /// The time that comes first in the order of the page.
-    fn time_key(&self) -> Option<TimeKey> {
+    /// The time that comes first in the order of the page, or the id of matches.
+    fn page_key(&self) -> Option<PageKey> {
         let table = M::TABLE;
-        let by: &OrderBy = self.order.first()?;
+        let Some(by) = self.order.first() else {
+            let has_words = self.filter.iter().any(Node::has_words);
+            return has_words.then(|| PageKey {
+                column: table.index_of(ColumnRole::Id),
+                is_id: true,
+                descending: !self.is_backwards(),
+            });
+        };
         let column = by.def(table);
         // Of other tables, no index is known to serve a bound.
         let is_time = table.sealed && table.times().any(|time| time.name == column.name);
         if !is_time || by.field.is_in_json() || by.target.is_some() {
             return None;
         }
-        Some(TimeKey {
+        Some(PageKey {
             column: by.field.column,
+            is_id: false,
             descending: by.descending != self.is_backwards(),
         })
     }
 
-    /// The time and the id of the cursor at which the page starts or ends.
-    fn start_of_page(&self) -> Result<Option<(StoredTime, i64)>, Error> {
+    /// The time, if the order starts with one, and the id of the cursor at which the page starts or
+    /// ends.
+    fn start_of_page(&self) -> Result<Option<(Option<StoredTime>, i64)>, Error> {
         match &self.start {
             Some(start) => cursor::time_and_id(M::TABLE, &self.order(), start),
             None => Ok(None),
@@ -205,11 +249,11 @@ impl<M: Model> QueryBuilder<M> {
     /// them; `None` if there are fewer. Also returns whether the segments can be read.
     async fn probe(
         &self,
-        key: TimeKey,
+        key: PageKey,
         place: Place<'_>,
         wanted: u64,
         conn: &mut PgConnection,
-    ) -> Result<(Option<TimeBound>, bool), Error> {
+    ) -> Result<(Option<PageBound>, bool), Error> {
         let table = M::TABLE;
         let row = self
             .probe_statement(key, place, wanted)?
@@ -218,12 +262,11 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::from_driver(table, error))?
             .ok_or(sqlx::Error::RowNotFound)?;
         let found = row.try_get::<i64, _>("found")?.unsigned_abs();
-        let time: Option<StoredTime> = row.try_get("bound")?;
-        let bound = time.filter(|_| found >= wanted).map(|time| key.bound(time));
+        let bound = key.read(&row)?.filter(|_| found >= wanted);
         Ok((bound, row.try_get("can_read_segments")?))
     }
 
-    fn probe_statement(&self, key: TimeKey, place: Place<'_>, wanted: u64) -> Result<Sql, Error> {
+    fn probe_statement(&self, key: PageKey, place: Place<'_>, wanted: u64) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
         let from = match place {
@@ -245,19 +288,19 @@ impl<M: Model> QueryBuilder<M> {
         })?;
         let wanted = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
         sql.push(&format!(
-            "SELECT count(*) AS found, {farthest}(__time) AS bound, {can_read} AS can_read_segments \
-             FROM (SELECT {time} AS __time FROM {from}{condition} \
-             ORDER BY {time} {direction} LIMIT {wanted}) AS nearest",
+            "SELECT count(*) AS found, {farthest}(__key) AS bound, {can_read} AS can_read_segments \
+             FROM (SELECT {column} AS __key FROM {from}{condition} \
+             ORDER BY {column} {direction} LIMIT {wanted}) AS nearest",
             farthest = key.farthest(),
             can_read = CAN_READ_SEGMENTS,
-            time = table.columns[key.column].quoted(),
+            column = table.columns[key.column].quoted(),
             direction = key.direction(),
         ));
         Ok(sql)
     }
 
     /// The item of the `FROM` list for the records with the ids nearest to the start of the page.
-    fn nearest_ids(&self, key: TimeKey, most: u64, sql: &mut Sql) -> Result<String, Error> {
+    fn nearest_ids(&self, key: PageKey, most: u64, sql: &mut Sql) -> Result<String, Error> {
         let table = M::TABLE;
         let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
         let start = match self.start_of_page()? {
