@@ -46,7 +46,7 @@ only() { # pattern, where it may stand, what is meant
 }
 
 only 'AssertSqlSafe' 'db/sql\.rs' 'only db/sql.rs marks text as safe SQL'
-only '(FROM|INTO|UPDATE|JOIN) (sealed_segments|search_(blocks|postings|templates))' 'search/' \
+only '(FROM|INTO|UPDATE|JOIN) (sealed_segments|search_(blocks|postings|templates)|rollup_(ranges|cells|corrections))' 'search/' \
     'only search/ has SQL on the tables of summaries'
 
 [ "$status" -eq 0 ] && echo 'rooms of lookback: imports as listed'

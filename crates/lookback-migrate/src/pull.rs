@@ -28,6 +28,9 @@ pub struct PullOptions {
     pub dimensions: usize,
     /// Whether the application pre-creates a partition, by table and partition name.
     pub is_precreated: fn(&str, &str) -> bool,
+    /// Whether the application creates a function or a trigger of this name itself, so that it
+    /// is not missing in the models.
+    pub creates: fn(&str) -> bool,
 }
 
 impl Default for PullOptions {
@@ -35,6 +38,7 @@ impl Default for PullOptions {
         Self {
             dimensions: 16,
             is_precreated: |_, _| false,
+            creates: |_| false,
         }
     }
 }
@@ -90,7 +94,7 @@ async fn pull_here(
     }
     let mut code = write_module(&live.schema, notes, options);
     code.notes
-        .extend(unsupported_objects::read(conn, &default, scope).await?);
+        .extend(unsupported_objects::read(conn, &default, scope, options.creates).await?);
     Ok(code)
 }
 

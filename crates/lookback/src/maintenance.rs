@@ -16,6 +16,7 @@ mod partition_layout;
 mod partitions;
 mod precreating;
 mod retention;
+mod rollups;
 mod splitting;
 mod status;
 mod worker;
@@ -32,6 +33,7 @@ pub use retention::{
     BlockerReason, PartitionDrop, PrunePlan, PruneReport, RetentionBlocker, RetentionPolicy,
     oldest_remaining, plan_prune, prune, retention_blockers,
 };
+pub use rollups::maintain_rollups;
 pub use status::{PartitionState, StorageStatus, status};
 pub use worker::{MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
 
@@ -39,3 +41,5 @@ pub use worker::{MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
 pub(crate) use partition_layout::is_managed_name;
 #[cfg(feature = "migrate")]
 pub(crate) use precreating::create_first_partitions;
+#[cfg(feature = "migrate")]
+pub(crate) use rollups::create_missing_trigger;

@@ -23,6 +23,7 @@ use sqlx::PgConnection;
 use crate::embedding::DIMENSIONS;
 use crate::error::ErrorKind;
 use crate::maintenance;
+use crate::search::index::rollups;
 
 mod built_in;
 mod literal;
@@ -96,6 +97,7 @@ fn pull_options() -> PullOptions {
     let mut options = PullOptions::default();
     options.dimensions = DIMENSIONS;
     options.is_precreated = maintenance::is_managed_name;
+    options.creates = rollups::is_created_name;
     options
 }
 

@@ -33,6 +33,7 @@ mod page;
 mod page_bound;
 mod patterns;
 mod read;
+mod rollup;
 mod search_page;
 mod select;
 mod similar;

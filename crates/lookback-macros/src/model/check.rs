@@ -319,6 +319,7 @@ fn check_names(model: &Model, diagnostics: &mut Diagnostics) {
     }
     check_partitions(&options.partition_by, &options.partitions, diagnostics);
     check_sealed(model, diagnostics);
+    check_rollup(model, diagnostics);
 }
 
 /// Checks that a sealed model has search fields, and no unique key other than `id`.
@@ -345,6 +346,42 @@ fn check_sealed(model: &Model, diagnostics: &mut Diagnostics) {
             name.span(),
             "a sealed model must not have a unique key other than `id`: remove this key, or `sealed`",
         );
+    }
+}
+
+/// Checks that a roll-up is of a sealed model, and of plain fields that filters can name.
+fn check_rollup(model: &Model, diagnostics: &mut Diagnostics) {
+    let Some(fields) = &model.options.rollup else {
+        return;
+    };
+    for (place, name) in fields.iter().enumerate() {
+        if model.options.sealed.is_none() {
+            diagnostics.at(
+                name.span(),
+                "a model with `rollup` must be `sealed`: roll-ups are made of sealed records",
+            );
+            return;
+        }
+        if fields[..place].contains(name) {
+            diagnostics.at(name.span(), "the field is given twice");
+        }
+        match model
+            .field(name)
+            .filter(|field| field.role == ColumnRole::Plain)
+        {
+            None => diagnostics.at(
+                name.span(),
+                format!(
+                    "unknown field, expected one of: {}",
+                    plain_field_names(model).join(", ")
+                ),
+            ),
+            Some(field) if field.hidden || field.is_opaque() => diagnostics.at(
+                name.span(),
+                "a field of a roll-up must be visible text, a whole number or a boolean",
+            ),
+            Some(_) => {}
+        }
     }
 }
 

@@ -126,6 +126,13 @@ fn model_impl(model: &Model) -> TokenStream {
     let keys = key::definitions(model);
     let sealed = model.options.sealed.is_some();
     let sealed = sealed.then(|| quote!(.with_sealed()));
+    let rollup = model.options.rollup.as_ref().map(|fields| {
+        let columns = fields.iter().map(|name| {
+            let found = model.readable().find(|(_, field)| field.name == *name);
+            found.map_or_else(|| unreachable!("roll-up fields were checked"), |(at, _)| at)
+        });
+        quote!(.with_rollup(&[#(#columns),*]))
+    });
     let reads = model.fields.iter().map(|field| {
         let column = &field.name;
         let text = field.column();
@@ -155,7 +162,8 @@ fn model_impl(model: &Model) -> TokenStream {
                     .with_search(&[#(#search),*])
                     .with_constraints(&[#(#constraints),*])
                     .with_keys(#keys)
-                    #sealed;
+                    #sealed
+                    #rollup;
             type New = #new;
             type Patch = #patch;
 

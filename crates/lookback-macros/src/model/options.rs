@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) partitions: Vec<Partition>,
     pub(crate) open_partitions: Option<Ident>,
     pub(crate) sealed: Option<Ident>,
+    pub(crate) rollup: Option<Vec<Ident>>,
     /// The names of all options, valid or not.
     pub(crate) given: Vec<String>,
 }
@@ -52,7 +53,8 @@ pub(crate) struct Partition {
 
 const USAGE: &str = "expected one of: table = \"name\", search(field, …), schema = \"name\", \
      comment = \"…\", constraint(\"name\", \"CHECK (…)\"), index(\"name\", \"(column, …)\"), \
-     partition_by = \"RANGE (id)\", partition(\"name\", \"DEFAULT\"), open_partitions, sealed, schema_only";
+     partition_by = \"RANGE (id)\", partition(\"name\", \"DEFAULT\"), open_partitions, sealed, \
+     rollup(field, …), schema_only";
 
 const PARTITION: &str =
     "expected partition(\"logs_default\", \"DEFAULT\") or partition(\"logs_1\", \"FOR VALUES …\")";
@@ -81,6 +83,11 @@ impl Options {
                 let fields =
                     parse_parenthesized(input, Punctuated::<Ident, Token![,]>::parse_terminated)?;
                 set_once(&mut self.search, name, fields.into_iter().collect())
+            }
+            "rollup" => {
+                let fields =
+                    parse_parenthesized(input, Punctuated::<Ident, Token![,]>::parse_terminated)?;
+                set_once(&mut self.rollup, name, fields.into_iter().collect())
             }
             "schema_only" => set_once(&mut self.schema_only, name, name.clone()),
             "comment" => {

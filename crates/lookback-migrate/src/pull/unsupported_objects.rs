@@ -70,6 +70,7 @@ pub(super) async fn read(
     conn: &mut PgConnection,
     default: &str,
     scope: &Scope,
+    creates: fn(&str) -> bool,
 ) -> Result<Vec<String>, Error> {
     let mut within: Vec<String> = scope.schemas.iter().cloned().collect();
     within.push(default.to_owned());
@@ -81,7 +82,9 @@ pub(super) async fn read(
         .fetch_all(&mut *conn)
         .await?;
     let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in rows {
+    let is_created =
+        |row: &Row| matches!(row.kind.as_str(), "function" | "trigger") && creates(&row.name);
+    for row in rows.into_iter().filter(|row| !is_created(row)) {
         let shown = row.shown(default);
         kinds.entry(row.kind).or_default().push(shown);
     }

@@ -23,6 +23,7 @@ pub(crate) const EXCLUSION_VIOLATION: &str = "23P01";
 pub(crate) const INVALID_SCHEMA: &str = "3F000";
 /// A type, or an operator or function, that the search path does not lead to.
 pub(crate) const UNDEFINED_OBJECT: &str = "42704";
+pub(crate) const FEATURE_NOT_SUPPORTED: &str = "0A000";
 pub(crate) const UNDEFINED_FUNCTION: &str = "42883";
 pub(crate) const READ_ONLY_TRANSACTION: &str = "25006";
 

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use super::freezing::freeze_within;
 use super::retention::purge_orphans;
 use super::{
-    PrecreateOptions, PrunePlan, PruneReport, RetentionPolicy, cutoff_clock, plan_prune,
-    precreate_partitions, prune,
+    PrecreateOptions, PrunePlan, PruneReport, RetentionPolicy, cutoff_clock, maintain_rollups,
+    plan_prune, precreate_partitions, prune,
 };
 use crate::db::{CloseOnDrop, Db};
 use crate::error::Error;
@@ -250,6 +250,7 @@ impl WorkerTask {
         did |= self.seal(index, sealer, started).await?;
         if !self.is_far_behind(index) {
             did |= self.purge_orphans(table).await?;
+            did |= maintain_rollups(&self.pool, table).await?;
             did |= self.freeze(table).await?;
             if did {
                 let rest = self.options.rest_ratio.clamp(0.0, 1e3);

@@ -1,5 +1,5 @@
-//! The built-in migrations, with their hooks: pgvector, the encoder version and the first
-//! partitions.
+//! The built-in migrations, with their hooks: pgvector, the encoder version, the first
+//! partitions and the triggers of roll-ups.
 
 use std::sync::LazyLock;
 
@@ -55,6 +55,9 @@ impl Hooks for BuiltIn {
             record_missing_encoder(conn).await?;
             for table in [Log::TABLE, RequestSnapshot::TABLE] {
                 maintenance::create_first_partitions(conn, table).await?;
+                if table.rollup.is_some() {
+                    maintenance::create_missing_trigger(conn, table).await?;
+                }
             }
             Ok(())
         })

@@ -13,8 +13,8 @@ use crate::model::{
     ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
 use crate::tables::{
-    ApiKey, Import, IngestLane, IngestedBatch, Log, Metric, RequestSnapshot, SealedSegment,
-    SearchBlock, SearchPosting, SearchTemplate, Setting, User,
+    ApiKey, Import, IngestLane, IngestedBatch, Log, Metric, RequestSnapshot, RollupCell,
+    RollupCorrection, RollupRange, SealedSegment, SearchBlock, SearchPosting, SearchTemplate, Setting, User,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -76,6 +76,9 @@ impl Models {
             .model::<SearchBlock>()
             .model::<SearchTemplate>()
             .model::<SearchPosting>()
+            .model::<RollupRange>()
+            .model::<RollupCell>()
+            .model::<RollupCorrection>()
     }
 
     /// Adds a model. The order does not matter.

@@ -19,6 +19,8 @@ pub struct Table {
     pub(crate) constraints: &'static [Constraint],
     pub(crate) keys: &'static [KeyDef],
     pub(crate) sealed: bool,
+    /// The columns by which sealed records are counted; `None` without roll-ups.
+    pub(crate) rollup: Option<&'static [usize]>,
 }
 
 /// A column of a model.
@@ -196,6 +198,7 @@ impl Table {
             constraints: &[],
             keys: &[],
             sealed: false,
+            rollup: None,
         }
     }
 
@@ -226,6 +229,34 @@ impl Table {
     #[must_use]
     pub const fn with_sealed(mut self) -> Self {
         self.sealed = true;
+        self
+    }
+
+    /// Adds roll-ups by these columns.
+    ///
+    /// # Panics
+    ///
+    /// At compile time, for a column whose values are not the same as text.
+    #[must_use]
+    pub const fn with_rollup(mut self, columns: &'static [usize]) -> Self {
+        let mut place = 0;
+        while place < columns.len() {
+            let column = &self.columns[columns[place]];
+            let is_plain = matches!(
+                column.ty,
+                ColumnType::Text
+                    | ColumnType::Bool
+                    | ColumnType::Int2
+                    | ColumnType::Int4
+                    | ColumnType::Int8
+            );
+            assert!(
+                is_plain && column.cast.is_none(),
+                "a field of a roll-up must be text, a whole number or a boolean"
+            );
+            place += 1;
+        }
+        self.rollup = Some(columns);
         self
     }
 }

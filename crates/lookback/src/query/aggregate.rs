@@ -8,7 +8,8 @@ mod text;
 
 pub use text::{TextKeys, TextMeasures};
 
-use super::select::{Cells, Selected, Selection, Shape, Terms, with_column_name};
+use super::rollup::Source;
+use super::select::{Cells, Selected, Selection, Shape, TermKind, Terms, with_column_name};
 use super::{MAX_LIMIT, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
@@ -171,7 +172,17 @@ impl AggregateCall {
         let column = &M::TABLE.columns[self.column];
         let name = column.quoted();
         let term = match self.function {
-            AggregateFunction::Count => "count(*)".to_owned(),
+            AggregateFunction::Count => {
+                // Counts of a roll-up are added up.
+                let count = if terms.rows_are_counts {
+                    "coalesce(sum(__rows), 0)::bigint"
+                } else {
+                    "count(*)"
+                };
+                terms.push(column, count.to_owned());
+                terms.set_kind(TermKind::Count);
+                return Ok(());
+            }
             AggregateFunction::CountDistinct => format!("count(DISTINCT {name})"),
             AggregateFunction::Min => extreme("min", column),
             AggregateFunction::Max => extreme("max", column),
@@ -355,21 +366,27 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         self.check_only_filters("aggregates")?;
         self.check_no_if_updated_at("aggregates")?;
-        let mut sql = Sql::default();
-        let shape = Selected(&measures);
-        let list = Shape::<M>::list(&shape, &mut sql)?;
-        sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
-        self.push_where(&mut sql)?;
+        let kinds = kinds(|terms| measures.push(terms))?;
+        let windows = self.rollup_windows(&kinds);
+        let statement = |source: &Source<'_>| {
+            let mut sql = Sql::default();
+            let mut terms = Terms::new(&mut sql);
+            terms.rows_are_counts = source.is_rollup();
+            measures.push(&mut terms)?;
+            let list = Terms::named(&terms.list);
+            sql.push(&format!("SELECT {list} FROM "));
+            self.push_source(source, &mut sql)?;
+            Ok(sql)
+        };
         let mut session = db.into().limited(self.timeout).await?;
-        let row = sql
-            .fetch_optional(session.conn())
-            .await
-            .map_err(|error| Error::from_driver(table, error));
-        let row = session
-            .end(table, row)
-            .await?
+        let rows = self
+            .fetch_from(windows.as_ref(), &mut session, &statement)
+            .await;
+        let rows = session.end(table, rows).await?;
+        let row = rows
+            .first()
             .ok_or_else(|| Error::from(sqlx::Error::RowNotFound))?;
-        Shape::<M>::read(&shape, &row)
+        Shape::<M>::read(&Selected(&measures), row)
             .map_err(|error| Error::of_record(table, "all records", error))
     }
 }
@@ -403,28 +420,41 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         {
             return refuse(format!("the top {top} are more than {MAX_LIMIT} groups"));
         }
-        let mut sql = Sql::default();
-        let mut terms = Terms::new(&mut sql);
-        self.keys.push(&mut terms)?;
-        let keys = terms.list.len();
-        measures.push(&mut terms)?;
-        let (list, orders) = (Terms::named(&terms.list), terms.orders);
-
-        sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
-        self.query.push_where(&mut sql)?;
-        let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
-        sql.push(&format!(" GROUP BY {}", places.join(", ")));
-        let mut order: Vec<String> = orders[..keys].to_vec();
-        if self.top.is_some() {
-            order.insert(0, format!("{} DESC NULLS LAST", orders[keys]));
-        }
-        let limit = self.top.unwrap_or(MAX_LIMIT + 1);
-        sql.push(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));
+        let kinds = kinds(|terms| {
+            self.keys.push(terms)?;
+            measures.push(terms)
+        })?;
+        let windows = self.query.rollup_windows(&kinds);
+        let statement = |source: &Source<'_>| {
+            let mut sql = Sql::default();
+            let mut terms = Terms::new(&mut sql);
+            terms.rows_are_counts = source.is_rollup();
+            self.keys.push(&mut terms)?;
+            let keys = terms.list.len();
+            measures.push(&mut terms)?;
+            let (list, orders) = (Terms::named(&terms.list), terms.orders);
+            sql.push(&format!("SELECT {list} FROM "));
+            self.query.push_source(source, &mut sql)?;
+            let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
+            sql.push(&format!(" GROUP BY {}", places.join(", ")));
+            if source.is_rollup() {
+                // A group whose records were all removed.
+                sql.push(" HAVING sum(__rows) <> 0");
+            }
+            let mut order: Vec<String> = orders[..keys].to_vec();
+            if self.top.is_some() {
+                order.insert(0, format!("{} DESC NULLS LAST", orders[keys]));
+            }
+            let limit = self.top.unwrap_or(MAX_LIMIT + 1);
+            sql.push(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));
+            Ok(sql)
+        };
         let mut session = db.into().limited(self.query.timeout).await?;
-        let rows = sql
-            .fetch_all(session.conn())
+        let rows = self
+            .query
+            .fetch_from(windows.as_ref(), &mut session, &statement)
             .await
-            .map_err(|error| Error::from_driver(table, error).with_field("group_by"));
+            .map_err(|error| error.with_field("group_by"));
         let rows = session.end(table, rows).await?;
         if rows.len() > MAX_LIMIT as usize {
             return refuse(format!(
@@ -447,6 +477,14 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         }
         Ok(groups)
     }
+}
+
+/// Returns the kinds of the expressions that `push` appends.
+fn kinds(push: impl FnOnce(&mut Terms<'_>) -> Result<(), Error>) -> Result<Vec<TermKind>, Error> {
+    let mut sql = Sql::default();
+    let mut terms = Terms::new(&mut sql);
+    push(&mut terms)?;
+    Ok(terms.kinds)
 }
 
 impl<M, V> Clone for Aggregate<M, V> {

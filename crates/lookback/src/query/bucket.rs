@@ -9,10 +9,11 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
 use super::aggregate::Keys;
-use super::select::{Cells, Selection, Terms};
+use super::select::{Cells, Selection, TermKind, Terms};
 use crate::error::Error;
 use crate::model::{Model, nearest};
 use crate::query::{Column, NotNull, Nullable};
+use crate::search::index::rollups::{MINUTE, UNITS};
 use crate::value::{Problem, Quoted, time};
 
 /// The width and the start of the buckets of time that records are grouped by.
@@ -170,10 +171,33 @@ impl Bucket {
         bound(terms.sql.argument(server_zone(zone)?)).map(Some)
     }
 
+    /// The longest buckets of a roll-up of which this one consists, in seconds; `None` if it
+    /// is not made of minutes.
+    pub(super) fn rollup_unit(&self) -> Option<i32> {
+        if self.zone.is_some() {
+            // Where it starts, and when clocks change, depends on the zone.
+            return match self.width {
+                Width::Fixed(length) => is_multiple(length, MINUTE).then_some(MINUTE),
+                Width::Calendar(_) => Some(MINUTE),
+            };
+        }
+        match self.width {
+            Width::Fixed(length) => UNITS.into_iter().find(|unit| is_multiple(length, *unit)),
+            Width::Calendar(_) => Some(UNITS[0]),
+        }
+    }
+
     /// Whether a zone is named.
     pub(super) fn has_zone(&self) -> bool {
         self.zone.is_some()
     }
+}
+
+fn is_multiple(length: Duration, unit: i32) -> bool {
+    length.subsec_nanos() == 0
+        && length
+            .as_secs()
+            .is_multiple_of(u64::from(unit.unsigned_abs()))
 }
 
 fn bound(bound: Result<String, Error>) -> Result<String, Problem> {
@@ -296,6 +320,7 @@ pub(super) fn push_bucket<M: Model>(
         .render(&column.quoted(), terms)
         .map_err(|problem| Error::invalid_field(M::TABLE.name, column.name, problem))?;
     terms.push(column, term);
+    terms.set_kind(TermKind::Bucket(column.name, bucket.clone()));
     Ok(())
 }
 
@@ -313,6 +338,7 @@ pub(super) fn push_bucket_with_offset<M: Model>(
         .map_err(|problem| Error::invalid_field(M::TABLE.name, column.name, problem))?;
     if let Some(offset) = offset {
         terms.push(column, offset);
+        terms.set_kind(TermKind::OfBucket);
     }
     Ok(())
 }

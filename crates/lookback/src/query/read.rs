@@ -11,7 +11,8 @@ use super::cursor::{self, Cursor, OrderKey, PageStart};
 use super::nearest::begin_scan;
 use super::order::OrderBy;
 use super::page_bound::PageOrder;
-use super::select::{Shape, WholeRecords};
+use super::rollup::Source;
+use super::select::{Shape, TermKind, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
 use crate::db::{Db, Session};
@@ -201,26 +202,20 @@ impl<M: Model> QueryBuilder<M> {
         let fenced = self.is_fenced(conn).await?;
         let resolved = self.resolved(conn).await?;
         let query = resolved.as_ref().unwrap_or(self);
+        let windows = match self.count {
+            Count::All => self.rollup_windows(&[TermKind::Count]),
+            Count::UpTo(_) => None,
+        };
         let mut order = query.page_order(conn).await?;
-        let mut rows = query.list_rows(shape, fenced, &order, conn).await?;
+        let statement = |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
+        let mut rows = self.fetch_rows(windows.as_ref(), conn, &statement).await?;
         // No record beyond a bound belongs to a page that is full within it.
         if rows.len() <= self.page_size() as usize && order.bound.take().is_some() {
-            rows = query.list_rows(shape, fenced, &order, conn).await?;
+            let statement =
+                |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
+            rows = self.fetch_rows(windows.as_ref(), conn, &statement).await?;
         }
         self.page_of_rows(shape, &rows)
-    }
-
-    async fn list_rows<S: Shape<M>>(
-        &self,
-        shape: &S,
-        fenced: bool,
-        order: &PageOrder,
-        conn: &mut PgConnection,
-    ) -> Result<Vec<PgRow>, Error> {
-        self.list_statement(shape, fenced, order)?
-            .fetch_all(conn)
-            .await
-            .map_err(|error| Error::from_driver(M::TABLE, error))
     }
 
     /// Reads a page in the order of a distance.
@@ -256,6 +251,7 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
         fenced: bool,
         page_order: &PageOrder,
+        counted: &Source<'_>,
     ) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
@@ -306,6 +302,10 @@ impl<M: Model> QueryBuilder<M> {
         }
         let from = table.quoted();
         let count = match self.count {
+            Count::All if counted.is_rollup() => {
+                let counts = sql.fragment(|sql| self.push_source(counted, sql))?;
+                format!("SELECT coalesce(sum(__rows), 0)::bigint AS total FROM {counts}")
+            }
             Count::All => format!("SELECT count(*) AS total FROM {from}{filter}"),
             Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
             Count::UpTo(most) => {

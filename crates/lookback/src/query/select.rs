@@ -5,6 +5,7 @@ use std::fmt;
 use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
+use super::bucket::Bucket;
 use super::read::undecodable;
 use super::{Page, QueryBuilder};
 use crate::db::Db;
@@ -52,6 +53,24 @@ pub struct Terms<'a> {
     pub(super) orders: Vec<String>,
     /// The name of each in errors.
     names: Vec<String>,
+    /// The kind of each.
+    pub(super) kinds: Vec<TermKind>,
+    /// Whether the rows are counts of records, of a roll-up, and not records.
+    pub(super) rows_are_counts: bool,
+}
+
+/// The kind of an expression: whether roll-ups have it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TermKind {
+    /// A column, by its name.
+    Column(&'static str),
+    /// The start of a bucket of time of a column.
+    Bucket(&'static str, Bucket),
+    /// An expression of the bucket before it.
+    OfBucket,
+    /// The number of records.
+    Count,
+    Other,
 }
 
 /// Reads the values of a row in order.
@@ -69,6 +88,15 @@ impl<'a> Terms<'a> {
             list: Vec::new(),
             orders: Vec::new(),
             names: Vec::new(),
+            kinds: Vec::new(),
+            rows_are_counts: false,
+        }
+    }
+
+    /// Sets the kind of the last expression.
+    pub(super) fn set_kind(&mut self, kind: TermKind) {
+        if let Some(last) = self.kinds.last_mut() {
+            *last = kind;
         }
     }
 
@@ -77,6 +105,7 @@ impl<'a> Terms<'a> {
         self.list.push(term);
         self.orders.push(self.list.len().to_string());
         self.names.push(column.name.to_owned());
+        self.kinds.push(TermKind::Other);
     }
 
     pub(super) fn push_column(&mut self, column: &ColumnDef) {
@@ -84,6 +113,7 @@ impl<'a> Terms<'a> {
         if let Some(order) = self.orders.last_mut() {
             *order = column.order_key();
         }
+        self.set_kind(TermKind::Column(column.name));
     }
 
     /// Appends a column, or a place in its JSON.

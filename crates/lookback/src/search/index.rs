@@ -25,7 +25,8 @@
 //! In reading order: [`templates`] and [`bloom_filter`] define what is kept of
 //! a text (pure); [`postings`] are stored lists of ids, [`postings_builder`]
 //! and [`summary`] collect a segment, and [`sealer`] seals it. [`compaction`]
-//! merges postings, [`page_ranges`] summarises BRIN indexes, [`orphans`] purges what retention left, [`corruption`]
+//! merges postings, [`rollups`] counts records, [`page_ranges`] summarises BRIN indexes,
+//! [`orphans`] purges what retention left, [`corruption`]
 //! reports summaries that another program changed.
 
 pub(crate) mod bloom_filter;
@@ -38,6 +39,7 @@ mod orphans;
 mod page_ranges;
 mod postings;
 mod postings_builder;
+pub(crate) mod rollups;
 mod sealer;
 mod segments;
 mod summary;

@@ -32,7 +32,8 @@ use crate::{ColumnEnum, Json, model};
     partition_by = "RANGE (id)",
     partition("logs_default", "DEFAULT"),
     open_partitions,
-    sealed
+    sealed,
+    rollup(level, source)
 )]
 pub struct Log {
     /// Primary key.

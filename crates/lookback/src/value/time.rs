@@ -308,6 +308,11 @@ impl StoredTime {
         }
     }
 
+    /// A time that is known to be finite, from microseconds since 2000.
+    pub(crate) fn of_microseconds(microseconds: i64) -> Self {
+        Self(microseconds.clamp(FIRST, END - 1))
+    }
+
     fn finite(microseconds: i64) -> Option<Self> {
         (FIRST..END)
             .contains(&microseconds)

@@ -196,6 +196,7 @@ async fn common_queries_use_an_index() {
                   Bitmap Index Scan of logs_default_created_at_expr_expr1_idx, bounded
 
     a minute of lines, counted by level
+      Result
       Limit
         Sort
           Aggregate

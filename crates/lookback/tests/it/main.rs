@@ -33,6 +33,7 @@ mod pages;
 mod pull;
 mod random;
 mod reembed;
+mod rollups;
 mod round_trip;
 mod schema;
 mod sealing;

@@ -137,6 +137,9 @@ async fn seal(
             }
         }
     }
+    while !interrupt.is_set() && maintenance::maintain_rollups(pool, table).await? {
+        bar.say("counting records");
+    }
     while !interrupt.is_set() {
         bar.say("freezing partitions");
         if maintenance::freeze_partition(pool, table).await?.is_none() {

@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row as _};
 use super::orphans::{first_sealed_id, purge_all_orphans};
 use super::postings::{Posting, store};
 use super::postings_builder::purge_unused_templates;
+use super::rollups::merge_ranges;
 use super::sealer::MAX_SEGMENT_IDS;
 use super::{Lock, lock, map_summary_error};
 use crate::db::Sql;
@@ -38,6 +39,7 @@ pub async fn merge_postings(
     let merged = merge_range(transaction.conn(), table, first_id, last_id).await;
     let merged = merged.map_err(|error| map_summary_error(table, error))?;
     purge_unused_templates(transaction.conn(), table.name).await?;
+    merge_ranges(transaction.conn(), table, first_id, last_id).await?;
     transaction.commit().await?;
     Ok(Some(merged))
 }

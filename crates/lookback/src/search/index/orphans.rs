@@ -13,6 +13,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::postings_builder;
+use super::rollups::delete_ranges_between;
 use super::{Lock, lock};
 use crate::db::Sql;
 use crate::error::Error;
@@ -93,7 +94,10 @@ pub(crate) async fn delete_segments(
     };
     let (removed, kept): (i64, Option<i64>) = (row.try_get("removed")?, row.try_get("kept")?);
     if let Some(kept) = kept.filter(|kept| removed > 0 && *kept < end) {
-        delete_summaries_between(conn, table, first, end, kept).await?;
+        delete_summaries_between(&mut *conn, table, first, end, kept).await?;
+    }
+    if removed > 0 {
+        delete_ranges_between(conn, table, first, end).await?;
     }
     Ok(row.try_get("is_open")?)
 }

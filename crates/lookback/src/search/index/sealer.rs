@@ -10,6 +10,7 @@ use super::compaction::merge_range;
 use super::orphans::purge_all_orphans;
 use super::page_ranges::summarise_page_ranges;
 use super::postings_builder::SealedRecord;
+use super::rollups::{count_sealed, merge_ranges};
 use super::summary::SegmentSummary;
 use super::{Lock, lock, sealed_until, unseal};
 use crate::db::Sql;
@@ -324,13 +325,29 @@ impl Sealer {
             let (first_id, last_id) = (summary.first_id, summary.last_id);
             let summary = summary.finish();
             summary.store(&mut *conn, self.table.name).await?;
+            count_sealed(&mut *conn, self.table, first_id, last_id).await?;
             let after = last_id.saturating_add(1);
             let first = after - SEGMENTS_PER_MERGE * self.segment;
             if after.rem_euclid(SEGMENTS_PER_MERGE * self.segment) == 0 && first < first_id {
                 merge_range(&mut *conn, self.table, first, last_id).await?;
+                self.merge_counts(&mut *conn, after).await?;
             }
         }
         Ok(rows)
+    }
+
+    /// Merges the counts of segments that are complete, and then those of as many of the
+    /// merged ones.
+    async fn merge_counts(&self, conn: &mut PgConnection, after: i64) -> Result<(), Error> {
+        let mut length = self.segment;
+        while let Some(longer) = length.checked_mul(SEGMENTS_PER_MERGE)
+            && longer <= MAX_SEGMENT_IDS
+            && after.rem_euclid(longer) == 0
+        {
+            merge_ranges(&mut *conn, self.table, after - longer, after - 1).await?;
+            length = longer;
+        }
+        Ok(())
     }
 
     /// Updates which transactions are awaited, and once all have ended, up to

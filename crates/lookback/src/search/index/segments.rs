@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::orphans::{delete_segments_ctes, first_sealed_id};
+use super::rollups::{TABLES, delete_rollups, may_read};
 use super::{Lock, lock};
 use crate::db::{Sql, TransactionScope, one, row};
 use crate::error::Error;
@@ -39,6 +40,7 @@ pub async fn unseal(conn: &mut PgConnection, table: &'static Table) -> Result<()
         sql.bind(table.name)?;
         sql.execute(transaction.conn()).await?;
     }
+    delete_rollups(transaction.conn(), table).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -52,6 +54,13 @@ pub async fn vacuum_summaries(conn: &mut PgConnection) -> Result<(), Error> {
         Sql::new(&format!("VACUUM (ANALYZE) {summaries}"))
             .define(conn)
             .await?;
+    }
+    if may_read(conn).await? {
+        for rollups in TABLES {
+            Sql::new(&format!("VACUUM (ANALYZE) {rollups}"))
+                .define(conn)
+                .await?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,255 @@
+//! Which queries roll-ups answer.
+//!
+//! A query asks for counts of records: of all of them, by columns, or by buckets of time. If
+//! its filters and its groups need no other columns than the roll-ups of the model have, the
+//! same statement reads the counts instead of the records. Everything else reads the records.
+
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::QueryBuilder;
+use super::select::TermKind;
+use crate::db::{Limited, LocalSetting, LocalSettings, Sql};
+use crate::error::Error;
+use crate::filter::{Comparison, Node, Test};
+use crate::model::{ColumnRole, Model};
+use crate::search::index::rollups::{
+    RollupScan, UNITS, Windows, find_rollups, microseconds, push_rollup_scan,
+};
+use crate::value::Value;
+
+/// 1980, in microseconds since 2000. Before, time zones differed from UTC by other times than
+/// whole minutes.
+const ZONES_SINCE: i64 = -7_305 * 86_400 * 1_000_000;
+
+/// What a statement reads: the records of a table, or counts of them.
+#[derive(Debug)]
+pub(super) enum Source<'a> {
+    Records,
+    Rollup(&'a Windows),
+}
+
+impl Source<'_> {
+    pub(super) fn is_rollup(&self) -> bool {
+        matches!(self, Self::Rollup(_))
+    }
+}
+
+/// Writes the statement that reads a source.
+type Statement<'a> = &'a (dyn Fn(&Source<'_>) -> Result<Sql, Error> + Sync);
+
+impl<M: Model> QueryBuilder<M> {
+    /// Returns the buckets from which the query is answered, if its results are of these
+    /// kinds; `None` if it needs the records.
+    pub(super) fn rollup_windows(&self, kinds: &[TermKind]) -> Option<Windows> {
+        let table = M::TABLE;
+        let columns = table.rollup?;
+        if self.search.is_some() || self.similar_to.is_some() {
+            return None;
+        }
+        let created_at = table.column_of(ColumnRole::CreatedAt).name;
+        let (mut unit, mut has_zone) = (UNITS[0], false);
+        for kind in kinds {
+            match kind {
+                TermKind::Count | TermKind::OfBucket => {}
+                TermKind::Column(name) => {
+                    columns
+                        .iter()
+                        .find(|place| table.columns[**place].name == *name)?;
+                }
+                TermKind::Bucket(name, bucket) if *name == created_at => {
+                    unit = unit.min(bucket.rollup_unit()?);
+                    has_zone |= bucket.has_zone();
+                }
+                TermKind::Bucket(..) | TermKind::Other => return None,
+            }
+        }
+        let mut range = TimeRange::default();
+        for node in &self.filter {
+            range.add(node, table.index_of(ColumnRole::CreatedAt), &|node| {
+                has_only_columns(node, columns)
+            })?;
+        }
+        if has_zone {
+            return range.in_zone(unit);
+        }
+        Windows::of(range.from, range.end, unit)
+    }
+
+    /// Appends what a statement reads after `FROM`, up to and including the filters.
+    pub(super) fn push_source(&self, source: &Source<'_>, sql: &mut Sql) -> Result<(), Error> {
+        match source {
+            Source::Records => {
+                sql.push(&M::TABLE.quoted());
+                self.push_where(sql)
+            }
+            Source::Rollup(windows) => {
+                let scan = RollupScan {
+                    windows,
+                    push_keys: &|sql| self.push_keys(sql),
+                    push_condition: &|sql| self.push_condition(sql),
+                };
+                push_rollup_scan(sql, M::TABLE, &scan)
+            }
+        }
+    }
+
+    /// Appends the condition on columns that roll-ups have: the one on records, without
+    /// the bounds of time.
+    fn push_keys(&self, sql: &mut Sql) -> Result<(), Error> {
+        let created_at = M::TABLE.index_of(ColumnRole::CreatedAt);
+        let mut filter = Vec::new();
+        for node in &self.filter {
+            without_bounds(node, created_at, &mut filter);
+        }
+        Self {
+            filter,
+            deleted: self.deleted,
+            ..Self::new()
+        }
+        .push_condition(sql)
+    }
+
+    /// Reads the rows of a statement, from roll-ups if there are any.
+    pub(super) async fn fetch_from(
+        &self,
+        windows: Option<&Windows>,
+        session: &mut Limited<'_>,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        match windows {
+            // Several statements.
+            Some(_) => {
+                self.fetch_rows(windows, session.whole().conn(), statement)
+                    .await
+            }
+            None => self.fetch_rows(None, session.conn(), statement).await,
+        }
+    }
+
+    pub(super) async fn fetch_rows(
+        &self,
+        windows: Option<&Windows>,
+        conn: &mut PgConnection,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let table = M::TABLE;
+        let found = match windows {
+            Some(windows) => find_rollups(conn, table, windows.finest())
+                .await?
+                .map(|found| (windows, found)),
+            None => None,
+        };
+        let Some((windows, found)) = found else {
+            let rows = statement(&Source::Records)?.fetch_all(conn).await;
+            return rows.map_err(|error| Error::from_driver(table, error));
+        };
+        let sql = statement(&Source::Rollup(windows))?;
+        if !found.compiles {
+            let rows = sql.fetch_all(conn).await;
+            return rows.map_err(|error| Error::from_driver(table, error));
+        }
+        let settings = [LocalSetting::new("jit", "off")];
+        let begun = LocalSettings::begin(conn, &settings, |_| Ok(String::new())).await;
+        let (mut settings, _) = begun?;
+        let rows = sql.fetch_all(settings.conn()).await;
+        let rows = rows.map_err(|error| Error::from_driver(table, error));
+        let (_, ended) = settings.end().await;
+        let rows = rows?;
+        ended?;
+        Ok(rows)
+    }
+}
+
+/// The range of time that filters leave, in microseconds since 2000.
+#[derive(Clone, Copy, Debug, Default)]
+struct TimeRange {
+    from: Option<i64>,
+    end: Option<i64>,
+}
+
+impl TimeRange {
+    /// Restricts the range by a filter; `None` if it needs other columns, or compares the time
+    /// otherwise.
+    fn add(
+        &mut self,
+        node: &Node,
+        created_at: usize,
+        is_of_keys: &dyn Fn(&Node) -> bool,
+    ) -> Option<()> {
+        match node {
+            Node::All(nodes) => nodes
+                .iter()
+                .try_for_each(|node| self.add(node, created_at, is_of_keys)),
+            Node::Test {
+                column,
+                test: Test::Compare(comparison, Value::Timestamptz(time)),
+            } if *column == created_at => {
+                let time = microseconds(*time)?;
+                let (from, end) = match comparison {
+                    Comparison::Gte => (Some(time), None),
+                    Comparison::Gt => (Some(time + 1), None),
+                    Comparison::Lt => (None, Some(time)),
+                    Comparison::Lte => (None, Some(time + 1)),
+                    Comparison::Eq => return None,
+                };
+                self.from = self.from.max(from);
+                self.end = match (self.end, end) {
+                    (Some(end), Some(other)) => Some(end.min(other)),
+                    (end, other) => end.or(other),
+                };
+                Some(())
+            }
+            node => is_of_keys(node).then_some(()),
+        }
+    }
+
+    /// Splits the range for buckets in a zone: what is older than [`ZONES_SINCE`] is read.
+    fn in_zone(self, unit: i32) -> Option<Windows> {
+        if self.from.is_some_and(|from| from >= ZONES_SINCE) {
+            return Windows::of(self.from, self.end, unit);
+        }
+        if self.end.is_some_and(|end| end <= ZONES_SINCE) {
+            return None;
+        }
+        let mut windows = Windows::of(Some(ZONES_SINCE), self.end, unit)?;
+        windows.edges.push((self.from, Some(ZONES_SINCE)));
+        Some(windows)
+    }
+}
+
+/// Whether a filter depends on nothing but these columns.
+fn has_only_columns(node: &Node, columns: &[usize]) -> bool {
+    let mut found = Vec::new();
+    node.columns(&mut found) && found.iter().all(|column| columns.contains(column))
+}
+
+/// Collects the parts of a filter that are no bounds of the time.
+fn without_bounds(node: &Node, created_at: usize, parts: &mut Vec<Node>) {
+    match node {
+        Node::All(nodes) => {
+            for node in nodes {
+                without_bounds(node, created_at, parts);
+            }
+        }
+        Node::Test {
+            column,
+            test: Test::Compare(..),
+        } if *column == created_at => {}
+        node => parts.push(node.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone as _, Utc};
+
+    use super::ZONES_SINCE;
+    use crate::search::index::rollups::microseconds;
+
+    #[test]
+    fn zones_since_is_1980() {
+        let time = Utc.with_ymd_and_hms(1980, 1, 1, 0, 0, 0).unwrap();
+        assert_eq!(microseconds(time), Some(ZONES_SINCE));
+    }
+}

@@ -1,0 +1,165 @@
+//! Roll-ups: counts of sealed records, from which aggregates and totals are answered.
+//!
+//! For each segment, [`counting`] stores how many records there are by minute, quarter of
+//! an hour, hour and day, by the columns that the model lists and by whether they are
+//! deleted; [`merging`] adds up those of neighbouring segments. [`trigger`] writes a
+//! correction for each record that is changed or removed later, in the transaction that
+//! changes it. [`reading`] adds counts, corrections and the records that are not counted,
+//! in one statement, so that the sum is that of reading every record.
+//!
+//! Three facts make it exact:
+//!
+//! - A range has the set of the ids that it counts. Only another id can be inserted, and
+//!   records with other ids are read; it does not matter who inserts them, when they are
+//!   committed, or whether they are beyond the sealed ones or between them.
+//! - The statement that counts a range deletes the corrections of its ids that the same
+//!   snapshot sees. A change is either in the counts or in a correction.
+//! - A range has the file and the trigger of each partition that it counts. Without that
+//!   trigger, or with another file after a `TRUNCATE`, the range is not used.
+//!
+//! `docs/decisions/0017-roll-ups.md` has the reasons and the measurements.
+
+use sqlx::PgConnection;
+
+use crate::db::{Sql, one};
+use crate::error::Error;
+use crate::model::{ColumnRole, Table, literal};
+
+mod counting;
+mod merging;
+mod reading;
+mod trigger;
+mod upkeep;
+mod windows;
+
+pub(super) use counting::count_sealed;
+pub(super) use merging::merge_ranges;
+pub(crate) use reading::{RollupScan, find_rollups, push_rollup_scan};
+#[cfg(feature = "migrate")]
+pub(crate) use trigger::is_created_name;
+pub(crate) use trigger::{TRIGGER, is_trigger_current, trigger_statements};
+pub(super) use upkeep::{delete_ranges_between, delete_rollups};
+pub(crate) use upkeep::{do_task, next_task};
+pub(crate) use windows::{MINUTE, UNITS, Windows, microseconds};
+
+/// The tables of roll-ups.
+pub(super) const TABLES: [&str; 3] = ["rollup_ranges", "rollup_cells", "rollup_corrections"];
+
+/// The times that are counted; records of other times are read. Between them, a number of
+/// minutes fits into an `integer`, and PostgreSQL computes the time of a bucket exactly.
+const FIRST_TIME: &str = "timestamptz '1900-01-01 00:00:00+00'";
+const END_TIME: &str = "timestamptz '2200-01-01 00:00:00+00'";
+
+/// The start of the first bucket.
+const EPOCH: &str = "timestamptz '2000-01-01 00:00:00+00'";
+
+/// The names that the statements need of a table, as SQL.
+struct Names {
+    /// The table, as an identifier and as a `regclass`.
+    table: String,
+    regclass: String,
+    id: String,
+    created_at: String,
+    deleted_at: String,
+    keys: Vec<String>,
+}
+
+impl Names {
+    /// The names of a table that has roll-ups.
+    fn of(table: &'static Table) -> Self {
+        Self {
+            table: table.quoted(),
+            regclass: format!("{}::regclass", literal(&table.quoted())),
+            id: table.column_of(ColumnRole::Id).quoted(),
+            created_at: table.column_of(ColumnRole::CreatedAt).quoted(),
+            deleted_at: table.column_of(ColumnRole::DeletedAt).quoted(),
+            keys: keys(table)
+                .map(|place| table.columns[place].quoted())
+                .collect(),
+        }
+    }
+
+    /// The condition that a record can be counted, beside that on its id.
+    fn countable(&self) -> String {
+        let created_at = &self.created_at;
+        format!("{created_at} >= {FIRST_TIME} AND {created_at} < {END_TIME}")
+    }
+
+    /// The values of a record, as an array of texts.
+    fn keys_of(&self, row: &str) -> String {
+        let keys = self.keys.iter().map(|key| format!("{row}{key}::text"));
+        format!("ARRAY[{}]::text[]", keys.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The columns that are counted by, as indexes of [`Table::columns`].
+fn keys(table: &'static Table) -> impl Iterator<Item = usize> {
+    table.rollup.unwrap_or_default().iter().copied()
+}
+
+/// The definition of a table's roll-ups, as an expression: the columns, and their places in
+/// the table. It changes if the model lists others, or if a column gets another's name.
+fn definition(table: &'static Table) -> String {
+    let roles = [ColumnRole::Id, ColumnRole::CreatedAt, ColumnRole::DeletedAt];
+    let roles = roles.into_iter().map(|role| table.index_of(role));
+    let names: Vec<String> = roles
+        .chain(keys(table))
+        .map(|place| literal(table.columns[place].name))
+        .collect();
+    format!(
+        "(SELECT coalesce(string_agg(concat_ws(' ', d.name, a.attnum), ', ' ORDER BY d.place), '') \
+          FROM unnest(ARRAY[{names}]) WITH ORDINALITY AS d(name, place) \
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = {regclass} AND a.attname = d.name \
+            AND NOT a.attisdropped)",
+        names = names.join(", "),
+        regclass = Names::of(table).regclass,
+    )
+}
+
+/// The query of the partitions whose changes are noted, and the identity of each: its file,
+/// and its trigger. The row of the trigger changes if it is disabled and enabled again.
+fn watched_partitions(table: &'static Table) -> String {
+    let regclass = Names::of(table).regclass;
+    format!(
+        "SELECT c.oid, concat_ws('/', c.oid, pg_relation_filenode(c.oid), t.oid, t.xmin) AS identity \
+         FROM (SELECT {regclass}::oid AS oid \
+           UNION SELECT relid::oid FROM pg_partition_tree({regclass}) WHERE isleaf) AS c \
+         JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = {name} AND t.tgenabled = 'A'",
+        name = literal(TRIGGER),
+    )
+}
+
+/// Returns whether the tables of roll-ups exist, and the role may read them.
+pub(crate) async fn may_read(conn: &mut PgConnection) -> Result<bool, Error> {
+    has_rights(conn, &["SELECT"]).await
+}
+
+/// Returns whether the tables of roll-ups exist, and the role may change them.
+pub(crate) async fn may_write(conn: &mut PgConnection) -> Result<bool, Error> {
+    has_rights(conn, &["SELECT", "INSERT", "DELETE"]).await
+}
+
+async fn has_rights(conn: &mut PgConnection, rights: &[&str]) -> Result<bool, Error> {
+    let each = TABLES.iter().flat_map(|name| {
+        rights.iter().map(move |right| {
+            format!("coalesce(has_table_privilege(to_regclass('{name}'), '{right}'), FALSE)")
+        })
+    });
+    let each = each.collect::<Vec<_>>().join(" AND ");
+    one(conn, Sql::new(&format!("SELECT {each}"))).await
+}
+
+/// Takes the lock of a table's roll-ups until the transaction ends, or returns false.
+///
+/// It is not that of the summaries, for which changes of sealed text wait. A transaction that
+/// keeps an older snapshot does not get it: it might not see a change whose correction was
+/// deleted.
+async fn try_lock(conn: &mut PgConnection, table: &'static Table) -> Result<bool, Error> {
+    let mut sql = Sql::new(
+        "SELECT CASE WHEN current_setting('transaction_isolation') = 'read committed' \
+         THEN pg_try_advisory_xact_lock(hashtextextended(",
+    );
+    sql.bind(format!("lookback roll up {}", table.name))?;
+    sql.push(" || ' ' || coalesce(current_schema(), ''), 0)) ELSE FALSE END");
+    one(conn, sql).await
+}

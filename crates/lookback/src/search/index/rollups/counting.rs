@@ -1,0 +1,118 @@
+//! Counting the records of a range of ids.
+
+use sqlx::{PgConnection, Row as _};
+
+use super::{EPOCH, Names, UNITS, definition, may_write, try_lock, watched_partitions};
+use crate::db::Sql;
+use crate::error::Error;
+use crate::model::Table;
+
+/// The number of cells that are always stored. With more, and more than a quarter of the
+/// records, adding them up is no less work than reading records.
+const MIN_CELL_LIMIT: i64 = 1_000;
+
+/// The number of gaps in ids that are always stored, and the records for each further one.
+/// A query looks for records in each gap.
+pub(super) const MIN_GAP_LIMIT: i64 = 1_024;
+pub(super) const RECORDS_PER_GAP: i64 = 256;
+
+/// Counts a segment in the transaction that seals it, if its table has roll-ups.
+///
+/// Does nothing without the tables, without the trigger, or if another process works on the
+/// roll-ups: [`upkeep`](super::upkeep) counts the segment later.
+pub(in crate::search::index) async fn count_sealed(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    first_id: i64,
+    last_id: i64,
+) -> Result<(), Error> {
+    if table.rollup.is_some() && may_write(conn).await? && try_lock(conn, table).await? {
+        count_range(conn, table, first_id, last_id).await?;
+    }
+    Ok(())
+}
+
+/// Counts the records of a range of ids and deletes their corrections, in one statement, for
+/// a transaction that has the lock.
+///
+/// Stores nothing, and returns false, if a partition of them has no trigger. A range with too many cells or gaps
+/// counts no ids: its records are read.
+pub(super) async fn count_range(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    first_id: i64,
+    last_id: i64,
+) -> Result<bool, Error> {
+    let names = Names::of(table);
+    let mut sql = Sql::default();
+    let target = sql.argument(table.name)?;
+    let (first, last) = (sql.argument(first_id)?, sql.argument(last_id)?);
+    let Names {
+        table: from,
+        id,
+        created_at,
+        deleted_at,
+        keys,
+        ..
+    } = &names;
+    let within = format!("{id} BETWEEN {first} AND {last} AND {}", names.countable());
+    let raw_keys: String = keys.iter().map(|key| format!(", {key}")).collect();
+    let keys_of_cell = names.keys_of("");
+    let units = UNITS.map(|unit| format!("({unit})")).join(", ");
+    sql.push(&format!(
+        "WITH watched AS MATERIALIZED ({watched}), \
+         noted AS (DELETE FROM rollup_corrections \
+           WHERE target = {target} AND record_id BETWEEN {first} AND {last}), \
+         cells AS MATERIALIZED (\
+           SELECT tableoid AS leaf, date_bin(interval '1 minute', {created_at}, {EPOCH}) AS minute, \
+             {keys_of_cell} AS keys, {deleted_at} IS NOT NULL AS is_deleted, count(*) AS rows, \
+             min({id}) AS first_id, max({id}) AS last_id \
+           FROM {from} WHERE {within} \
+           GROUP BY 1, 2, {deleted_at} IS NOT NULL{raw_keys}), \
+         totals AS MATERIALIZED (\
+           SELECT coalesce(sum(rows), 0)::bigint AS rows, min(first_id) AS first_id, \
+             max(last_id) AS last_id, count(*) AS cells FROM cells), \
+         leaves AS MATERIALIZED (SELECT DISTINCT leaf FROM cells), \
+         partitions AS MATERIALIZED (\
+           SELECT coalesce(array_agg(w.identity ORDER BY w.identity), '{{}}') AS partitions, \
+             coalesce(bool_and(w.identity IS NOT NULL), TRUE) AS are_watched \
+           FROM leaves AS l LEFT JOIN watched AS w ON w.oid = l.leaf), \
+         ids AS MATERIALIZED (\
+           SELECT CASE WHEN rows = 0 THEN int8multirange() \
+             WHEN rows = last_id - first_id + 1 THEN int8multirange(int8range(first_id, last_id + 1)) \
+             ELSE (SELECT range_agg(int8range(run.first_id, run.last_id + 1)) FROM (\
+               SELECT min(id) AS first_id, max(id) AS last_id FROM (\
+                 SELECT {id} AS id, {id} - row_number() OVER (ORDER BY {id}) AS run \
+                 FROM {from} WHERE {within}) AS numbered GROUP BY run) AS run) END AS ids \
+           FROM totals), \
+         buckets AS MATERIALIZED (\
+           SELECT unit, keys, is_deleted, floor(minute::float8 / (unit / 60))::integer AS bucket, \
+             sum(rows)::integer AS rows \
+           FROM (SELECT keys, is_deleted, rows, \
+               (extract(epoch FROM minute - {EPOCH}) / 60)::integer AS minute FROM cells) AS c, \
+             (VALUES {units}) AS u(unit) GROUP BY 1, 2, 3, 4), \
+         finest AS MATERIALIZED (\
+           SELECT min(unit) AS unit FROM (\
+             SELECT unit, count(*) AS cells FROM buckets GROUP BY unit) AS sizes, totals, ids \
+           WHERE sizes.cells <= greatest({MIN_CELL_LIMIT}, totals.rows / 4) \
+             AND (SELECT count(*) FROM unnest(ids.ids)) \
+               <= {MIN_GAP_LIMIT} + totals.rows / {RECORDS_PER_GAP}), \
+         counted AS (\
+           INSERT INTO rollup_ranges (target, first_id, last_id, definition, partitions, ids, rows, finest) \
+           SELECT {target}, {first}, {last}, {definition}, p.partitions, \
+             CASE WHEN f.unit IS NULL THEN int8multirange() ELSE ids.ids END, totals.rows, \
+             coalesce(f.unit, {longest}) \
+           FROM totals, ids, finest AS f, partitions AS p WHERE p.are_watched RETURNING id), \
+         stored AS (INSERT INTO rollup_cells (range_id, unit, keys, is_deleted, first_bucket, last_bucket, buckets, counts) \
+         SELECT counted.id, b.unit, b.keys, b.is_deleted, min(b.bucket), max(b.bucket), \
+           array_agg(b.bucket ORDER BY b.bucket), array_agg(b.rows ORDER BY b.bucket) \
+         FROM counted, finest, buckets AS b WHERE b.unit >= finest.unit GROUP BY 1, 2, 3, 4) \
+         SELECT EXISTS (SELECT FROM counted)",
+        watched = watched_partitions(table),
+        definition = definition(table),
+        longest = UNITS[0],
+    ));
+    let row = sql.fetch_optional(conn).await;
+    let row = row.map_err(|error| Error::from_driver(table, error))?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
