@@ -367,7 +367,7 @@ impl<M: Model> QueryBuilder<M> {
         self.check_only_filters("aggregates")?;
         self.check_no_if_updated_at("aggregates")?;
         let kinds = kinds(|terms| measures.push(terms))?;
-        let windows = self.rollup_windows(&kinds);
+        let plan = self.rollup_plan(&kinds);
         let statement = |source: &Source<'_>| {
             let mut sql = Sql::default();
             let mut terms = Terms::new(&mut sql);
@@ -380,7 +380,7 @@ impl<M: Model> QueryBuilder<M> {
         };
         let mut session = db.into().limited(self.timeout).await?;
         let rows = self
-            .fetch_from(windows.as_ref(), &mut session, &statement)
+            .fetch_from(plan.as_ref(), &mut session, &statement)
             .await;
         let rows = session.end(table, rows).await?;
         let row = rows
@@ -424,7 +424,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
             self.keys.push(terms)?;
             measures.push(terms)
         })?;
-        let windows = self.query.rollup_windows(&kinds);
+        let plan = self.query.rollup_plan(&kinds);
         let statement = |source: &Source<'_>| {
             let mut sql = Sql::default();
             let mut terms = Terms::new(&mut sql);
@@ -452,7 +452,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         let mut session = db.into().limited(self.query.timeout).await?;
         let rows = self
             .query
-            .fetch_from(windows.as_ref(), &mut session, &statement)
+            .fetch_from(plan.as_ref(), &mut session, &statement)
             .await
             .map_err(|error| error.with_field("group_by"));
         let rows = session.end(table, rows).await?;

@@ -202,18 +202,18 @@ impl<M: Model> QueryBuilder<M> {
         let fenced = self.is_fenced(conn).await?;
         let resolved = self.resolved(conn).await?;
         let query = resolved.as_ref().unwrap_or(self);
-        let windows = match self.count {
-            Count::All => self.rollup_windows(&[TermKind::Count]),
+        let plan = match self.count {
+            Count::All => self.rollup_plan(&[TermKind::Count]),
             Count::UpTo(_) => None,
         };
         let mut order = query.page_order(conn).await?;
         let statement = |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
-        let mut rows = self.fetch_rows(windows.as_ref(), conn, &statement).await?;
+        let mut rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
         // No record beyond a bound belongs to a page that is full within it.
         if rows.len() <= self.page_size() as usize && order.bound.take().is_some() {
             let statement =
                 |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
-            rows = self.fetch_rows(windows.as_ref(), conn, &statement).await?;
+            rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
         }
         self.page_of_rows(shape, &rows)
     }

@@ -26,12 +26,21 @@ const ZONES_SINCE: i64 = -7_305 * 86_400 * 1_000_000;
 #[derive(Debug)]
 pub(super) enum Source<'a> {
     Records,
-    Rollup(&'a Windows),
+    Rollup(&'a Windows, usize),
+}
+
+/// How roll-ups answer a query.
+#[derive(Debug)]
+pub(super) struct RollupPlan {
+    /// The buckets and records to read, with short buckets first; one of them is chosen.
+    windows: Vec<Windows>,
+    /// How many of the columns that are counted by are needed: the first ones.
+    depth: usize,
 }
 
 impl Source<'_> {
     pub(super) fn is_rollup(&self) -> bool {
-        matches!(self, Self::Rollup(_))
+        matches!(self, Self::Rollup(..))
     }
 }
 
@@ -39,23 +48,22 @@ impl Source<'_> {
 type Statement<'a> = &'a (dyn Fn(&Source<'_>) -> Result<Sql, Error> + Sync);
 
 impl<M: Model> QueryBuilder<M> {
-    /// Returns the buckets from which the query is answered, if its results are of these
-    /// kinds; `None` if it needs the records.
-    pub(super) fn rollup_windows(&self, kinds: &[TermKind]) -> Option<Windows> {
+    /// Returns how roll-ups answer the query, if its results are of these kinds; `None` if it
+    /// needs the records.
+    pub(super) fn rollup_plan(&self, kinds: &[TermKind]) -> Option<RollupPlan> {
         let table = M::TABLE;
         let columns = table.rollup?;
         if self.search.is_some() || self.similar_to.is_some() {
             return None;
         }
         let created_at = table.column_of(ColumnRole::CreatedAt).name;
-        let (mut unit, mut has_zone) = (UNITS[0], false);
+        let (mut unit, mut has_zone, mut depth) = (UNITS[0], false, 0);
         for kind in kinds {
             match kind {
                 TermKind::Count | TermKind::OfBucket => {}
                 TermKind::Column(name) => {
-                    columns
-                        .iter()
-                        .find(|place| table.columns[**place].name == *name)?;
+                    let is_named = |place: &usize| table.columns[*place].name == *name;
+                    depth = depth.max(columns.iter().position(is_named)? + 1);
                 }
                 TermKind::Bucket(name, bucket) if *name == created_at => {
                     unit = unit.min(bucket.rollup_unit()?);
@@ -66,14 +74,15 @@ impl<M: Model> QueryBuilder<M> {
         }
         let mut range = TimeRange::default();
         for node in &self.filter {
-            range.add(node, table.index_of(ColumnRole::CreatedAt), &|node| {
-                has_only_columns(node, columns)
-            })?;
+            depth = depth.max(range.add(node, table.index_of(ColumnRole::CreatedAt), columns)?);
         }
-        if has_zone {
-            return range.in_zone(unit);
-        }
-        Windows::of(range.from, range.end, unit)
+        let finest = UNITS.iter().rev().filter(|finest| **finest <= unit);
+        let mut windows: Vec<Windows> = finest
+            .filter_map(|finest| range.windows(*finest, unit, has_zone))
+            .collect();
+        // Without edges, all are the same.
+        windows.dedup();
+        (!windows.is_empty()).then_some(RollupPlan { windows, depth })
     }
 
     /// Appends what a statement reads after `FROM`, up to and including the filters.
@@ -83,8 +92,9 @@ impl<M: Model> QueryBuilder<M> {
                 sql.push(&M::TABLE.quoted());
                 self.push_where(sql)
             }
-            Source::Rollup(windows) => {
+            Source::Rollup(windows, depth) => {
                 let scan = RollupScan {
+                    depth: *depth,
                     windows,
                     push_keys: &|sql| self.push_keys(sql),
                     push_condition: &|sql| self.push_condition(sql),
@@ -113,14 +123,14 @@ impl<M: Model> QueryBuilder<M> {
     /// Reads the rows of a statement, from roll-ups if there are any.
     pub(super) async fn fetch_from(
         &self,
-        windows: Option<&Windows>,
+        plan: Option<&RollupPlan>,
         session: &mut Limited<'_>,
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
-        match windows {
+        match plan {
             // Several statements.
             Some(_) => {
-                self.fetch_rows(windows, session.whole().conn(), statement)
+                self.fetch_rows(plan, session.whole().conn(), statement)
                     .await
             }
             None => self.fetch_rows(None, session.conn(), statement).await,
@@ -129,22 +139,27 @@ impl<M: Model> QueryBuilder<M> {
 
     pub(super) async fn fetch_rows(
         &self,
-        windows: Option<&Windows>,
+        plan: Option<&RollupPlan>,
         conn: &mut PgConnection,
         statement: Statement<'_>,
     ) -> Result<Vec<PgRow>, Error> {
         let table = M::TABLE;
-        let found = match windows {
-            Some(windows) => find_rollups(conn, table, windows.finest())
+        let found = match plan {
+            Some(plan) => find_rollups(conn, table, plan.depth, &plan.windows)
                 .await?
-                .map(|found| (windows, found)),
+                .map(|found| (plan, found)),
             None => None,
         };
-        let Some((windows, found)) = found else {
+        let Some((plan, found)) = found else {
             let rows = statement(&Source::Records)?.fetch_all(conn).await;
             return rows.map_err(|error| Error::from_driver(table, error));
         };
-        let sql = statement(&Source::Rollup(windows))?;
+        let windows = &plan.windows[found.chosen];
+        let mut sql = statement(&Source::Rollup(windows, plan.depth))?;
+        if !windows.edges.is_empty() {
+            // With a generic plan, the server would not know how few records the edges have.
+            sql = sql.once();
+        }
         if !found.compiles {
             let rows = sql.fetch_all(conn).await;
             return rows.map_err(|error| Error::from_driver(table, error));
@@ -169,18 +184,17 @@ struct TimeRange {
 }
 
 impl TimeRange {
-    /// Restricts the range by a filter; `None` if it needs other columns, or compares the time
-    /// otherwise.
-    fn add(
-        &mut self,
-        node: &Node,
-        created_at: usize,
-        is_of_keys: &dyn Fn(&Node) -> bool,
-    ) -> Option<()> {
+    /// Restricts the range by a filter, and returns how many of the first columns that are
+    /// counted by it needs; `None` if it needs others, or compares the time otherwise.
+    fn add(&mut self, node: &Node, created_at: usize, columns: &[usize]) -> Option<usize> {
         match node {
-            Node::All(nodes) => nodes
-                .iter()
-                .try_for_each(|node| self.add(node, created_at, is_of_keys)),
+            Node::All(nodes) => {
+                let mut depth = 0;
+                for node in nodes {
+                    depth = depth.max(self.add(node, created_at, columns)?);
+                }
+                Some(depth)
+            }
             Node::Test {
                 column,
                 test: Test::Compare(comparison, Value::Timestamptz(time)),
@@ -198,30 +212,39 @@ impl TimeRange {
                     (Some(end), Some(other)) => Some(end.min(other)),
                     (end, other) => end.or(other),
                 };
-                Some(())
+                Some(0)
             }
-            node => is_of_keys(node).then_some(()),
+            node => depth_of(node, columns),
         }
     }
 
-    /// Splits the range for buckets in a zone: what is older than [`ZONES_SINCE`] is read.
-    fn in_zone(self, unit: i32) -> Option<Windows> {
-        if self.from.is_some_and(|from| from >= ZONES_SINCE) {
-            return Windows::of(self.from, self.end, unit);
+    /// Splits the range into buckets of these lengths and the records beside them.
+    fn windows(self, finest: i32, unit: i32, has_zone: bool) -> Option<Windows> {
+        if !has_zone || self.from.is_some_and(|from| from >= ZONES_SINCE) {
+            return Windows::of(self.from, self.end, finest, unit);
         }
         if self.end.is_some_and(|end| end <= ZONES_SINCE) {
             return None;
         }
-        let mut windows = Windows::of(Some(ZONES_SINCE), self.end, unit)?;
+        // What is older is read.
+        let mut windows = Windows::of(Some(ZONES_SINCE), self.end, finest, unit)?;
         windows.edges.push((self.from, Some(ZONES_SINCE)));
         Some(windows)
     }
 }
 
-/// Whether a filter depends on nothing but these columns.
-fn has_only_columns(node: &Node, columns: &[usize]) -> bool {
+/// How many of the first of these columns a filter needs; `None` if it depends on anything
+/// else.
+fn depth_of(node: &Node, columns: &[usize]) -> Option<usize> {
     let mut found = Vec::new();
-    node.columns(&mut found) && found.iter().all(|column| columns.contains(column))
+    if !node.columns(&mut found) {
+        return None;
+    }
+    let mut depth = 0;
+    for column in found {
+        depth = depth.max(columns.iter().position(|of| *of == column)? + 1);
+    }
+    Some(depth)
 }
 
 /// Collects the parts of a filter that are no bounds of the time.

@@ -483,7 +483,7 @@ fn fixed_questions() -> Vec<Question> {
 fn lines(count: u32) -> Vec<NewLog> {
     let line = |at: u32| {
         let level = [Level::Info, Level::Error, Level::Warn][at as usize % 3];
-        let source = if at % 5 == 0 { "DB" } else { "API" };
+        let source = if at.is_multiple_of(5) { "DB" } else { "API" };
         NewLog::new(source, level, format!("order {at} is shipped"))
             .created_at(crate::time(&base(i64::from(at) * 17_345_678)))
     };
@@ -607,7 +607,7 @@ async fn rollups_are_exact_while_others_write_and_seal() {
                     .await
                     .unwrap();
                 let _ = maintain_rollups(&pool, Log::TABLE).await.unwrap();
-                if round % 5 == 0 {
+                if round.is_multiple_of(5) {
                     merge_postings(&mut conn, Log::TABLE, 0, 100_000)
                         .await
                         .unwrap();
@@ -719,4 +719,67 @@ async fn restricted_role_gets_counts_of_what_it_may_read() {
         "DROP OWNED BY some_reader_of_rollups; DROP ROLE some_reader_of_rollups".to_owned(),
     )
     .await;
+}
+
+/// Longer buckets are counted where records are few, and nothing where ids have many gaps.
+#[tokio::test]
+async fn sparse_records_and_ids_are_counted_as_far_as_it_helps() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    // Two records a minute, and no two of a source in a quarter of an hour.
+    let sparse = format!(
+        "INSERT INTO logs (level, source, message, created_at) \
+         SELECT CASE i % 3 WHEN 0 THEN 'error' ELSE 'info' END, 's' || i % 29, 'a line', \
+           '{}'::timestamptz + i * interval '30 s' FROM generate_series(1, 8200) AS i",
+        base(0)
+    );
+    run(&mut conn, sparse).await;
+    let mut sealer = Sealer::new(Log::TABLE, 4096).unwrap();
+    seal_all(&mut conn, &mut sealer).await;
+    let finest: Vec<Vec<i32>> = sqlx::query_scalar("SELECT finest FROM rollup_ranges")
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(finest, [[900, 900, 86_400], [900, 900, 86_400]]);
+    let between = |from: i64, to: i64| {
+        let bound = |name: &str, at: i64| format!("created_at__{name}={}", base(at));
+        vec![bound("gte", from), bound("lt", to)]
+    };
+    let odd = between(61_234_567, 90_000_345_678);
+    let mut questions = fixed_questions();
+    for (keys, filters) in [
+        (vec!["source"], vec![]),
+        (vec!["source"], odd.clone()),
+        (vec!["created_at__1m", "level"], odd.clone()),
+        (vec!["created_at__1h", "source"], odd.clone()),
+        (
+            vec!["created_at__1m"],
+            [odd, vec!["source=s7".to_owned()]].concat(),
+        ),
+    ] {
+        questions.push(Question {
+            keys,
+            filters,
+            deleted: 2,
+            top: None,
+        });
+    }
+    for question in &questions {
+        compare(&mut conn, question, "sparse records").await;
+    }
+    assert!(uses_rollups(&mut conn).await);
+    // Every other record is removed: that is a gap for each other id.
+    run(&mut conn, "DELETE FROM logs WHERE id % 2 = 0".to_owned()).await;
+    for question in &questions {
+        compare(&mut conn, question, "removed records").await;
+    }
+    let mut steps = 0;
+    while maintain_rollups(&db.pool, Log::TABLE).await.unwrap() {
+        steps += 1;
+        assert!(steps < 20, "upkeep does not end");
+    }
+    for question in &questions {
+        compare(&mut conn, question, "upkeep").await;
+    }
+    assert!(!uses_rollups(&mut conn).await);
 }

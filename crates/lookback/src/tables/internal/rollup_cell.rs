@@ -8,7 +8,7 @@ use crate::model;
     table = "rollup_cells",
     schema_only,
     constraint("rollup_cells_pkey", "PRIMARY KEY (id)"),
-    index("rollup_cells_range_id_idx", "(range_id, unit)")
+    index("rollup_cells_range_id_idx", "(range_id, depth, unit)")
 )]
 pub(crate) struct RollupCell {
     /// Primary key.
@@ -18,8 +18,9 @@ pub(crate) struct RollupCell {
     pub(crate) range_id: i64,
     /// The length of the buckets, in seconds.
     pub(crate) unit: i32,
-    /// The values, as text, in the order of the definition of the range. An element may
-    /// be NULL.
+    /// The number of values: of the first columns of the definition of the range.
+    pub(crate) depth: i32,
+    /// The values, as text. An element may be NULL.
     pub(crate) keys: Vec<String>,
     /// Whether the records were deleted.
     pub(crate) is_deleted: bool,

@@ -35,6 +35,7 @@ pub(crate) struct RollupRange {
     pub(crate) ids: Opaque,
     /// The number of these records.
     pub(crate) rows: i64,
-    /// The length of the shortest buckets, in seconds.
-    pub(crate) finest: i32,
+    /// The length of the shortest buckets, in seconds: for counts by none of the columns, by
+    /// the first, by the first two and so on.
+    pub(crate) finest: Vec<i32>,
 }

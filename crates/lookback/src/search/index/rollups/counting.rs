@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::{EPOCH, Names, UNITS, definition, may_write, try_lock, watched_partitions};
+use super::{EPOCH, Names, definition, may_write, try_lock, watched_partitions};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
@@ -10,6 +10,9 @@ use crate::model::Table;
 /// The number of cells that are always stored. With more, and more than a quarter of the
 /// records, adding them up is no less work than reading records.
 const MIN_CELL_LIMIT: i64 = 1_000;
+
+/// The length of the shortest buckets where no counts are stored.
+const NEVER: i32 = i32::MAX;
 
 /// The number of gaps in ids that are always stored, and the records for each further one.
 /// A query looks for records in each gap.
@@ -58,7 +61,6 @@ pub(super) async fn count_range(
     let within = format!("{id} BETWEEN {first} AND {last} AND {}", names.countable());
     let raw_keys: String = keys.iter().map(|key| format!(", {key}")).collect();
     let keys_of_cell = names.keys_of("");
-    let units = UNITS.map(|unit| format!("({unit})")).join(", ");
     sql.push(&format!(
         "WITH watched AS MATERIALIZED ({watched}), \
          noted AS (DELETE FROM rollup_corrections \
@@ -85,34 +87,65 @@ pub(super) async fn count_range(
                  SELECT {id} AS id, {id} - row_number() OVER (ORDER BY {id}) AS run \
                  FROM {from} WHERE {within}) AS numbered GROUP BY run) AS run) END AS ids \
            FROM totals), \
+         minutes AS MATERIALIZED ({minutes}), \
+         quarters AS MATERIALIZED ({quarters}), \
+         hours AS MATERIALIZED ({hours}), \
+         days AS ({days}), \
          buckets AS MATERIALIZED (\
-           SELECT unit, keys, is_deleted, floor(minute::float8 / (unit / 60))::integer AS bucket, \
-             sum(rows)::integer AS rows \
-           FROM (SELECT keys, is_deleted, rows, \
-               (extract(epoch FROM minute - {EPOCH}) / 60)::integer AS minute FROM cells) AS c, \
-             (VALUES {units}) AS u(unit) GROUP BY 1, 2, 3, 4), \
+           SELECT 60 AS unit, * FROM minutes UNION ALL SELECT 900, * FROM quarters \
+           UNION ALL SELECT 3600, * FROM hours UNION ALL SELECT 86400, * FROM days), \
+         sizes AS MATERIALIZED (SELECT depth, unit, count(*) AS cells FROM buckets GROUP BY 1, 2), \
          finest AS MATERIALIZED (\
-           SELECT min(unit) AS unit FROM (\
-             SELECT unit, count(*) AS cells FROM buckets GROUP BY unit) AS sizes, totals, ids \
-           WHERE sizes.cells <= greatest({MIN_CELL_LIMIT}, totals.rows / 4) \
-             AND (SELECT count(*) FROM unnest(ids.ids)) \
-               <= {MIN_GAP_LIMIT} + totals.rows / {RECORDS_PER_GAP}), \
+           SELECT array_agg(coalesce((SELECT min(unit) FROM sizes WHERE sizes.depth = d.depth \
+               AND sizes.cells <= greatest({MIN_CELL_LIMIT}, totals.rows / 4)), {NEVER}) ORDER BY d.depth) AS units \
+           FROM generate_series(0, {deepest}) AS d(depth), totals), \
+         gaps AS MATERIALIZED (\
+           SELECT (SELECT count(*) FROM unnest(ids.ids)) \
+             <= {MIN_GAP_LIMIT} + totals.rows / {RECORDS_PER_GAP} AS are_few FROM ids, totals), \
          counted AS (\
            INSERT INTO rollup_ranges (target, first_id, last_id, definition, partitions, ids, rows, finest) \
            SELECT {target}, {first}, {last}, {definition}, p.partitions, \
-             CASE WHEN f.unit IS NULL THEN int8multirange() ELSE ids.ids END, totals.rows, \
-             coalesce(f.unit, {longest}) \
-           FROM totals, ids, finest AS f, partitions AS p WHERE p.are_watched RETURNING id), \
-         stored AS (INSERT INTO rollup_cells (range_id, unit, keys, is_deleted, first_bucket, last_bucket, buckets, counts) \
-         SELECT counted.id, b.unit, b.keys, b.is_deleted, min(b.bucket), max(b.bucket), \
+             CASE WHEN gaps.are_few THEN ids.ids ELSE int8multirange() END, totals.rows, finest.units \
+           FROM totals, ids, finest, gaps, partitions AS p WHERE p.are_watched RETURNING id), \
+         stored AS (INSERT INTO rollup_cells \
+           (range_id, depth, unit, keys, is_deleted, first_bucket, last_bucket, buckets, counts) \
+         SELECT counted.id, b.depth, b.unit, b.keys, b.is_deleted, min(b.bucket), max(b.bucket), \
            array_agg(b.bucket ORDER BY b.bucket), array_agg(b.rows ORDER BY b.bucket) \
-         FROM counted, finest, buckets AS b WHERE b.unit >= finest.unit GROUP BY 1, 2, 3, 4) \
+         FROM counted, gaps, finest, buckets AS b \
+         WHERE gaps.are_few AND b.unit >= finest.units[b.depth + 1] GROUP BY 1, 2, 3, 4, 5) \
          SELECT EXISTS (SELECT FROM counted)",
         watched = watched_partitions(table),
         definition = definition(table),
-        longest = UNITS[0],
+        minutes = minutes(keys.len()),
+        quarters = longer("minutes", 15),
+        hours = longer("quarters", 4),
+        days = longer("hours", 24),
+        deepest = keys.len(),
     ));
     let row = sql.fetch_optional(conn).await;
     let row = row.map_err(|error| Error::from_driver(table, error))?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
+/// Returns the query of counts by minute: by all columns, and by fewer and fewer of them.
+fn minutes(columns: usize) -> String {
+    let minute = format!("(extract(epoch FROM minute - {EPOCH}) / 60)::integer");
+    let mut all = vec![format!(
+        "SELECT {columns} AS depth, keys, is_deleted, {minute} AS bucket, rows::integer AS rows FROM cells"
+    )];
+    for depth in (0..columns).rev() {
+        all.push(format!(
+            "SELECT {depth}, keys[1:{depth}] AS keys, is_deleted, {minute}, sum(rows)::integer \
+             FROM cells GROUP BY 2, 3, 4"
+        ));
+    }
+    all.join(" UNION ALL ")
+}
+
+/// Returns the query of counts by buckets that are some times as long.
+fn longer(shorter: &str, times: i32) -> String {
+    format!(
+        "SELECT depth, keys, is_deleted, floor(bucket::float8 / {times})::integer AS bucket, \
+         sum(rows)::integer AS rows FROM {shorter} GROUP BY 1, 2, 3, 4"
+    )
 }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::counting::{MIN_GAP_LIMIT, RECORDS_PER_GAP};
-use super::{END_TIME, EPOCH, FIRST_TIME, UNITS, definition, may_write, try_lock};
+use super::{END_TIME, EPOCH, FIRST_TIME, UNITS, definition, keys, may_write, try_lock};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
@@ -49,7 +49,7 @@ pub(super) async fn merge(
            RETURNING id, first_id, last_id, definition, partitions, ids, rows, finest), \
          cells AS (\
            DELETE FROM rollup_cells AS c USING ranges AS r WHERE c.range_id = r.id \
-           RETURNING c.unit, c.keys, c.is_deleted, c.buckets, c.counts), \
+           RETURNING c.depth, c.unit, c.keys, c.is_deleted, c.buckets, c.counts), \
          notes AS (\
            DELETE FROM rollup_corrections WHERE {noted} AND (SELECT yes FROM mergeable) \
              AND record_id <@ (SELECT range_agg(ids) FROM rollup_ranges WHERE {within}) \
@@ -60,7 +60,9 @@ pub(super) async fn merge(
            SELECT min(first_id) AS first_id, max(last_id) AS last_id, min(definition) AS definition, \
              coalesce(max(partitions) FILTER (WHERE NOT isempty(ids)), '{{}}') AS partitions, \
              range_agg(ids) AS ids, sum(rows) AS rows, \
-             coalesce(max(finest) FILTER (WHERE NOT isempty(ids)), {longest}) AS finest \
+             coalesce((SELECT array_agg(unit ORDER BY place) FROM (\
+               SELECT place, max(unit) AS unit FROM ranges AS r, unnest(r.finest) WITH ORDINALITY AS u(unit, place) \
+               WHERE NOT isempty(r.ids) GROUP BY place) AS finest), '{{}}') AS finest \
            FROM ranges HAVING count(*) > 0), \
          applied AS MATERIALIZED (\
            SELECT n.* FROM notes AS n WHERE NOT EXISTS (SELECT FROM notes AS removal WHERE removal.record_id = n.record_id \
@@ -76,21 +78,22 @@ pub(super) async fn merge(
                THEN k.ids ELSE int8multirange() END, k.rows, m.finest \
            FROM merged AS m, kept AS k RETURNING id, finest, ids), \
          parts AS (\
-           SELECT unit, keys, is_deleted, unnest(buckets) AS bucket, unnest(counts) AS rows FROM cells \
+           SELECT depth, unit, keys, is_deleted, unnest(buckets) AS bucket, unnest(counts) AS rows FROM cells \
            UNION ALL \
-           SELECT u.unit, a.keys, a.is_deleted, \
+           SELECT d.depth, u.unit, a.keys[1:d.depth], a.is_deleted, \
              floor(extract(epoch FROM a.created_at - {EPOCH})::float8 / u.unit)::integer, a.amount \
-           FROM applied AS a, (VALUES {units}) AS u(unit)), \
+           FROM applied AS a, generate_series(0, {deepest}) AS d(depth), (VALUES {units}) AS u(unit)), \
          buckets AS (\
-           SELECT c.id, p.unit, p.keys, p.is_deleted, p.bucket, sum(p.rows)::integer AS rows \
-           FROM parts AS p, counted AS c WHERE p.unit >= c.finest AND NOT isempty(c.ids) \
-           GROUP BY 1, 2, 3, 4, 5 HAVING sum(p.rows) <> 0) \
-         INSERT INTO rollup_cells (range_id, unit, keys, is_deleted, first_bucket, last_bucket, buckets, counts) \
-         SELECT id, unit, keys, is_deleted, min(bucket), max(bucket), \
+           SELECT c.id, p.depth, p.unit, p.keys, p.is_deleted, p.bucket, sum(p.rows)::integer AS rows \
+           FROM parts AS p, counted AS c WHERE p.unit >= c.finest[p.depth + 1] AND NOT isempty(c.ids) \
+           GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(p.rows) <> 0) \
+         INSERT INTO rollup_cells \
+           (range_id, depth, unit, keys, is_deleted, first_bucket, last_bucket, buckets, counts) \
+         SELECT id, depth, unit, keys, is_deleted, min(bucket), max(bucket), \
            array_agg(bucket ORDER BY bucket), array_agg(rows ORDER BY bucket) \
-         FROM buckets GROUP BY 1, 2, 3, 4",
+         FROM buckets GROUP BY 1, 2, 3, 4, 5",
         definition = definition(table),
-        longest = UNITS[0],
+        deepest = keys(table).count(),
     ));
     sql.execute(conn)
         .await

@@ -13,6 +13,8 @@ type PushCondition<'a> = &'a dyn Fn(&mut Sql) -> Result<(), Error>;
 
 /// The counts to read.
 pub(crate) struct RollupScan<'a> {
+    /// How many of the columns that are counted by are needed: the first ones.
+    pub(crate) depth: usize,
     pub(crate) windows: &'a Windows,
     /// Appends the condition on the columns that are counted by, and on deletion.
     pub(crate) push_keys: PushCondition<'a>,
@@ -23,19 +25,24 @@ pub(crate) struct RollupScan<'a> {
 /// The roll-ups of a table that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FoundRollups {
+    /// The choice among the windows.
+    pub(crate) chosen: usize,
     /// Whether the server would compile the statement, which takes longer than running it:
     /// the planner cannot know how few records are beside the counts.
     pub(crate) compiles: bool,
 }
 
-/// Looks for roll-ups with buckets of this length that count most of the records; `None`
-/// without them, or if the role may read only some of the records.
+/// Looks for roll-ups by the first columns that count most of the records, and chooses among
+/// the windows: those with short buckets leave few records at the edges, but where records
+/// are few, only longer buckets are counted.
 ///
-/// This only decides how records are read. The statement looks at the ranges itself.
+/// `None` without roll-ups, or if the role may read only some of the records. This only decides
+/// how records are read. The statement looks at the ranges itself.
 pub(crate) async fn find_rollups(
     conn: &mut PgConnection,
     table: &'static Table,
-    finest: i32,
+    depth: usize,
+    windows: &[Windows],
 ) -> Result<Option<FoundRollups>, Error> {
     if table.rollup.is_none() || !may_read(conn).await? {
         return Ok(None);
@@ -47,22 +54,33 @@ pub(crate) async fn find_rollups(
         ..
     } = Names::of(table);
     let mut sql = Sql::default();
-    let ranges = ranges(&mut sql, table, finest)?;
+    let ranges = ranges(&mut sql, table, depth, i32::MAX)?;
+    let sums = windows.iter().map(|windows| {
+        format!(
+            "coalesce(sum(rows) FILTER (WHERE finest <= {}), 0)",
+            windows.finest()
+        )
+    });
+    let sums = sums.collect::<Vec<_>>().join(", ");
     sql.push(&format!(
-        "WITH {ranges}, counted AS (\
-           SELECT coalesce(sum(rows), 0)::bigint AS rows, max(last_id) AS last_id, \
-             min(first_id) AS first_id FROM ranges) \
-         SELECT c.rows > 0 AND NOT row_security_active({regclass}) \
-             AND c.rows >= coalesce((SELECT max({id}) FROM {from}), 0)::numeric - c.last_id \
-           AS is_useful, current_setting('jit') = 'on' AND pg_jit_available() AS compiles \
-         FROM counted AS c"
+        "WITH {ranges} \
+         SELECT ARRAY[{sums}]::bigint[] AS rows, \
+           (coalesce((SELECT max({id}) FROM {from}), 0)::numeric - max(last_id))::float8 AS beyond, \
+           row_security_active({regclass}) AS is_restricted, \
+           current_setting('jit') = 'on' AND pg_jit_available() AS compiles \
+         FROM ranges"
     ));
     let row = row(conn, sql).await?;
-    let is_useful: Option<bool> = row.try_get("is_useful")?;
-    let compiles: bool = row.try_get("compiles")?;
-    Ok(is_useful
-        .unwrap_or(false)
-        .then_some(FoundRollups { compiles }))
+    let rows: Vec<i64> = row.try_get("rows")?;
+    let beyond: Option<f64> = row.try_get("beyond")?;
+    let most = rows.iter().copied().max().unwrap_or(0);
+    let chosen = rows.iter().position(|rows| *rows >= most - most / 16);
+    #[expect(clippy::cast_precision_loss, reason = "a comparison of sizes")]
+    let is_useful = beyond.is_some_and(|beyond| most > 0 && most as f64 >= beyond);
+    let is_restricted: bool = row.try_get("is_restricted")?;
+    let compiles = row.try_get("compiles")?;
+    let found = chosen.filter(|_| is_useful && !is_restricted);
+    Ok(found.map(|chosen| FoundRollups { chosen, compiles }))
 }
 
 /// Appends the records of a table as a relation with its name: the columns that are counted
@@ -84,7 +102,8 @@ pub(crate) fn push_rollup_scan(
         ..
     } = &names;
     let target = sql.argument(table.name)?;
-    let ranges = ranges(sql, table, scan.windows.finest())?;
+    let ranges = ranges(sql, table, scan.depth, scan.windows.finest())?;
+    let depth = scan.depth;
     let keys_condition = sql.fragment(scan.push_keys)?;
     let condition = sql.fragment(scan.push_condition)?;
     let (units, firsts, ends): (Vec<i32>, Vec<i32>, Vec<i32>) = {
@@ -134,7 +153,7 @@ pub(crate) fn push_rollup_scan(
              FROM ranges AS r \
              JOIN rollup_cells AS c ON c.range_id = r.id \
              JOIN unnest({units}::integer[], {firsts}::integer[], {ends}::integer[]) AS w(unit, first, last) \
-               ON c.unit = w.unit AND c.last_bucket >= w.first AND c.first_bucket < w.last) AS cells \
+               ON c.depth = {depth} AND c.unit = w.unit AND c.last_bucket >= w.first AND c.first_bucket < w.last) AS cells \
            WHERE bucket >= first AND bucket < last) AS cells WHERE {keys_condition} \
          UNION ALL \
          SELECT {columns}{created_at}, {deleted_at}, __rows FROM (\
@@ -167,14 +186,20 @@ pub(crate) fn push_rollup_scan(
 }
 
 /// Returns the CTEs of the ranges that can be used, which end in `ranges`.
-fn ranges(sql: &mut Sql, table: &'static Table, finest: i32) -> Result<String, Error> {
+fn ranges(
+    sql: &mut Sql,
+    table: &'static Table,
+    depth: usize,
+    finest: i32,
+) -> Result<String, Error> {
     let target = sql.argument(table.name)?;
     let finest = sql.argument(finest)?;
+    let place = depth + 1;
     Ok(format!(
         "watched AS MATERIALIZED ({watched}), \
          ranges AS MATERIALIZED (\
-           SELECT id, first_id, last_id, ids, rows FROM rollup_ranges \
-           WHERE target = {target} AND finest <= {finest} AND definition = {definition} \
+           SELECT id, first_id, last_id, ids, rows, finest[{place}] AS finest FROM rollup_ranges \
+           WHERE target = {target} AND finest[{place}] <= {finest} AND definition = {definition} \
              AND partitions <@ (SELECT coalesce(array_agg(identity), '{{}}') FROM watched) \
              AND NOT isempty(ids) \
              AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL))",

@@ -42,11 +42,12 @@ pub(crate) struct Windows {
 impl Windows {
     /// Splits the range of times from a first one up to an end, in microseconds since 2000.
     ///
-    /// Buckets are at most `unit` seconds long. `None` if the range has no whole bucket.
-    pub(crate) fn of(from: Option<i64>, end: Option<i64>, unit: i32) -> Option<Self> {
-        let minute = length(MINUTE);
-        let first = from.map(|from| ceil(from, minute));
-        let last = end.map(|end| end.div_euclid(minute) * minute);
+    /// Buckets are from `finest` to `unit` seconds long. `None` if the range has no whole
+    /// bucket.
+    pub(crate) fn of(from: Option<i64>, end: Option<i64>, finest: i32, unit: i32) -> Option<Self> {
+        let shortest = length(finest);
+        let first = from.map(|from| ceil(from, shortest));
+        let last = end.map(|end| end.div_euclid(shortest) * shortest);
         if let (Some(first), Some(last)) = (first, last)
             && first >= last
         {
@@ -66,8 +67,11 @@ impl Windows {
         {
             windows.edges.push((Some(last), Some(end)));
         }
-        let units = UNITS.iter().position(|of| *of <= unit)?;
-        windows.fill(first, last, &UNITS[units..]);
+        let units: Vec<i32> = UNITS
+            .into_iter()
+            .filter(|of| (finest..=unit).contains(of))
+            .collect();
+        windows.fill(first, last, &units);
         Some(windows)
     }
 
@@ -136,7 +140,7 @@ mod tests {
         const HOUR: i64 = 3_600 * MICROSECONDS;
         // From 10:17:23 to 10:17:23 of the next day.
         let from = 10 * HOUR + (17 * 60 + 23) * MICROSECONDS;
-        let windows = Windows::of(Some(from), Some(from + 24 * HOUR), 3_600).unwrap();
+        let windows = Windows::of(Some(from), Some(from + 24 * HOUR), 60, 3_600).unwrap();
         assert_eq!(
             windows.buckets,
             [
@@ -157,14 +161,14 @@ mod tests {
         fn windows_have_each_time_of_their_range_once(
             from in prop::option::of(-200_000_000_000_i64..200_000_000_000),
             length in prop::option::of(0_i64..400_000_000_000),
-            unit in 0_usize..4,
+            (unit, finest) in (0_usize..4).prop_flat_map(|unit| (Just(unit), unit..4)),
             aligned in any::<bool>(),
             probes in prop::collection::vec(-400_000_000_000_i64..800_000_000_000, 20),
         ) {
             let align = |time: i64| if aligned { time - time.rem_euclid(60 * MICROSECONDS) } else { time };
             let from = from.map(align);
             let end = length.map(|length| align(from.unwrap_or(0) + length));
-            let windows = Windows::of(from, end, UNITS[unit]);
+            let windows = Windows::of(from, end, UNITS[finest], UNITS[unit]);
             let near = from.into_iter().chain(end).flat_map(|time| [time - 1, time, time + 1]);
             for time in probes.into_iter().chain(near) {
                 let is_in = from.is_none_or(|from| time >= from) && end.is_none_or(|end| time < end);

@@ -2,6 +2,7 @@ CREATE TABLE rollup_cells (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     range_id bigint NOT NULL,
     unit integer NOT NULL,
+    depth integer NOT NULL,
     keys text[] NOT NULL,
     is_deleted boolean NOT NULL,
     first_bucket integer NOT NULL,
@@ -32,11 +33,11 @@ CREATE TABLE rollup_ranges (
     partitions text[] NOT NULL,
     ids int8multirange NOT NULL,
     rows bigint NOT NULL,
-    finest integer NOT NULL,
+    finest integer[] NOT NULL,
     CONSTRAINT rollup_ranges_pkey PRIMARY KEY (id)
 );
 
-CREATE INDEX rollup_cells_range_id_idx ON rollup_cells USING btree (range_id, unit);
+CREATE INDEX rollup_cells_range_id_idx ON rollup_cells USING btree (range_id, depth, unit);
 
 CREATE INDEX rollup_corrections_target_idx ON rollup_corrections USING btree (target, record_id);
 
