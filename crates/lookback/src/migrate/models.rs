@@ -14,7 +14,8 @@ use crate::model::{
 };
 use crate::tables::{
     ApiKey, Import, IngestLane, IngestedBatch, Log, Metric, RequestSnapshot, RollupCell,
-    RollupCorrection, RollupRange, SealedSegment, SearchBlock, SearchPosting, SearchTemplate, Setting, User,
+    RollupCorrection, RollupRange, SealedSegment, SearchBlock, SearchPosting, SearchTemplate,
+    Setting, User,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
