@@ -16,7 +16,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) migrate: bool,
 
-    /// Ask for no key: whoever reaches the server may do anything. Only on 127.0.0.1 or ::1
+    /// Ask for no key: all who reach the server may do anything. Only on 127.0.0.1 or ::1
     #[arg(long)]
     pub(crate) open: bool,
 
@@ -36,7 +36,7 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_enum)]
         scope: ScopeArg,
 
-        /// How long it is valid: 90d, 12h [default: for ever]
+        /// How long it is valid: 90d, 12h [default: without end]
         #[arg(long, value_name = "TIME")]
         expires: Option<Age>,
 

@@ -193,12 +193,13 @@ async fn models_have_the_columns_of_their_tables() {
 async fn schema_of_models_equals_the_catalog() {
     let db = testkit::database_without_ranges().await;
     let schema = Models::lookback().to_schema().unwrap();
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     assert_eq!(
         schema.enums,
-        [(
-            "user_role".into(),
-            vec!["admin".to_owned(), "user".to_owned()]
-        )]
+        [
+            ("api_key_scope".into(), texts(&["ingest", "read", "admin"])),
+            ("user_role".into(), texts(&["admin", "user"])),
+        ]
         .into()
     );
     assert_eq!(schema.extensions, ["vector".to_owned()].into());
