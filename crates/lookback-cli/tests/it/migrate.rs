@@ -18,6 +18,7 @@ $ lookback db status
 VERSION         STATE    DESCRIPTION
 20261123000000  pending  create tables
 20261129000000  pending  index log sources
+20261129145137  pending  add roll ups and api keys
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @r#"
 $ lookback db migrate
@@ -25,6 +26,8 @@ $ lookback db migrate
 ! applied 20261123000000_create_tables.sql in [time] ms
 ! applying 20261129000000_index_log_sources.sql
 ! applied 20261129000000_index_log_sources.sql in [time] ms
+! applying 20261129145137_add_roll_ups_and_api_keys.sql
+! applied 20261129145137_add_roll_ups_and_api_keys.sql in [time] ms
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
@@ -35,7 +38,7 @@ $ lookback db migrate
         .await;
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000}]}
+{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000},{"applied_at":"2026-03-01T00:00:00Z","description":"add roll ups and api keys","file":"20261129145137_add_roll_ups_and_api_keys.sql","state":"applied","version":20261129145137}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }

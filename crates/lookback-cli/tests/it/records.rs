@@ -481,6 +481,7 @@ $ lookback db reembed
 ! logs: changed the vector of 3 of 5 rows
 ! metrics: changed the vector of 0 of 0 rows
 ! request_snapshots: changed the vector of 0 of 0 rows
+! api_keys: changed the vector of 0 of 0 rows
 ");
     transcript!(lookback.run(&["logs", "search", "gateway"]), @"
 $ lookback logs search gateway

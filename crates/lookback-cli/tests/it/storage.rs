@@ -343,6 +343,7 @@ $ lookback storage reembed
 ! logs: changed the vector of 140,000 of 140,000 rows
 ! metrics: changed the vector of 0 of 2 rows
 ! request_snapshots: changed the vector of 0 of 0 rows
+! api_keys: changed the vector of 0 of 0 rows
 ! sealing all records again
 ! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do
