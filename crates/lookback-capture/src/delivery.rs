@@ -22,8 +22,9 @@ use crate::sink::{Sink, SinkError};
 const BATCH: usize = 1_000;
 /// The most bytes of a batch, about.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// How long a record waits for others of its batch.
-const BATCH_AGE: Duration = Duration::from_millis(100);
+/// How long a record waits for others of its batch. Short, so that storing takes the processor for
+/// a moment only: a request waits that long for it, where all processors are in use.
+const BATCH_AGE: Duration = Duration::from_millis(20);
 /// How often the thread looks for windows whose minute is over.
 const TICK: Duration = Duration::from_secs(1);
 /// How often drops are reported.

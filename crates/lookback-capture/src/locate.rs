@@ -15,7 +15,7 @@ pub use database::DatabaseError;
 
 /// Finds where a request came from: in the headers of the [platform](Self::platform) that the
 /// application names, then in [other headers](Self::headers), then in a
-/// [database](Self::database) of IP addresses.
+/// database of IP addresses (`Locator::database`, with the feature `geoip`).
 ///
 /// By default nothing is looked at, since anyone can send any header. Headers are believed if the
 /// other end of the connection is a [trusted proxy](crate::CaptureBuilder::trusted_proxies), or there

@@ -37,7 +37,7 @@ pub struct Settings {
     /// From this duration on a request is slow; 1 s by default.
     pub slow: Duration,
     /// The most requests of a second that are captured, and of those that fail or are slow as many
-    /// more; 1,000 by default, `None` for all.
+    /// more; 500 by default, `None` for all.
     ///
     /// It bounds what capture costs an application under full load. Windows count each request.
     /// What is left out is [counted](crate::KindHealth::over_rate), and reported.
@@ -136,7 +136,7 @@ impl Default for Settings {
             windows: true,
             sample_rate: 1.0,
             slow: Duration::from_secs(1),
-            requests_per_second: Some(1_000),
+            requests_per_second: Some(500),
             logs_per_second: Some(5_000),
             headers: true,
             request_bodies: true,

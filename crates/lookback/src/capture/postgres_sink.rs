@@ -79,6 +79,8 @@ struct LazyWriter<M: Model> {
     rejected: Arc<AtomicU64>,
 }
 
+/// How long a record waits for others of its batch: as in the queue of capture.
+const BATCH_AGE: Duration = Duration::from_millis(20);
 /// How long a writer may have no room for a record before the others go on without it.
 const NO_ROOM: Duration = Duration::from_secs(1);
 /// How long a step of storing windows may take before its connection counts as lost.
@@ -101,6 +103,7 @@ impl<M: Model> LazyWriter<M> {
             .queue(4_096, 8 * MIB)
             .batch(2_000, 2 * MIB)
             .connections(1)
+            .batch_age(BATCH_AGE)
             .on_rejected(move |_| {
                 rejected.fetch_add(1, Relaxed);
             });
