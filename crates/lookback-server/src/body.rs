@@ -10,15 +10,46 @@ use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::{BodyExt as _, Limited};
 use ruzstd::decoding::StreamingDecoder;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
 
-/// A body that was received. It counts among those of the server as long as it is there.
+/// The most that a zstd frame may ask for as its window (RFC 9659). The decoder takes as much
+/// memory as a client asks for.
+const MOST_ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
+
+/// A body that was received.
 pub(crate) struct Received {
     pub(crate) bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    pub(crate) room: Room,
+}
+
+/// The bytes that a body takes of those of all bodies, until it is dropped.
+pub(crate) struct Room {
+    all: Arc<Semaphore>,
+    taken: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn take(all: &Arc<Semaphore>, bytes: usize) -> Result<Self, Problem> {
+        Ok(Self {
+            taken: permits(all, bytes)?,
+            all: Arc::clone(all),
+        })
+    }
+
+    /// Takes more.
+    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.taken.merge(permits(&self.all, bytes)?);
+        Ok(())
+    }
+}
+
+fn permits(all: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let permits = Arc::clone(all).try_acquire_many_owned(bytes);
+    permits.map_err(|_| Problem::new(Kind::Busy, "too many bodies are being stored"))
 }
 
 impl Received {
@@ -35,10 +66,7 @@ impl Received {
             return Err(too_large(most));
         }
         // A body of unknown length counts as the longest.
-        let room = u32::try_from(length.unwrap_or(most).max(1)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&shared.body_room)
-            .try_acquire_many_owned(room)
-            .map_err(|_| Problem::new(Kind::Busy, "too many bodies are being stored"))?;
+        let room = Room::take(&shared.body_room, length.unwrap_or(most))?;
         let collected = Limited::new(body, most).collect();
         let collected = tokio::time::timeout(shared.settings.body_timeout, collected).await;
         let collected = collected.map_err(|_| {
@@ -51,7 +79,7 @@ impl Received {
         match collected {
             Ok(body) => Ok(Self {
                 bytes: body.to_bytes(),
-                _room: room,
+                room,
             }),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large(most)),
             Err(error) => Err(Problem::new(
@@ -78,11 +106,12 @@ impl Received {
             };
         };
         let from = &*self.bytes;
+        let room = &mut self.room;
         let decoded = match encoding.as_str() {
-            "gzip" | "x-gzip" => read(MultiGzDecoder::new(from), most),
-            "deflate" => read(ZlibDecoder::new(from), most),
-            "zstd" => match StreamingDecoder::new(from) {
-                Ok(decoder) => read(decoder, most),
+            "gzip" | "x-gzip" => read(MultiGzDecoder::new(from), most, room),
+            "deflate" => read(ZlibDecoder::new(from), most, room),
+            "zstd" => match StreamingDecoder::new_with_max_window_size(from, MOST_ZSTD_WINDOW) {
+                Ok(decoder) => read(decoder, most, room),
                 Err(error) => Err(broken(encoding, &error)),
             },
             other => Err(unsupported(other)),
@@ -100,17 +129,24 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     value.trim().to_ascii_lowercase()
 }
 
-fn read(decoder: impl Read, most: usize) -> Result<Vec<u8>, Problem> {
+/// Reads all of a decoder, for which room is taken as it comes.
+fn read(mut decoder: impl Read, most: usize, room: &mut Room) -> Result<Vec<u8>, Problem> {
+    const STEP: usize = 256 * 1024;
     let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    decoder
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| broken("body", &error))?;
-    if bytes.len() > most {
-        return Err(too_large(most));
+    loop {
+        let step = STEP.min((most + 1).saturating_sub(bytes.len()));
+        let read = (&mut decoder)
+            .take(step as u64)
+            .read_to_end(&mut bytes)
+            .map_err(|error| broken("body", &error))?;
+        if bytes.len() > most {
+            return Err(too_large(most));
+        }
+        room.grow(read)?;
+        if read < step {
+            return Ok(bytes);
+        }
     }
-    Ok(bytes)
 }
 
 fn broken(encoding: &str, error: &dyn std::fmt::Display) -> Problem {

@@ -109,9 +109,10 @@ impl Ingest<'_> {
             let received = received.decompress(&headers, most)?;
             let digest = digest(&received.bytes);
             let decoded = decode(&received.bytes)?;
-            Prepared::new(decoded).map(|prepared| (prepared, digest))
+            // Its records take as much until they are stored.
+            Prepared::new(decoded).map(|prepared| (prepared, digest, received.room))
         });
-        let (prepared, digest) = prepared
+        let (prepared, digest, _room) = prepared
             .await
             .map_err(|_| Problem::new(Kind::Internal, "the body could not be decoded"))??;
         let key = key.as_deref().map(|key| (key, digest));

@@ -13,8 +13,8 @@ pub struct Settings {
     pub body_bytes: usize,
     /// The most bytes of a body when it is not compressed; 64 MiB by default.
     pub decompressed_bytes: usize,
-    /// The most bytes of all bodies, as they are sent, that are being stored or read at a time;
-    /// 256 MiB by default. Above it, and above [`ingests`](Self::ingests), the server answers 503.
+    /// The most bytes of all bodies, compressed and decompressed, that are being stored or read at
+    /// a time; 256 MiB by default. Above it, and above [`ingests`](Self::ingests), the server answers 503.
     pub all_body_bytes: usize,
     /// The most bodies that are being stored at a time, or wait for it; 256 by default.
     pub ingests: usize,

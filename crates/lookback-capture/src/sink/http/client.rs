@@ -204,7 +204,7 @@ fn answer(path: &str, head: &http::response::Parts, body: &[u8]) -> Answer {
         }
         413 => Answer::TooLarge(problem()),
         // Of a wrong key or URL, of a key that is in use, and of a server that is busy: what is
-        // wrong with them can be mended, and the records stay.
+        // wrong with them can be corrected, and the records stay.
         300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 421 | 425 | 429 | 500.. => {
             Answer::Later(problem(), seconds)
         }
