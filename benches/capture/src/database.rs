@@ -1,7 +1,12 @@
 //! A database that can be taken away.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 
+use outlet_sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -88,5 +93,23 @@ async fn forward(client: TcpStream, server: String, mut state: watch::Receiver<S
 pub(crate) async fn migrate_outlet(url: &str) -> Result<()> {
     let pool = outlet_sqlx::PgPool::connect(url).await?;
     outlet_postgres::migrator().run(&pool).await?;
+    Ok(())
+}
+
+/// Moves the server of a database, and this process, off the first core.
+pub(crate) async fn leave_first_core(url: &str) -> Result<()> {
+    let mut conn = PgConnection::connect(url).await?;
+    let folder: String = outlet_sqlx::query_scalar("SELECT current_setting('data_directory')")
+        .fetch_one(&mut conn)
+        .await?;
+    let text = fs::read_to_string(Path::new(&folder).join("postmaster.pid"))?;
+    let server = text.lines().next().ok_or("no id of a process in postmaster.pid")?;
+    let others = format!("1-{}", thread::available_parallelism()?.get() - 1);
+    for process in [server, &std::process::id().to_string()] {
+        let moved = Command::new("taskset").args(["-a", "-c", "-p", &others, process]).output()?;
+        if !moved.status.success() {
+            return Err(String::from_utf8_lossy(&moved.stderr).into());
+        }
+    }
     Ok(())
 }

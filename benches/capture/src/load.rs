@@ -42,18 +42,43 @@ pub(crate) fn check_wrk() -> Result<()> {
     found.map(drop).map_err(|_| "wrk is not installed: apt install wrk".into())
 }
 
+/// Where the server and its load run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// On all, as the database.
+    All,
+    /// On the first, and the database on the others.
+    First,
+}
+
+impl Cores {
+    fn command(self, program: &str) -> Command {
+        match self {
+            Self::All => Command::new(program),
+            Self::First => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", "0", program]);
+                command
+            }
+        }
+    }
+}
+
 pub(crate) struct Server {
     child: Child,
     port: u16,
+    cores: Cores,
 }
 
 impl Server {
-    pub(crate) async fn start(kind: Kind, url: &str) -> Result<Self> {
+    pub(crate) async fn start(kind: Kind, url: &str, cores: Cores) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
-        let child = Command::new(env::current_exe()?)
+        let program = env::current_exe()?;
+        let child = cores
+            .command(program.to_str().ok_or("the path of this program is no UTF-8")?)
             .args(["serve", &kind.to_string(), &port.to_string(), url])
             .spawn()?;
-        let server = Self { child, port };
+        let server = Self { child, port, cores };
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             if begun.elapsed() > Duration::from_secs(30) {
@@ -64,7 +89,18 @@ impl Server {
         Ok(server)
     }
 
+    /// Sends as much as it answers.
     pub(crate) async fn load(&self, connections: u64, time: Duration) -> Result<Measured> {
+        self.run_wrk(connections, time, "").await
+    }
+
+    /// Sends less than it could answer: each connection waits for 1 ms on average after an answer.
+    pub(crate) async fn load_in_part(&self, connections: u64, time: Duration) -> Result<Measured> {
+        let pause = "function delay() return math.random(0, 2) end\n";
+        self.run_wrk(connections, time, pause).await
+    }
+
+    async fn run_wrk(&self, connections: u64, time: Duration, more: &str) -> Result<Measured> {
         let script = env::temp_dir().join(format!("capture-bench-{}.lua", self.port));
         let body = app::body().replace('\\', "\\\\").replace('\'', "\\'");
         fs::write(
@@ -73,14 +109,15 @@ impl Server {
                 "wrk.method = 'POST'\nwrk.body = '{body}'\n\
                  wrk.headers['content-type'] = 'application/json'\n\
                  wrk.headers['authorization'] = 'Bearer 0123456789abcdef'\n\
-                 wrk.headers['user-agent'] = 'bench/1.0'\n"
+                 wrk.headers['user-agent'] = 'bench/1.0'\n{more}"
             ),
         )?;
         let before = self.cpu_seconds()?;
         let output = tokio::task::spawn_blocking({
-            let (script, port) = (script.clone(), self.port);
+            let (script, port, cores) = (script.clone(), self.port, self.cores);
             move || {
-                Command::new("wrk")
+                cores
+                    .command("wrk")
                     .args(["-t1", &format!("-c{connections}"), &format!("-d{}s", time.as_secs())])
                     .args(["--latency", "-s"])
                     .arg(script)

@@ -2,8 +2,8 @@
 //!
 //! One axum app (1 KB of JSON in, 4 KB out, a log line for each request) is served by a process of
 //! its own: bare, with `tower_http::trace`, with `outlet` and `outlet-postgres`, and with all three
-//! captures of Lookback. `wrk` sends as much as it can, to each in turn, in several rounds; figures
-//! are medians of the rounds. The database is healthy, refuses connections, or hangs.
+//! captures of Lookback. `wrk` sends as much as it can, to each in turn, and then less, since at full
+//! load a latency is that of a queue; in several rounds. Figures are medians of the rounds. The database is healthy, refuses connections, or hangs.
 //!
 //! `ROUNDS` (5), `SECONDS` of a measurement (5), `CONNECTIONS` (32), `HANG` seconds (60).
 
@@ -20,7 +20,7 @@ use testkit::bench::{Report, Target};
 
 use app::Kind;
 use database::{Forwarder, State};
-use load::{Measured, Server};
+use load::{Cores, Measured, Server};
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -36,6 +36,12 @@ async fn main() -> Result<()> {
         return app::serve(kind.parse()?, port.parse()?, url).await;
     }
     compare().await
+}
+
+fn median(measured: &[Measured], value: fn(&Measured) -> f64) -> f64 {
+    let mut values: Vec<f64> = measured.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn number(name: &str, or: u64) -> Result<u64> {
@@ -73,32 +79,35 @@ async fn compare() -> Result<()> {
     report.note("seconds of each measurement", seconds);
 
     let mut all: Vec<Vec<Measured>> = vec![Vec::new(); CASES.len()];
+    let mut all_in_part = all.clone();
     for round in 0..rounds {
         for (index, (name, kind, state)) in CASES.into_iter().enumerate() {
             let forwarder = Forwarder::start(url(kind)).await?;
-            let server = Server::start(kind, &forwarder.url).await?;
+            let server = Server::start(kind, &forwarder.url, Cores::All).await?;
             forwarder.set(state);
             server.load(connections, Duration::from_secs(1)).await?;
             let measured = server.load(connections, Duration::from_secs(seconds)).await?;
             println!("round {}, {name}: {measured}", round + 1);
             all[index].push(measured);
+            let measured = server.load_in_part(connections, Duration::from_secs(seconds)).await?;
+            println!("round {}, {name}, less load: {measured}", round + 1);
+            all_in_part[index].push(measured);
         }
     }
-    let median = |index: usize, value: fn(&Measured) -> f64| {
-        let mut values: Vec<f64> = all[index].iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    println!("\n| | requests/s | of bare | p99 ms | CPU µs | memory MB |");
-    println!("|---|---:|---:|---:|---:|---:|");
+    let median = |index: usize, value| median(&all[index], value);
+    let median_in_part = |index: usize, value| self::median(&all_in_part[index], value);
+    println!("\n| | requests/s | of bare | p99 ms | CPU µs | memory MB | less load: requests/s | p99 ms |");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for (index, (name, ..)) in CASES.into_iter().enumerate() {
         let rate = median(index, |m| m.per_second);
         println!(
-            "| {name} | {rate:.0} | {:.2} | {:.2} | {:.1} | {:.0} |",
+            "| {name} | {rate:.0} | {:.2} | {:.2} | {:.1} | {:.0} | {:.0} | {:.2} |",
             rate / median(0, |m| m.per_second),
             median(index, |m| m.p99_ms),
             median(index, |m| m.cpu_us),
             median(index, |m| m.memory_mb),
+            median_in_part(index, |m| m.per_second),
+            median_in_part(index, |m| m.p99_ms),
         );
     }
     let of_bare = |index| median(index, |m| m.per_second) / median(0, |m| m.per_second);
@@ -107,18 +116,20 @@ async fn compare() -> Result<()> {
     let of_outlet = median(4, |m| m.per_second) / median(2, |m| m.per_second);
     report.ratio("throughput of outlet", of_outlet, Target::AtLeast(1.0));
     let added = median(4, |m| m.p99_ms) / median(0, |m| m.p99_ms);
-    report.ratio("p99 of bare", added, Target::AtMost(1.1));
+    report.ratio("p99 of bare, full load", added, Target::AtMost(1.1));
+    let added = median_in_part(4, |m| m.p99_ms) / median_in_part(0, |m| m.p99_ms);
+    report.ratio("p99 of bare, less load", added, Target::AtMost(1.1));
 
     for kind in [Kind::Bare, Kind::Outlet, Kind::Lookback] {
         let forwarder = Forwarder::start(url(kind)).await?;
-        let server = Server::start(kind, &forwarder.url).await?;
+        let server = Server::start(kind, &forwarder.url, Cores::All).await?;
         let allocations = server.allocations(connections).await?;
         report.note(&format!("allocations of a request, {kind}"), format!("{allocations:.1}"));
     }
     let hang = Duration::from_secs(number("HANG", 60)?);
     for kind in [Kind::Lookback, Kind::Outlet] {
         let forwarder = Forwarder::start(url(kind)).await?;
-        let server = Server::start(kind, &forwarder.url).await?;
+        let server = Server::start(kind, &forwarder.url, Cores::All).await?;
         server.load(connections, Duration::from_secs(2)).await?;
         let before = server.memory_mb()?;
         forwarder.set(State::Hanging);
@@ -132,6 +143,33 @@ async fn compare() -> Result<()> {
         let grown = format!("{before:.0} to {after:.0} MB in {hung:?}");
         report.note(&format!("memory while the database hangs, {kind}"), grown);
     }
+
+    // An application seldom shares its cores with its database.
+    database::leave_first_core(&of_lookback.url).await?;
+    let mut apart: [Vec<Measured>; 2] = Default::default();
+    let mut apart_in_part = apart.clone();
+    for round in 0..rounds {
+        for (index, kind) in [Kind::Bare, Kind::Lookback].into_iter().enumerate() {
+            let forwarder = Forwarder::start(url(kind)).await?;
+            let server = Server::start(kind, &forwarder.url, Cores::First).await?;
+            server.load(connections, Duration::from_secs(1)).await?;
+            let measured = server.load(connections, Duration::from_secs(seconds)).await?;
+            println!("round {}, {kind}, database on other cores: {measured}", round + 1);
+            apart[index].push(measured);
+            let measured = server.load_in_part(connections, Duration::from_secs(seconds)).await?;
+            println!("round {}, {kind}, the same, less load: {measured}", round + 1);
+            apart_in_part[index].push(measured);
+        }
+    }
+    let ratio = |all: &[Vec<Measured>; 2], value| {
+        self::median(&all[1], value) / self::median(&all[0], value)
+    };
+    let throughput = ratio(&apart, |m| m.per_second);
+    report.ratio("throughput of bare, database on other cores", throughput, Target::AtLeast(0.9));
+    let p99 = ratio(&apart, |m| m.p99_ms);
+    report.ratio("p99 of bare, full load, database on other cores", p99, Target::AtMost(1.1));
+    let p99 = ratio(&apart_in_part, |m| m.p99_ms);
+    report.ratio("p99 of bare, less load, database on other cores", p99, Target::AtMost(1.1));
     report.finish();
     Ok(())
 }

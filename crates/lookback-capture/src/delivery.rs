@@ -25,6 +25,8 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// How long a record waits for others of its batch. Short, so that storing takes the processor for
 /// a moment only: a request waits that long for it, where all processors are in use.
 const BATCH_AGE: Duration = Duration::from_millis(20);
+/// How often the thread looks for more records of a batch.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often the thread looks for windows whose minute is over.
 const TICK: Duration = Duration::from_secs(1);
 /// How often drops are reported.
@@ -93,10 +95,24 @@ pub(crate) fn start(
         .name("lookback-capture".to_owned())
         .spawn(move || {
             logs::ignore_events_of_this_thread();
+            give_way();
             runtime.block_on(delivery.run());
         })?;
     Ok(())
 }
+
+/// Lowers the priority of this thread, and of those that it starts: where the processors are in use,
+/// requests come first. Still it gets about a tenth of one.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    const NICE: i32 = 10;
+    // Linux takes the id of a thread here. Without it, storing works as well.
+    let _lowered = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+}
+
+/// Elsewhere a priority is of the whole process.
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
 
 struct Delivery<S> {
     sink: S,
@@ -159,47 +175,66 @@ impl<S: Sink> Delivery<S> {
     /// Waits for records, until the batch is full or old enough, or something else is to do.
     async fn collect(&mut self) {
         let mut deadline = Instant::now() + TICK;
-        let (mut requests, mut logs) = (Vec::new(), Vec::new());
-        loop {
-            // A few at a time, since they may be large.
-            let room = |taken: usize| BATCH.saturating_sub(taken).min(64);
-            let (more_requests, more_logs) =
-                (room(self.batch.requests.len()), room(self.batch.logs.len()));
-            let is_full = self.bytes.requests >= BATCH_BYTES || self.bytes.logs >= BATCH_BYTES;
-            if more_requests == 0 || more_logs == 0 || is_full {
+        if self.batch.is_empty() {
+            if !self.wait_for_first(deadline).await {
                 return;
             }
-            let was_empty = self.batch.is_empty();
+            deadline = deadline.min(Instant::now() + BATCH_AGE);
+        }
+        // It looks for the others now and then: if each of them woke this thread, the application
+        // would give up the processor for it.
+        while !self.is_full() && Instant::now() < deadline {
+            let next_look = deadline.min(Instant::now() + LOOK_EVERY);
             tokio::select! {
                 biased;
                 is_flush = self.calls.accept(), if self.calls.is_open => if is_flush {
                     return;
                 },
-                taken = self.ends.requests.recv_many(&mut requests, more_requests) => {
-                    if taken == 0 {
-                        // All handles are gone; what is left of the other kind is taken below.
-                        self.is_closed = true;
-                        return;
-                    }
-                    for queued in requests.drain(..) {
-                        self.bytes.requests += queued.move_to(&mut self.batch.requests);
-                    }
-                }
-                taken = self.ends.logs.recv_many(&mut logs, more_logs) => {
-                    if taken == 0 {
-                        self.is_closed = true;
-                        return;
-                    }
-                    for queued in logs.drain(..) {
-                        self.bytes.logs += queued.move_to(&mut self.batch.logs);
-                    }
-                }
-                () = sleep_until(deadline) => return,
+                () = sleep_until(next_look) => {}
             }
-            if was_empty && !self.batch.is_empty() {
-                deadline = deadline.min(Instant::now() + BATCH_AGE);
+            self.take_waiting();
+        }
+    }
+
+    /// Waits for the first record of a batch. Returns false if there is none.
+    async fn wait_for_first(&mut self, deadline: Instant) -> bool {
+        loop {
+            tokio::select! {
+                biased;
+                is_flush = self.calls.accept(), if self.calls.is_open => if is_flush {
+                    return false;
+                },
+                first = self.ends.requests.recv() => match first {
+                    Some(queued) => {
+                        self.bytes.requests += queued.move_to(&mut self.batch.requests);
+                        return true;
+                    }
+                    // All handles are gone; what is left of the other kind is taken by the flush.
+                    None => {
+                        self.is_closed = true;
+                        return false;
+                    }
+                },
+                first = self.ends.logs.recv() => match first {
+                    Some(queued) => {
+                        self.bytes.logs += queued.move_to(&mut self.batch.logs);
+                        return true;
+                    }
+                    None => {
+                        self.is_closed = true;
+                        return false;
+                    }
+                },
+                () = sleep_until(deadline) => return false,
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.requests.len() >= BATCH
+            || self.batch.logs.len() >= BATCH
+            || self.bytes.requests >= BATCH_BYTES
+            || self.bytes.logs >= BATCH_BYTES
     }
 
     /// Takes records that wait, up to a batch.

@@ -37,13 +37,13 @@ pub struct Settings {
     /// From this duration on a request is slow; 1 s by default.
     pub slow: Duration,
     /// The most requests of a second that are captured, and of those that fail or are slow as many
-    /// more; 500 by default, `None` for all.
+    /// more; 300 by default, `None` for all.
     ///
     /// It bounds what capture costs an application under full load. Windows count each request.
     /// What is left out is [counted](crate::KindHealth::over_rate), and reported.
     pub requests_per_second: Option<u32>,
     /// The most log lines of a second that are captured, and of warnings and errors as many more;
-    /// 5,000 by default, `None` for all.
+    /// 1,500 by default, `None` for all.
     pub logs_per_second: Option<u32>,
     /// Whether headers are captured; true by default.
     pub headers: bool,
@@ -136,8 +136,8 @@ impl Default for Settings {
             windows: true,
             sample_rate: 1.0,
             slow: Duration::from_secs(1),
-            requests_per_second: Some(500),
-            logs_per_second: Some(5_000),
+            requests_per_second: Some(300),
+            logs_per_second: Some(1_500),
             headers: true,
             request_bodies: true,
             response_bodies: true,

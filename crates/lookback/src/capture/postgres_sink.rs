@@ -80,7 +80,7 @@ struct LazyWriter<M: Model> {
 }
 
 /// How long a record waits for others of its batch: as in the queue of capture.
-const BATCH_AGE: Duration = Duration::from_millis(20);
+const BATCH_AGE: Duration = Duration::from_millis(5);
 /// How long a writer may have no room for a record before the others go on without it.
 const NO_ROOM: Duration = Duration::from_secs(1);
 /// How long a step of storing windows may take before its connection counts as lost.
