@@ -1,8 +1,11 @@
 //! `lookback serve` and `lookback keys`
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{Lookback, transcript};
@@ -174,7 +177,7 @@ async fn killed_server_has_stored_what_it_acknowledged_once() {
                 body.len()
             );
             stream.write_all(request.as_bytes()).unwrap();
-            std::thread::sleep(Duration::from_millis(batch));
+            thread::sleep(Duration::from_millis(batch));
             serving.child.kill().unwrap();
             serving.child.wait().unwrap();
             serving = Serving::start(&lookback, &[]);
@@ -202,7 +205,7 @@ $ lookback serve --open --listen 0.0.0.0:4000
 ! hint: leave out --open and make a key (lookback keys create), or listen on 127.0.0.1
 [exit code 2]
 ");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ran = lookback.run(&["serve", "--listen", &address]).failed(1);
     assert!(
@@ -260,10 +263,157 @@ async fn server_goes_on_when_the_database_comes_back() {
             started.elapsed() < Duration::from_secs(60),
             "it did not come back"
         );
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     let found = with_url(&["logs", "list", "--json"]).out;
     assert_eq!(found.matches("meanwhile").count(), 1, "{found}");
     serving.child.kill().unwrap();
     serving.child.wait().unwrap();
+}
+
+/// One address with several servers behind it, as a load balancer.
+struct Balancer {
+    address: String,
+    servers: Arc<Mutex<Vec<String>>>,
+}
+
+impl Balancer {
+    fn start(servers: &[&Serving]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let addresses = servers.iter().map(|serving| serving.address.clone());
+        let servers = Arc::new(Mutex::new(addresses.collect::<Vec<_>>()));
+        let known = Arc::clone(&servers);
+        thread::spawn(move || {
+            for (turn, client) in listener.incoming().flatten().enumerate() {
+                let known = known.lock().unwrap().clone();
+                // A client whose server is away is hung up on, as by a balancer that does not
+                // know yet.
+                if let Ok(server) = TcpStream::connect(&known[turn % known.len()]) {
+                    thread::spawn(move || forward(client, server));
+                }
+            }
+        });
+        Self { address, servers }
+    }
+
+    fn replace(&self, old: &Serving, new: &Serving) {
+        self.remove(old);
+        self.servers.lock().unwrap().push(new.address.clone());
+    }
+
+    fn remove(&self, server: &Serving) {
+        let mut servers = self.servers.lock().unwrap();
+        servers.retain(|address| *address != server.address);
+    }
+}
+
+fn forward(client: TcpStream, server: TcpStream) {
+    let (mut from_client, mut to_server) =
+        (client.try_clone().unwrap(), server.try_clone().unwrap());
+    thread::spawn(move || {
+        let _cut = std::io::copy(&mut from_client, &mut to_server);
+        let _closed = to_server.shutdown(Shutdown::Write);
+    });
+    let (mut from_server, mut to_client) = (server, client);
+    let _cut = std::io::copy(&mut from_server, &mut to_client);
+    let _closed = to_client.shutdown(Shutdown::Both);
+}
+
+/// Sends a batch until it is acknowledged.
+fn send_until_stored(address: &str, key: &str, name: &str, body: &str) {
+    let request = format!(
+        "POST /api/v1/logs HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+         authorization: Bearer {key}\r\nidempotency-key: {name}\r\n\
+         content-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let send = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    for _ in 0..200 {
+        match send() {
+            Ok(answer) if answer.starts_with("HTTP/1.1 200") => return,
+            Ok(answer) if answer.is_empty() || answer.starts_with("HTTP/1.1 503") => {}
+            Ok(answer) => panic!("{answer}"),
+            Err(_) => {}
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{name} was not stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolling_restart_stores_each_acknowledged_batch_once() {
+    const SENDERS: usize = 3;
+    const LINES: usize = 20;
+    let lookback = Lookback::new().await;
+    let made = lookback.run(&["keys", "create", "shop", "--scope", "ingest"]);
+    let key = made.out.trim().to_owned();
+    let mut servers = [
+        Serving::start(&lookback, &[]),
+        Serving::start(&lookback, &[]),
+    ];
+    let balancer = Balancer::start(&[&servers[0], &servers[1]]);
+    let done = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|sender| {
+            let (address, key, done) = (balancer.address.clone(), key.clone(), Arc::clone(&done));
+            thread::spawn(move || {
+                let mut batches = 0;
+                while !done.load(Relaxed) {
+                    let name = format!("{sender}-{batches}");
+                    let lines: Vec<String> = (0..LINES)
+                        .map(|n| line(&format!("{name} line {n}")))
+                        .collect();
+                    send_until_stored(&address, &key, &name, &lines.join("\n"));
+                    batches += 1;
+                }
+                batches
+            })
+        })
+        .collect();
+    for round in 0..2 {
+        for server in &mut servers {
+            thread::sleep(Duration::from_millis(300));
+            if round == 0 {
+                // Announced, as by an orchestrator.
+                balancer.remove(server);
+                let pid = i32::try_from(server.child.id()).unwrap();
+                let pid = nix::unistd::Pid::from_raw(pid);
+                nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+                assert!(server.child.wait().unwrap().success());
+            } else {
+                // A crash, of which the balancer knows nothing.
+                server.child.kill().unwrap();
+                server.child.wait().unwrap();
+            }
+            let new = Serving::start(&lookback, &[]);
+            balancer.replace(server, &new);
+            *server = new;
+        }
+    }
+    thread::sleep(Duration::from_millis(300));
+    done.store(true, Relaxed);
+    let batches: usize = senders
+        .into_iter()
+        .map(|sender| sender.join().unwrap())
+        .sum();
+    assert!(batches > 20, "{batches}");
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let counts: (i64, i64) = sqlx::query_as("SELECT count(*), count(DISTINCT message) FROM logs")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    let expected = i64::try_from(batches * LINES).unwrap();
+    assert_eq!(counts, (expected, expected));
+    for server in &mut servers {
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+    }
 }
