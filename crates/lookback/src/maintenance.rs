@@ -35,7 +35,7 @@ pub use retention::{
 };
 pub use rollups::maintain_rollups;
 pub use status::{PartitionState, StorageStatus, status};
-pub use worker::{MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
+pub use worker::{MaintenanceObserver, MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
 
 #[cfg(feature = "migrate")]
 pub(crate) use partition_layout::is_managed_name;

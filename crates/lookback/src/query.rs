@@ -58,7 +58,7 @@ pub use patterns::{Pattern, PatternPage, Patterns};
 pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
 pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
-pub use tail::{Position, Tail};
+pub use tail::{Arrivals, ArrivedPage, ArrivedRecord, Position, Tail};
 pub use upsert::{UniqueKey, Upserted};
 pub use upsert_many::UpsertedMany;
 

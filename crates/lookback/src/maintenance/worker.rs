@@ -160,6 +160,11 @@ impl MaintenanceWorker {
         self.stats.borrow().clone()
     }
 
+    /// Returns what has the totals, also after the worker has stopped.
+    pub fn observer(&self) -> MaintenanceObserver {
+        MaintenanceObserver(self.stats.clone())
+    }
+
     /// Waits until the totals change, and returns them.
     pub async fn changed(&mut self) -> MaintenanceStats {
         // An error means that the task has ended, and nothing changes any more.
@@ -174,6 +179,17 @@ impl MaintenanceWorker {
         let _ = self.stop.send(true);
         let _ = self.task.await;
         self.stats.borrow().clone()
+    }
+}
+
+/// The totals of a [`MaintenanceWorker`], for another part of a program.
+#[derive(Clone, Debug)]
+pub struct MaintenanceObserver(watch::Receiver<MaintenanceStats>);
+
+impl MaintenanceObserver {
+    /// Returns the totals so far.
+    pub fn stats(&self) -> MaintenanceStats {
+        self.0.borrow().clone()
     }
 }
 

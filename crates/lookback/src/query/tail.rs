@@ -14,11 +14,13 @@ use crate::db::{CloseOnDrop, Db};
 use crate::error::Error;
 use crate::model::{ColumnRole, Model};
 
+mod arrivals;
 mod position;
 mod start;
 mod statement;
 mod window;
 
+pub use arrivals::{Arrivals, ArrivedPage, ArrivedRecord};
 pub use position::Position;
 
 /// The pause between two polls, by default.
@@ -212,23 +214,28 @@ impl<M: Model> Tail<M> {
             if let Some(record) = self.next_ready() {
                 return record;
             }
-            match &self.poll {
-                None => {
-                    if let Some(time) = self.next_poll {
-                        tokio::time::sleep_until(time).await;
-                    }
-                    let mut session = CloseOnDrop::new(db.reborrow().session().await?);
-                    let begun = in_time(self.begin_poll(session.conn())).await?;
-                    session.release();
-                    begun?;
+            self.step(&mut db).await?;
+        }
+    }
+
+    /// Does the next step of a poll: begins it, reads a page, or ends it.
+    async fn step(&mut self, db: &mut Db<'_>) -> Result<(), Error> {
+        match &self.poll {
+            None => {
+                if let Some(time) = self.next_poll {
+                    tokio::time::sleep_until(time).await;
                 }
-                Some(poll) if poll.ranges.is_empty() => self.end_poll()?,
-                Some(_) => {
-                    let mut session = CloseOnDrop::new(db.reborrow().session().await?);
-                    let page = in_time(self.read_page(session.conn())).await?;
-                    session.release();
-                    page?;
-                }
+                let mut session = CloseOnDrop::new(db.reborrow().session().await?);
+                let begun = in_time(self.begin_poll(session.conn())).await?;
+                session.release();
+                begun
+            }
+            Some(poll) if poll.ranges.is_empty() => self.end_poll(),
+            Some(_) => {
+                let mut session = CloseOnDrop::new(db.reborrow().session().await?);
+                let page = in_time(self.read_page(session.conn())).await?;
+                session.release();
+                page
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Records as they arrive: late commits, savepoints, positions, and many writers.
 
 use std::collections::BTreeSet;
+use std::str::FromStr as _;
 use std::time::Duration;
 
-use lookback::query::{Position, Tail};
+use lookback::query::{Arrivals, Position, Tail};
 use lookback::{Filter, Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
@@ -759,6 +760,134 @@ async fn tail_of_many_writers_returns_what_was_committed() {
             let more: Vec<_> = distinct.difference(&stored).collect();
             assert_eq!(more, Vec::<&i64>::new(), "not stored");
         }
+        pool.close().await;
+    }
+}
+
+/// Reads what has arrived between a position and that of a poll.
+async fn read_arrived(
+    arrivals: &mut Arrivals<Log>,
+    from: &mut Position,
+    filter: Filter<Log>,
+    pool: &PgPool,
+) -> Vec<(i64, Option<Position>)> {
+    let to = arrivals.poll(pool).await.unwrap();
+    let query = Log::records().filter(filter);
+    let mut read = Vec::new();
+    loop {
+        let page = query.arrived(pool, from, &to).await.unwrap();
+        for arrived in page.records {
+            read.push((arrived.record.unwrap().id, arrived.position));
+        }
+        *from = page.position;
+        if page.is_last {
+            return read;
+        }
+    }
+}
+
+#[tokio::test]
+async fn readers_with_positions_of_their_own_share_a_poll() {
+    let db = testkit::database().await;
+    insert_one(&db.pool, "before").await;
+    let mut arrivals = Arrivals::<Log>::new();
+    let start = arrivals.poll(&db.pool).await.unwrap();
+    let mut late = db.pool.begin().await.unwrap();
+    let late_id = insert(&mut late, "late").await;
+    let mut stored = Vec::new();
+    for n in 0..3 {
+        stored.push(insert_one(&db.pool, &format!("{n}")).await);
+    }
+    let mut one = start.clone();
+    let read = read_arrived(&mut arrivals, &mut one, Filter::all(), &db.pool).await;
+    let ids: Vec<i64> = read.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, stored);
+    assert!(!one.has(late_id) && one.has(stored[2]) && !one.has(stored[2] + 1));
+    // The position of each record is behind it, and before the next one.
+    let mut middle = read[0].1.clone().unwrap();
+    late.commit().await.unwrap();
+    let read = read_arrived(&mut arrivals, &mut middle, Filter::all(), &db.pool).await;
+    let ids: Vec<i64> = read.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, [late_id, stored[1], stored[2]]);
+    let read = read_arrived(&mut arrivals, &mut one, Filter::all(), &db.pool).await;
+    assert_eq!(read.len(), 1);
+    assert_eq!(one, middle);
+    // Another reader sees only what it asks for, and moves behind the rest.
+    let mut other = start;
+    let filter = Filter::parse("message=1").unwrap();
+    let read = read_arrived(&mut arrivals, &mut other, filter, &db.pool).await;
+    assert_eq!(read[0].0, stored[1]);
+    assert_eq!(other, one);
+    let wrong = Log::records().limit(1).arrived(&db.pool, &one, &one).await;
+    assert!(wrong.unwrap_err().is_invalid());
+    let requests = RequestSnapshot::records()
+        .arrived(&db.pool, &one, &one)
+        .await;
+    assert!(requests.unwrap_err().is_invalid());
+    let ahead = Position::from_str("WzEsImxvZ3MiLDQ3MTEsW11d").unwrap();
+    let mut ahead = Arrivals::<Log>::new().after(ahead);
+    assert!(ahead.poll(&db.pool).await.unwrap_err().is_invalid());
+}
+
+/// Readers that join at any time, and go on from any of their positions, read each record once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_many_writers_read_what_was_committed() {
+    const WRITERS: u64 = 6;
+    let (cases, seed) = crate::random::cases_and_seed(2);
+    let mut random = Random::new(seed);
+    for _ in 0..cases.min(200) {
+        let db = testkit::database().await;
+        let options = PgPoolOptions::new().max_connections(16);
+        let pool = options.connect(&db.url).await.unwrap();
+        // Two servers, each with a poll of its own.
+        let mut polls = [Arrivals::<Log>::new(), Arrivals::<Log>::new()];
+        let mut position = polls[0].poll(&pool).await.unwrap();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (pool, mut random) = (pool.clone(), Random::new(random.below(u64::MAX)));
+                tokio::spawn(async move {
+                    let mut stored = BTreeSet::new();
+                    for _ in 0..20 {
+                        stored.append(&mut write(&pool, &mut random, writer).await);
+                    }
+                    stored
+                })
+            })
+            .collect();
+        let mut read = Vec::new();
+        let mut stored = BTreeSet::new();
+        let mut writers = writers.into_iter();
+        let mut rest = 3;
+        while rest > 0 {
+            let all_done = writers
+                .as_slice()
+                .iter()
+                .all(tokio::task::JoinHandle::is_finished);
+            rest -= i32::from(all_done);
+            let poll = &mut polls[usize::from(random.below(3) == 0)];
+            let mut from = position.clone();
+            let arrived = read_arrived(poll, &mut from, Filter::all(), &pool).await;
+            // It is cut off behind any of the records.
+            let kept = match random.below(4) {
+                0 if !arrived.is_empty() => {
+                    let last = usize::try_from(random.below(arrived.len() as u64)).unwrap();
+                    from = arrived[last].1.clone().unwrap();
+                    rest = rest.max(1);
+                    last + 1
+                }
+                _ => arrived.len(),
+            };
+            read.extend(arrived[..kept].iter().map(|(id, _)| *id));
+            position = from.to_string().parse().unwrap();
+            tokio::time::sleep(Duration::from_millis(random.below(10))).await;
+        }
+        for writer in writers.by_ref() {
+            stored.append(&mut writer.await.unwrap());
+        }
+        let distinct: BTreeSet<i64> = read.iter().copied().collect();
+        assert_eq!(distinct.len(), read.len(), "a record was read twice");
+        let differs: Vec<_> = stored.symmetric_difference(&distinct).collect();
+        assert_eq!(differs, Vec::<&i64>::new(), "seed {seed}");
         pool.close().await;
     }
 }

@@ -46,6 +46,43 @@ impl Position {
         }
     }
 
+    /// Whether a record with this id has arrived, or can no longer arrive.
+    pub fn has(&self, id: i64) -> bool {
+        id <= self.seen && {
+            let behind = self.open.partition_point(|(first, _)| *first <= id);
+            self.open[..behind]
+                .last()
+                .is_none_or(|(_, last)| *last < id)
+        }
+    }
+
+    /// Whether the other position has seen a greater id.
+    pub fn is_behind(&self, other: &Self) -> bool {
+        self.seen < other.seen
+    }
+
+    /// The ranges of ids that may still arrive, the last of them without end.
+    pub(super) fn pending(&self) -> Vec<(i64, i64)> {
+        let mut pending = self.open.clone();
+        if let Some(next) = self.seen.checked_add(1) {
+            pending.push((next, i64::MAX));
+        }
+        pending
+    }
+
+    /// The position at which these ranges of ids may still arrive.
+    pub(super) fn of_pending(table: &str, mut pending: Vec<(i64, i64)>) -> Self {
+        let seen = match pending.last() {
+            Some((first, i64::MAX)) => {
+                let seen = first.saturating_sub(1);
+                pending.pop();
+                seen
+            }
+            _ => i64::MAX,
+        };
+        Self::new(table, seen, pending)
+    }
+
     /// The table whose records arrive.
     pub(super) fn table(&self) -> &str {
         &self.table
