@@ -117,7 +117,13 @@ impl Ingest<'_> {
             .map_err(|_| Problem::new(Kind::Internal, "the body could not be decoded"))??;
         let key = key.as_deref().map(|key| (key, digest));
         let mut conn = shared.connection().await?;
-        store(&mut conn, key, &prepared).await
+        let stored = store(&mut conn, key, &prepared).await?;
+        if stored.is_new {
+            let rejected = stored.outcome.rejected();
+            let telemetry = &shared.telemetry;
+            telemetry.count_stored(path, prepared.counts(), rejected);
+        }
+        Ok(stored.outcome)
     }
 }
 
@@ -179,6 +185,13 @@ impl<M: Model> Rows<M> {
         Ok(Self::Few(records))
     }
 
+    fn len(&self) -> u64 {
+        match self {
+            Self::Few(records) => records.len() as u64,
+            Self::Encoded(records) => records.len() as u64,
+        }
+    }
+
     async fn store(&self, conn: &mut PgConnection) -> Result<u64, Problem> {
         let stored = match self {
             Self::Few(records) if records.is_empty() => return Ok(0),
@@ -208,6 +221,22 @@ impl Prepared {
             decoded,
         })
     }
+
+    /// The numbers of log lines, requests and windows.
+    fn counts(&self) -> [u64; 3] {
+        [
+            self.logs.len(),
+            self.requests.len(),
+            self.metrics.len() as u64,
+        ]
+    }
+}
+
+/// A body that is stored.
+struct Stored {
+    outcome: Outcome,
+    /// Whether this request stored it, and not an earlier one with its key.
+    is_new: bool,
 }
 
 /// Stores records in one transaction.
@@ -215,7 +244,7 @@ async fn store(
     conn: &mut PgConnection,
     key: Option<(&str, i64)>,
     prepared: &Prepared,
-) -> Result<Outcome, Problem> {
+) -> Result<Stored, Problem> {
     let refused = |error: lookback::Error| Problem::of(&error, Kind::InvalidRecord);
     let mut transaction = conn.begin().await?;
     if let Some((key, digest)) = key {
@@ -224,7 +253,12 @@ async fn store(
             .map_err(refused)?
         {
             BatchClaim::New => {}
-            BatchClaim::Stored(outcome) => return Ok(Outcome(outcome)),
+            BatchClaim::Stored(outcome) => {
+                return Ok(Stored {
+                    outcome: Outcome(outcome),
+                    is_new: false,
+                });
+            }
             _ => {
                 return Err(Problem::new(
                     Kind::KeyReused,
@@ -244,7 +278,10 @@ async fn store(
             .map_err(refused)?;
     }
     transaction.commit().await?;
-    Ok(outcome)
+    Ok(Stored {
+        outcome,
+        is_new: true,
+    })
 }
 
 /// Stores windows: those with a sketch are added to what is stored of their endpoint and minute.

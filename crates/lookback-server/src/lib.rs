@@ -17,17 +17,26 @@
 //!
 //! In reading order: `settings`; `problem`, how each error is answered; `access`, who may do what,
 //! and [`keys`]; `body`, a body with its limits; `ingest`, from a body to stored records; `records`,
-//! reading and changing them; `health`.
+//! reading and changing them; `tail`, following them as they arrive; `health`;
+//! `observe`, what is done for every request; `cancel`, requests whose client has gone; `telemetry`,
+//! what the server measures of itself.
 
 mod access;
 mod body;
+mod cancel;
 mod health;
 mod ingest;
 pub mod keys;
+mod observe;
 mod problem;
 mod records;
 mod server;
 mod settings;
+mod tail;
+mod telemetry;
 
+pub use cancel::prepare_connection;
 pub use server::Server;
 pub use settings::Settings;
+pub use tail::TailSettings;
+pub use telemetry::MetricsAccess;

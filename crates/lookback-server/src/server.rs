@@ -7,24 +7,26 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::Uri;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use lookback::ingest::forget_batches;
+use lookback::maintenance::MaintenanceObserver;
 use lookback::{Log, Metric, RequestSnapshot, User};
-use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use crate::cancel::DbConnection;
 use crate::ingest::{bulk, loki, otlp, records as ingest};
+use crate::observe::observe;
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
+use crate::tail::{self, Tails};
+use crate::telemetry::{self, Telemetry};
 use crate::{health, records};
 
 /// How long the key of a batch is known.
 const KEYS_ARE_KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long requests that are under way may take at the end.
-const DRAIN: Duration = Duration::from_secs(30);
 
 /// A server over the database of a pool.
 #[derive(Clone, Debug)]
@@ -41,14 +43,20 @@ pub(crate) struct Shared {
     pub(crate) body_room: Arc<Semaphore>,
     /// The bodies that may still be stored at a time.
     pub(crate) ingests: Semaphore,
+    /// The readers that may still follow tables.
+    pub(crate) tail_places: Arc<Semaphore>,
+    pub(crate) tails: Tails,
+    pub(crate) telemetry: Telemetry,
+    /// Whether the server stops: what lasts has to end.
+    pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl Shared {
     /// Takes a connection of the pool.
-    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, Problem> {
+    pub(crate) async fn connection(&self) -> Result<DbConnection, Problem> {
         let time = self.settings.connection_timeout;
         match tokio::time::timeout(time, self.pool.acquire()).await {
-            Ok(connection) => Ok(connection?),
+            Ok(connection) => Ok(DbConnection::new(connection?)),
             Err(_) => Err(Problem::new(
                 Kind::Busy,
                 "all connections to the database are in use",
@@ -67,6 +75,12 @@ impl Server {
                 settings.all_body_bytes.min(Semaphore::MAX_PERMITS),
             )),
             ingests: Semaphore::new(settings.ingests.min(Semaphore::MAX_PERMITS)),
+            tail_places: Arc::new(Semaphore::new(
+                settings.tail.readers.min(Semaphore::MAX_PERMITS),
+            )),
+            tails: Tails::default(),
+            telemetry: Telemetry::default(),
+            stopping: watch::Sender::new(false),
             settings,
         };
         Self {
@@ -81,12 +95,14 @@ impl Server {
             .merge(records::routes::<RequestSnapshot>("requests"))
             .merge(records::routes::<Metric>("metrics"))
             .merge(records::routes::<User>("users"))
+            .merge(tail::routes())
             .route("/logs", post(ingest::logs))
             .route("/requests", post(ingest::requests))
             .route("/metrics", post(ingest::metrics));
         Router::new()
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
+            .route("/metrics", get(telemetry::metrics))
             .nest("/api/v1", records)
             .route("/v1/logs", post(otlp::logs))
             .route("/v1/traces", post(otlp::traces))
@@ -101,6 +117,7 @@ impl Server {
             .fallback(async |uri: Uri| {
                 Problem::new(Kind::NotFound, format!("there is no {}", uri.path()))
             })
+            .layer(from_fn_with_state(Arc::clone(&self.shared), observe))
             .with_state(Arc::clone(&self.shared))
     }
 
@@ -109,23 +126,23 @@ impl Server {
     /// # Errors
     ///
     /// Those of the listener, and [`TimedOut`](io::ErrorKind::TimedOut) if some requests have not
-    /// ended 30 seconds after the signal.
+    /// ended [in time](Settings::shutdown_timeout) after the signal.
     pub async fn serve(
         &self,
         listener: TcpListener,
         signal: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let (stopping, mut stopped) = watch::channel(false);
+        let mut stopped = self.shared.stopping.subscribe();
+        let shared = Arc::clone(&self.shared);
         let signal = async move {
             signal.await;
-            // It has a receiver as long as the server runs.
-            let _sent = stopping.send(true);
+            shared.stopping.send_replace(true);
         };
         let serving = axum::serve(listener, self.router()).with_graceful_shutdown(signal);
+        let drain = self.shared.settings.shutdown_timeout;
         let overdue = async {
-            // Without a sender, the server has ended.
             if stopped.wait_for(|is_stopping| *is_stopping).await.is_ok() {
-                tokio::time::sleep(DRAIN).await;
+                tokio::time::sleep(drain).await;
             } else {
                 std::future::pending::<()>().await;
             }
@@ -134,9 +151,17 @@ impl Server {
             served = serving => served,
             () = overdue => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("some requests had not ended {} s after the signal", DRAIN.as_secs()),
+                format!(
+                    "some requests had not ended {} s after the signal",
+                    drain.as_secs()
+                ),
             )),
         }
+    }
+
+    /// Shows the state of a maintenance worker in `GET /metrics`.
+    pub fn observe_maintenance(&self, observer: MaintenanceObserver) {
+        self.shared.telemetry.observe_maintenance(observer);
     }
 
     /// Forgets the keys of batches that were stored more than a day ago. Call it now and then, in

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::tail::TailSettings;
+use crate::telemetry::MetricsAccess;
+
 /// The limits of a server, and who may use it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -24,8 +27,16 @@ pub struct Settings {
     pub connection_timeout: Duration,
     /// The longest time of a statement that reads; 30 s by default.
     pub read_timeout: Duration,
+    /// The longest time from the head of a request to that of its answer; 2 minutes by default.
+    pub request_timeout: Duration,
+    /// How long requests that are under way may take when the server stops; 30 s by default.
+    pub shutdown_timeout: Duration,
+    /// Who may read `GET /metrics`; keys that may read by default.
+    pub metrics_access: MetricsAccess,
     /// The source of log lines that name none; `app` by default.
     pub source: String,
+    /// How readers are treated that follow a table.
+    pub tail: TailSettings,
 }
 
 impl Default for Settings {
@@ -40,7 +51,11 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(30),
             connection_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(120),
+            shutdown_timeout: Duration::from_secs(30),
+            metrics_access: MetricsAccess::default(),
             source: "app".to_owned(),
+            tail: TailSettings::default(),
         }
     }
 }

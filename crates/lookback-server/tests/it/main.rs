@@ -6,6 +6,8 @@ mod access;
 mod bodies;
 mod capture;
 mod ingest;
+mod operations;
 mod protocols;
 mod records;
 mod support;
+mod tail;

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use lookback::{Json, KeyScope};
 use lookback_server::{Server, Settings, keys};
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use testkit::Database;
 
 pub(crate) struct TestServer {
@@ -54,6 +55,27 @@ impl TestServer {
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let database = testkit::database().await;
         let pool = database.pool.clone();
+        Self::start_on(database, pool, change).await
+    }
+
+    /// Starts a server with a pool of its own; the tests' pool is another one.
+    pub(crate) async fn start_with_pool(
+        options: PgPoolOptions,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let database = testkit::database().await;
+        let pool = options.connect(&database.url).await.unwrap();
+        let own = database.pool.clone();
+        let mut server = Self::start_on(database, pool, change).await;
+        server.pool = own;
+        server
+    }
+
+    async fn start_on(
+        database: Database,
+        pool: PgPool,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::default();
         change(&mut settings);
         let server = Server::new(pool.clone(), settings);
