@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::args::Options;
 use crate::failure::Failure;
 use crate::retention::{Age, Retention, RetentionSection, Size};
+use crate::server_config::{ServerConfig, ServerSection};
 use crate::server_settings::{self, ServerSettings, SettingsSection};
 
 /// The effective configuration.
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) file: Setting<PathBuf>,
     pub(crate) retention: Retention,
     pub(crate) timeout: Setting<ReadTimeout>,
+    pub(crate) server: ServerConfig,
 }
 
 /// The time limit of a read.
@@ -118,6 +120,8 @@ struct ConfigFile {
     #[serde(default)]
     retention: RetentionSection,
     timeout: Option<String>,
+    #[serde(default)]
+    server: ServerSection,
 }
 
 const FILE_NAME: &str = "lookback.toml";
@@ -131,7 +135,9 @@ impl Config {
             (variable("LOOKBACK_TIMEOUT")?, "LOOKBACK_TIMEOUT"),
             (file.timeout, file_origin()),
         );
+        let server = ServerConfig::load(&file.server, &file_origin())?;
         Ok(Self {
+            server,
             file: read,
             database_url: first_set(
                 (options.database_url.clone(), "--database-url"),
@@ -304,7 +310,7 @@ fn describe_error(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-fn first_set<T>(
+pub(crate) fn first_set<T>(
     flag: (Option<T>, &'static str),
     environment: (Option<T>, &'static str),
     file: (Option<T>, Origin),
@@ -326,7 +332,7 @@ fn first_set<T>(
 }
 
 /// Reads an environment variable; an empty one counts as not set.
-fn variable(name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),

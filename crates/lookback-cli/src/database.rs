@@ -112,6 +112,18 @@ pub(crate) async fn pool(config: &Config, most: u32) -> Result<PgPool, Failure> 
     Ok(lazy_pool(options, most))
 }
 
+/// Creates the pool of a server, in which a statement ends soon after its client has gone.
+pub(crate) async fn server_pool(config: &Config, most: u32) -> Result<PgPool, Failure> {
+    let (connection, options) = connect_to(config).await?;
+    connection.close().await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_connect(|conn, _| Box::pin(lookback_server::prepare_connection(conn)))
+        .connect_lazy_with(options.application_name("lookback serve"));
+    Ok(pool)
+}
+
 /// Creates a pool that connects on first use.
 pub(crate) fn lazy_pool(options: PgConnectOptions, most: u32) -> PgPool {
     PgPoolOptions::new()

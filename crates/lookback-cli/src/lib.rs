@@ -20,6 +20,7 @@ mod import;
 mod output;
 mod privileges;
 mod retention;
+mod server_config;
 mod server_settings;
 
 use args::{Cli, Command, Options};

@@ -1,17 +1,11 @@
 //! `serve` and `keys`
 
-use std::net::SocketAddr;
-
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::retention::Age;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4000")]
-    pub(crate) listen: SocketAddr,
-
     /// Apply pending migrations first
     #[arg(long)]
     pub(crate) migrate: bool,
@@ -20,9 +14,116 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) open: bool,
 
-    /// The source of log lines that name none
-    #[arg(long, value_name = "NAME", default_value = "app")]
-    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) settings: ServerFlags,
+}
+
+/// Each of them is also a variable, `LOOKBACK_SERVER_` and its name in upper case with `_`, and in
+/// `lookback.toml` under `[server]`.
+#[derive(Debug, Args)]
+pub(crate) struct ServerFlags {
+    /// Address and port to listen on [default: 127.0.0.1:4000]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+
+    /// The source of log lines that name none [default: app]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+
+    /// The most connections to the database [default: 16]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    connections: Option<String>,
+
+    /// The most bytes of a body, as it is sent [default: 32MiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    body_bytes: Option<String>,
+
+    /// The most bytes of a body when it is not compressed [default: 64MiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    decompressed_bytes: Option<String>,
+
+    /// The most bytes of all bodies that are being stored or read [default: 256MiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    all_body_bytes: Option<String>,
+
+    /// The most bodies that are being stored, or wait for it [default: 256]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    ingests: Option<String>,
+
+    /// The longest time to receive a body [default: 30s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    body_timeout: Option<String>,
+
+    /// The longest time that a request waits for a connection to the database [default: 5s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    connection_timeout: Option<String>,
+
+    /// The longest time until a request is answered [default: 2m]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    request_timeout: Option<String>,
+
+    /// How long requests that are under way may take at the end [default: 30s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    shutdown_timeout: Option<String>,
+
+    /// Who may read /metrics: readers, everybody or nobody [default: readers]
+    #[arg(long, value_name = "WHO", hide_short_help = true)]
+    metrics_access: Option<String>,
+
+    /// The format of the log on standard error: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+
+    /// What is logged: error, warn, info (each request) or debug [default: warn]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+
+    /// The most readers that follow tables [default: 256]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    tail_readers: Option<String>,
+
+    /// The pause between two polls of a table that has readers [default: 200ms]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    tail_poll_interval: Option<String>,
+
+    /// The time after which a reader gets a sign of life [default: 15s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    tail_heartbeat: Option<String>,
+
+    /// How long a reader may take nothing before it is dropped [default: 30s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    tail_patience: Option<String>,
+
+    /// How often it is checked whether a reader still may read [default: 10s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    tail_access_interval: Option<String>,
+}
+
+impl ServerFlags {
+    /// The options by their names in `[server]`.
+    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 19] {
+        [
+            ("listen", &self.listen),
+            ("source", &self.source),
+            ("connections", &self.connections),
+            ("body_bytes", &self.body_bytes),
+            ("decompressed_bytes", &self.decompressed_bytes),
+            ("all_body_bytes", &self.all_body_bytes),
+            ("ingests", &self.ingests),
+            ("body_timeout", &self.body_timeout),
+            ("connection_timeout", &self.connection_timeout),
+            ("request_timeout", &self.request_timeout),
+            ("shutdown_timeout", &self.shutdown_timeout),
+            ("metrics_access", &self.metrics_access),
+            ("log_format", &self.log_format),
+            ("log_level", &self.log_level),
+            ("tail_readers", &self.tail_readers),
+            ("tail_poll_interval", &self.tail_poll_interval),
+            ("tail_heartbeat", &self.tail_heartbeat),
+            ("tail_patience", &self.tail_patience),
+            ("tail_access_interval", &self.tail_access_interval),
+        ]
+    }
 }
 
 #[derive(Debug, Subcommand)]

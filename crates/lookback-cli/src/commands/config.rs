@@ -70,6 +70,7 @@ fn settings(config: &Config) -> Vec<SettingRow> {
         Some(config.read_timeout().to_string()),
         config.timeout.origin.to_string(),
     ));
+    rows.extend(config.server.rows());
     rows
 }
 

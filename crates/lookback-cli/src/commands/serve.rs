@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use lookback::maintenance::{MaintenanceOptions, MaintenanceWorker, RetentionPolicy};
+use lookback::maintenance::{
+    MaintenanceObserver, MaintenanceOptions, MaintenanceWorker, RetentionPolicy,
+};
 use lookback::{ApiKey, Model as _};
-use lookback_server::{Server, Settings};
+use lookback_server::Server;
 use tokio::net::TcpListener;
 
 use super::records;
@@ -13,19 +15,26 @@ use crate::args::{DbCommand, FilesArgs, ServeArgs, StorageTable, WaitArgs};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output;
 use crate::privileges;
+use crate::server_config::ServerOptions;
 
-/// Connections to the database: for requests, and two for maintenance.
-const CONNECTIONS: u32 = 16;
+mod log;
+
 /// How often old keys of batches are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure> {
-    if args.open && !args.listen.ip().is_loopback() {
+    let server_config = config.server.clone().with_flags(args.settings.given());
+    let ServerOptions {
+        listen,
+        connections,
+        log_format,
+        log_level,
+        mut settings,
+    } = server_config.options()?;
+    if args.open && !listen.ip().is_loopback() {
         return Err(Failure::usage(format!(
-            "--open: {} can be reached from other machines",
-            args.listen
+            "--open: {listen} can be reached from other machines"
         ))
         .hint("leave out --open and make a key (lookback keys create), or listen on 127.0.0.1"));
     }
@@ -40,7 +49,9 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         };
         super::db::run(config, &Application::lookback(), migrate).await?;
     }
-    let pool = database::pool(config, CONNECTIONS).await?;
+    log::start(log_format, log_level);
+    let say = move |message: &str| log::say(log_format, message);
+    let pool = database::server_pool(config, connections).await?;
     let keys = ApiKey::records().count(&pool).await;
     let keys = match keys {
         Ok(keys) => keys.value(),
@@ -49,38 +60,53 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
             return Err(privileges::explain(config, error.into(), &needs).await);
         }
     };
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        Failure::failed(format!("cannot listen on {}: {error}", args.listen))
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Failure::failed(format!("cannot listen on {listen}: {error}"))
             .hint("another program may use the port: choose one by --listen 127.0.0.1:4001")
     })?;
     let address = listener.local_addr()?;
 
-    let mut settings = Settings::default();
     settings.is_open = args.open;
-    settings.source = args.source;
     settings.read_timeout = config.timeout();
     let server = Server::new(pool.clone(), settings);
     let worker = MaintenanceWorker::spawn(pool.clone(), maintenance(config))?;
+    server.observe_maintenance(worker.observer());
+    let reporting = tokio::spawn(report_failures(worker.observer()));
     let forgetting = tokio::spawn(forget(server.clone()));
 
-    output::note(&format!("listening on http://{address}"));
+    say(&format!("listening on http://{address}"));
     if keys == 0 && !args.open {
-        output::note(
-            "there is no API key yet; make one in another terminal: \
-             lookback keys create NAME --scope ingest",
-        );
+        say("there is no API key yet; make one in another terminal: \
+             lookback keys create NAME --scope ingest");
     }
-    let signal = async {
+    let signal = async move {
         records::interrupted().await;
-        output::note("stopping: no more requests are taken");
+        say("stopping: no more requests are taken");
     };
     let served = server.serve(listener, signal).await;
     forgetting.abort();
+    reporting.abort();
     worker.stop().await;
     pool.close().await;
     served.map_err(|error| Failure::failed(error.to_string()))?;
-    output::note("stopped");
+    say("stopped");
     Ok(())
+}
+
+/// Logs why maintenance fails, once for each reason.
+async fn report_failures(observer: MaintenanceObserver) {
+    const EVERY: Duration = Duration::from_secs(5);
+    let mut reported = None;
+    loop {
+        let error = observer.stats().last_error;
+        if let Some(error) = &error
+            && reported.as_ref() != Some(error)
+        {
+            tracing::warn!("maintenance: {error}");
+        }
+        reported = error;
+        tokio::time::sleep(EVERY).await;
+    }
 }
 
 /// The maintenance of the tables, with the retention of the configuration.

@@ -7,17 +7,36 @@ fn flag_overrides_environment_overrides_file_overrides_default() {
     let lookback = Lookback::with(None);
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-SETTING                       VALUE  FROM
-config                        -      default
-database_url                  -      default
-data_dir                      -      default
-pg_bin                        -      default
-pg_port                       -      default
-pg_user                       -      default
-retention.older_than          -      default
-retention.larger_than         -      default
-retention.deleted_older_than  -      default
-timeout                       30s    default
+SETTING                       VALUE           FROM
+config                        -               default
+database_url                  -               default
+data_dir                      -               default
+pg_bin                        -               default
+pg_port                       -               default
+pg_user                       -               default
+retention.older_than          -               default
+retention.larger_than         -               default
+retention.deleted_older_than  -               default
+timeout                       30s             default
+server.listen                 127.0.0.1:[port]  default
+server.source                 app             default
+server.connections            16              default
+server.body_bytes             32MiB           default
+server.decompressed_bytes     64MiB           default
+server.all_body_bytes         256MiB          default
+server.ingests                256             default
+server.body_timeout           30s             default
+server.connection_timeout     5s              default
+server.request_timeout        2m              default
+server.shutdown_timeout       30s             default
+server.metrics_access         readers         default
+server.log_format             text            default
+server.log_level              warn            default
+server.tail_readers           256             default
+server.tail_poll_interval     200ms           default
+server.tail_heartbeat         15s             default
+server.tail_patience          30s             default
+server.tail_access_interval   10s             default
 ");
     lookback.write(
         "lookback.toml",
@@ -36,6 +55,25 @@ retention.older_than          -                            default
 retention.larger_than         -                            default
 retention.deleted_older_than  -                            default
 timeout                       30s                          default
+server.listen                 127.0.0.1:[port]               default
+server.source                 app                          default
+server.connections            16                           default
+server.body_bytes             32MiB                        default
+server.decompressed_bytes     64MiB                        default
+server.all_body_bytes         256MiB                       default
+server.ingests                256                          default
+server.body_timeout           30s                          default
+server.connection_timeout     5s                           default
+server.request_timeout        2m                           default
+server.shutdown_timeout       30s                          default
+server.metrics_access         readers                      default
+server.log_format             text                         default
+server.log_level              warn                         default
+server.tail_readers           256                          default
+server.tail_poll_interval     200ms                        default
+server.tail_heartbeat         15s                          default
+server.tail_patience          30s                          default
+server.tail_access_interval   10s                          default
 ");
     let ran = lookback
         .command(&["config", "--json", "--pg-port", "1"])
@@ -68,7 +106,7 @@ $ lookback config --config none.toml
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is invalid: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `pg_settings`, `retention`, `timeout`
+! error: the configuration file lookback.toml is invalid: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `pg_settings`, `retention`, `timeout`, `server`
 [exit code 2]
 ");
     lookback.write("lookback.toml", "pg_port = 70000\n");
@@ -146,20 +184,39 @@ fn limits_of_single_tables_are_shown_with_their_file() {
     );
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-SETTING                             VALUE          FROM
-config                              lookback.toml  default
-database_url                        -              default
-data_dir                            -              default
-pg_bin                              -              default
-pg_port                             -              default
-pg_user                             -              default
-retention.older_than                -              default
-retention.larger_than               -              default
-retention.deleted_older_than        1w             lookback.toml
-retention.logs.older_than           2w             lookback.toml
-retention.logs.larger_than          50GB           lookback.toml
-retention.users.deleted_older_than  30d            lookback.toml
-timeout                             30s            default
+SETTING                             VALUE           FROM
+config                              lookback.toml   default
+database_url                        -               default
+data_dir                            -               default
+pg_bin                              -               default
+pg_port                             -               default
+pg_user                             -               default
+retention.older_than                -               default
+retention.larger_than               -               default
+retention.deleted_older_than        1w              lookback.toml
+retention.logs.older_than           2w              lookback.toml
+retention.logs.larger_than          50GB            lookback.toml
+retention.users.deleted_older_than  30d             lookback.toml
+timeout                             30s             default
+server.listen                       127.0.0.1:[port]  default
+server.source                       app             default
+server.connections                  16              default
+server.body_bytes                   32MiB           default
+server.decompressed_bytes           64MiB           default
+server.all_body_bytes               256MiB          default
+server.ingests                      256             default
+server.body_timeout                 30s             default
+server.connection_timeout           5s              default
+server.request_timeout              2m              default
+server.shutdown_timeout             30s             default
+server.metrics_access               readers         default
+server.log_format                   text            default
+server.log_level                    warn            default
+server.tail_readers                 256             default
+server.tail_poll_interval           200ms           default
+server.tail_heartbeat               15s             default
+server.tail_patience                30s             default
+server.tail_access_interval         10s             default
 ");
     let json = lookback.run(&["config", "--json"]).succeeded().json();
     assert_eq!(json["data"]["retention.logs.older_than"]["value"], "2w");
@@ -179,17 +236,36 @@ $ lookback config
 ");
     transcript!(lookback.run(&["config", "--config", "lookback.toml"]), @"
 $ lookback config --config lookback.toml
-SETTING                       VALUE          FROM
-config                        lookback.toml  --config
-database_url                  -              default
-data_dir                      -              default
-pg_bin                        bin            lookback.toml
-pg_port                       -              default
-pg_user                       me             lookback.toml
-retention.older_than          -              default
-retention.larger_than         -              default
-retention.deleted_older_than  -              default
-timeout                       30s            default
+SETTING                       VALUE           FROM
+config                        lookback.toml   --config
+database_url                  -               default
+data_dir                      -               default
+pg_bin                        bin             lookback.toml
+pg_port                       -               default
+pg_user                       me              lookback.toml
+retention.older_than          -               default
+retention.larger_than         -               default
+retention.deleted_older_than  -               default
+timeout                       30s             default
+server.listen                 127.0.0.1:[port]  default
+server.source                 app             default
+server.connections            16              default
+server.body_bytes             32MiB           default
+server.decompressed_bytes     64MiB           default
+server.all_body_bytes         256MiB          default
+server.ingests                256             default
+server.body_timeout           30s             default
+server.connection_timeout     5s              default
+server.request_timeout        2m              default
+server.shutdown_timeout       30s             default
+server.metrics_access         readers         default
+server.log_format             text            default
+server.log_level              warn            default
+server.tail_readers           256             default
+server.tail_poll_interval     200ms           default
+server.tail_heartbeat         15s             default
+server.tail_patience          30s             default
+server.tail_access_interval   10s             default
 ");
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"
@@ -227,11 +303,11 @@ fn settings_of_the_server_are_merged_by_name() {
         .filter(|line| line.starts_with("pg_settings"))
         .collect();
     insta::assert_snapshot!(settings.join("\n"), @r"
-    pg_settings.a.b                   x=y; z         --pg-setting
-    pg_settings.jit                   off            LOOKBACK_PG_SETTINGS
-    pg_settings.max_parallel_workers  4              lookback.toml
-    pg_settings.random_page_cost      1.5            lookback.toml
-    pg_settings.work_mem              32MB           --pg-setting
+    pg_settings.a.b                   x=y; z          --pg-setting
+    pg_settings.jit                   off             LOOKBACK_PG_SETTINGS
+    pg_settings.max_parallel_workers  4               lookback.toml
+    pg_settings.random_page_cost      1.5             lookback.toml
+    pg_settings.work_mem              32MB            --pg-setting
     ");
 }
 

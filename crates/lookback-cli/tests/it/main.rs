@@ -35,6 +35,7 @@ mod records;
 mod replay;
 mod round_trip;
 mod serve;
+mod serve_operations;
 mod setup;
 mod storage;
 #[cfg(unix)]

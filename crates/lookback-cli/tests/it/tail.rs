@@ -312,3 +312,170 @@ async fn tail_outlives_killed_server_and_prints_each_record_once() {
     );
     assert_eq!(err.matches("connected again\n").count(), 2, "{err}");
 }
+
+/// A server of a database, on a port that stays the same.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(lookback: &Lookback, address: &str) -> Self {
+        let mut child = lookback
+            .command(&["serve", "--listen", address])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended");
+            if let Some(address) = line.trim().strip_prefix("listening on http://") {
+                break address.to_owned();
+            }
+        };
+        // Its messages must not fill the pipe.
+        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.address
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tail_of_a_server_prints_what_a_local_one_does_and_survives_its_restart() {
+    let lookback = Lookback::new().await;
+    let made = lookback.run(&["keys", "create", "tail", "--scope", "read"]);
+    let key = made.out.trim().to_owned();
+    insert(&lookback, "warn", "'old'").await;
+    insert(&lookback, "info", "'not asked for'").await;
+    let served = Served::start(&lookback, "127.0.0.1:0");
+    let url = served.url();
+    let filter = "level__in=warn,error";
+    let table = [
+        "logs", "tail", filter, "-n", "5", "--server", &url, "--key", &key,
+    ];
+    let json = [
+        "logs", "tail", filter, "--server", &url, "--key", &key, "--json",
+    ];
+    let local = Tail::start(&lookback, &["logs", "tail", filter]);
+    let local_json = Tail::start(&lookback, &["logs", "tail", filter, "--json"]);
+    let remote = Tail::start(&lookback, &table);
+    let remote_json = Tail::start(&lookback, &json);
+    let same = |expected: &str| {
+        let line = local.line();
+        assert!(line.contains(expected), "{line}");
+        assert_eq!(remote.line(), line);
+        assert_eq!(remote_json.line(), local_json.line());
+    };
+    same("old");
+    insert(&lookback, "error", r"E'a \x1b[2J b\nc & =%'").await;
+    same("b⏎c");
+    // Killed and started again, in the middle of a transaction.
+    let mut late = lookback.db.as_ref().unwrap().pool.begin().await.unwrap();
+    let sql = "INSERT INTO logs (source, level, message) VALUES ('API', 'error', 'late')";
+    sqlx::raw_sql(sql).execute(&mut *late).await.unwrap();
+    insert(&lookback, "error", "'behind it'").await;
+    same("behind it");
+    let address = served.kill();
+    insert(&lookback, "error", "'while it is away'").await;
+    late.commit().await.unwrap();
+    let served = Served::start(&lookback, &address);
+    let sorted = |tail: &Tail| {
+        let mut lines = [tail.line(), tail.line()];
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(sorted(&remote), sorted(&local));
+    assert_eq!(sorted(&remote_json), sorted(&local_json));
+    insert(&lookback, "warn", "'after'").await;
+    same("after");
+    let (left, err) = remote.end(Signal::SIGINT);
+    assert_eq!(left, Vec::<String>::new());
+    assert!(
+        err.contains("; tail continues when the server can be reached again"),
+        "{err}"
+    );
+    assert!(err.contains("connected again\n"), "{err}");
+    let call = format!("lookback logs tail {filter} --server {url} --after ");
+    assert!(err.contains(&call), "{err}");
+    // A local tail continues at a position of the server.
+    insert(&lookback, "warn", "'for the next'").await;
+    let next = Tail::start(
+        &lookback,
+        &["logs", "tail", filter, "--after", &position(&err)],
+    );
+    assert!(next.line().contains("for the next"));
+    next.end(Signal::SIGTERM);
+    remote_json.end(Signal::SIGTERM);
+    local.end(Signal::SIGTERM);
+    local_json.end(Signal::SIGTERM);
+    served.kill();
+}
+
+#[tokio::test]
+async fn wrong_tails_of_servers_say_what_is_wrong() {
+    let lookback = Lookback::new().await;
+    let served = Served::start(&lookback, "127.0.0.1:0");
+    let url = served.url();
+    let ran = lookback.run(&["logs", "tail", "--server", &url]).failed(1);
+    assert!(ran.err.contains("401 Unauthorized"), "{ran:#?}");
+    assert!(
+        ran.err.contains("--key KEY, or the variable LOOKBACK_KEY"),
+        "{ran:#?}"
+    );
+    let key = lookback.run(&["keys", "create", "x", "--scope", "ingest"]);
+    let key = key.out.trim();
+    let call = ["logs", "tail", "--server", &url];
+    let ran = lookback
+        .command(&call)
+        .env("LOOKBACK_KEY", key)
+        .output()
+        .unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert!(
+        ran.status.code() == Some(1) && err.contains("403 Forbidden"),
+        "{err}"
+    );
+    let ran = lookback
+        .run(&["logs", "tail", "--server", "ftp://x"])
+        .failed(2);
+    assert!(ran.err.contains("does not begin with http"), "{ran:#?}");
+    let ran = lookback.run(&[
+        "logs",
+        "tail",
+        "levle=error",
+        "--server",
+        &url,
+        "--key",
+        key,
+    ]);
+    assert!(
+        ran.err.contains("levle") || ran.err.contains("403"),
+        "{ran:#?}"
+    );
+    let ran = lookback
+        .run(&["metrics", "tail", "--server", &url])
+        .failed(2);
+    assert!(
+        ran.err.contains("metrics do not arrive from a server"),
+        "{ran:#?}"
+    );
+    let address = served.kill();
+    let url = format!("http://{address}");
+    let ran = lookback.run(&["logs", "tail", "--server", &url]).failed(1);
+    assert!(
+        ran.err.contains("cannot reach") && ran.err.contains("lookback serve"),
+        "{ran:#?}"
+    );
+}

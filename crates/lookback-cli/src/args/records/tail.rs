@@ -26,6 +26,14 @@ pub(crate) struct TailArgs {
     #[arg(long, value_enum, default_value_t = Deleted::Without)]
     pub(crate) deleted: Deleted,
 
+    /// Follow the tables of this server of `lookback serve`, instead of a database
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// API key of the server, one that may read [env: LOOKBACK_KEY]
+    #[arg(long, value_name = "KEY", requires = "server")]
+    pub(crate) key: Option<String>,
+
     /// Print each record as a line of JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,7 +2,11 @@
 
 use anstyle::Style;
 use chrono::{DateTime, Utc};
-use lookback::{Level, Log, Metric, Model, QueryBuilder, RequestSnapshot, User};
+use lookback::table::ColumnValues as _;
+use lookback::value::{Hidden, JsonMap};
+use lookback::{
+    Level, Log, Metric, Model, NewLog, NewRequestSnapshot, QueryBuilder, RequestSnapshot, User,
+};
 
 use crate::output::{self, Cell, DIM, Heading, RED, YELLOW};
 
@@ -20,10 +24,25 @@ pub(crate) trait TableRow: Model {
     fn read_deleted_at(query: QueryBuilder<Self>) -> QueryBuilder<Self>;
     /// When the record was deleted; `None` if the query did not read it.
     fn deleted_at(&self) -> Option<Option<DateTime<Utc>>>;
+    /// Converts a record of a server, without the time of its deletion; `None` if servers do not
+    /// send records of this model as they arrive.
+    fn received(_record: JsonMap) -> Option<Result<Self, String>> {
+        None
+    }
     /// The request, if the record is one.
     fn as_request(&self) -> Option<&RequestSnapshot> {
         None
     }
+}
+
+/// Takes the columns out of a record that no insert sets.
+fn take_own(record: &mut JsonMap) -> Result<(i64, DateTime<Utc>), String> {
+    record.remove("deleted_at");
+    let id = record.remove("id").and_then(|id| id.as_i64());
+    let updated_at = record.remove("updated_at");
+    let updated_at = updated_at.and_then(|time| time.as_str()?.parse().ok());
+    id.zip(updated_at)
+        .ok_or_else(|| "it has no id or no updated_at".to_owned())
 }
 
 /// Implements the methods of [`TableRow`] on the time of deletion.
@@ -42,6 +61,25 @@ macro_rules! deletion {
 impl TableRow for Log {
     const NAME: &'static str = "log";
     const COMMAND: &'static str = "logs";
+
+    fn received(mut record: JsonMap) -> Option<Result<Self, String>> {
+        let received = take_own(&mut record).and_then(|(id, updated_at)| {
+            let new = NewLog::from_json(record).map_err(|error| error.to_string())?;
+            Ok(Self {
+                id,
+                source: new.source,
+                level: new.level,
+                message: new.message,
+                meta: new.meta,
+                trace_id: new.trace_id,
+                created_at: new.created_at.unwrap_or(updated_at),
+                updated_at,
+                deleted_at: Hidden::default(),
+                embedding: Hidden::default(),
+            })
+        });
+        Some(received)
+    }
 
     fn headings() -> Vec<Heading> {
         vec![
@@ -75,6 +113,40 @@ impl TableRow for Log {
 impl TableRow for RequestSnapshot {
     const NAME: &'static str = "request";
     const COMMAND: &'static str = "requests";
+
+    fn received(mut record: JsonMap) -> Option<Result<Self, String>> {
+        let received = take_own(&mut record).and_then(|(id, updated_at)| {
+            let new = NewRequestSnapshot::from_json(record).map_err(|error| error.to_string())?;
+            Ok(Self {
+                id,
+                method: new.method,
+                path: new.path,
+                query: new.query,
+                body: new.body,
+                headers: new.headers,
+                user_id: new.user_id,
+                timestamp: new.timestamp,
+                version: new.version,
+                stage: new.stage,
+                status_code: new.status_code,
+                response_body: new.response_body,
+                response_headers: new.response_headers,
+                duration: new.duration,
+                geo_country: new.geo_country,
+                geo_region: new.geo_region,
+                geo_city: new.geo_city,
+                geo_lat: new.geo_lat,
+                geo_lon: new.geo_lon,
+                geo_source: new.geo_source,
+                trace_id: new.trace_id,
+                created_at: new.created_at.unwrap_or(updated_at),
+                updated_at,
+                deleted_at: Hidden::default(),
+                embedding: Hidden::default(),
+            })
+        });
+        Some(received)
+    }
 
     fn as_request(&self) -> Option<&RequestSnapshot> {
         Some(self)

@@ -1,9 +1,10 @@
-//! `tail`: records as they arrive.
+//! `tail`: records as they arrive, from the database or from a server.
 
 use std::io::{self, Write as _};
 use std::pin::pin;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use lookback::query::{Position, Tail};
 use lookback::{Error, Json, Model};
 use serde::Serialize;
@@ -12,14 +13,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::export::interrupted;
 use super::{
-    TableRow, apply_deleted, filter_query, insert_deleted_column, push_argument, query_failure,
-    usage, with_deleted_at,
+    TableRow, apply_deleted, filter_query, push_argument, query_failure, usage, with_deleted_at,
 };
 use crate::args::{Deleted, TailArgs};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, GrowingColumns};
+use crate::output::{self, Cell, GrowingColumns, Heading};
+
+mod event_stream;
+mod remote;
 
 /// The number of bytes that are printed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -28,6 +31,9 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     config: &Config,
     args: TailArgs,
 ) -> Result<(), Failure> {
+    if let Some(server) = &args.server {
+        return remote::run::<M>(server, &args).await;
+    }
     let same_call = call_without_position::<M>(&args);
     let query = filter_query::<M>(&args.filters)?.timeout(config.timeout());
     let mut tail = apply_deleted(query, args.deleted).tail().last(args.last);
@@ -41,11 +47,7 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         config,
         conn: database::connect(config).await?,
         tail,
-        lines: Lines {
-            is_json: args.json,
-            deleted: args.deleted,
-            columns: GrowingColumns::default(),
-        },
+        lines: Lines::new(&args),
         printer: Printer::spawn(args.json),
         printed: None,
         printing: None,
@@ -77,6 +79,10 @@ fn call_without_position<M: TableRow>(args: &TailArgs) -> String {
     }
     if args.json {
         command.push_str(" --json");
+    }
+    if let Some(server) = &args.server {
+        command.push_str(" --server");
+        push_argument(server, &mut command);
     }
     command
 }
@@ -196,6 +202,14 @@ struct Lines {
 }
 
 impl Lines {
+    fn new(args: &TailArgs) -> Self {
+        Self {
+            is_json: args.json,
+            deleted: args.deleted,
+            columns: GrowingColumns::default(),
+        }
+    }
+
     fn push<M: Serialize + TableRow>(
         &mut self,
         record: &M,
@@ -203,23 +217,33 @@ impl Lines {
     ) -> Result<(), Failure> {
         if self.is_json {
             let json = with_deleted_at(record, Json::from_serialize(record)?);
-            let json = serde_json::to_string(&json)?;
-            text.push_str(&output::escaped_json(&json));
-            text.push('\n');
-            return Ok(());
+            return Self::push_json(&json, text);
         }
-        let mut headings = M::headings();
-        let mut row = [record.cells()];
-        insert_deleted_column(self.deleted, [record].into_iter(), &mut headings, &mut row);
-        let [cells] = row;
-        // Lines of a log begin with the time; `--json` has the id.
-        let cells = if headings.first().is_some_and(|first| first.name() == "ID") {
-            &cells[1..]
-        } else {
-            &cells[..]
-        };
-        self.columns.push_line(cells, text);
+        self.push_cells::<M>(record.cells(), record.deleted_at().flatten(), text);
         Ok(())
+    }
+
+    fn push_json(json: &Json, text: &mut String) -> Result<(), Failure> {
+        let json = serde_json::to_string(json)?;
+        text.push_str(&output::escaped_json(&json));
+        text.push('\n');
+        Ok(())
+    }
+
+    fn push_cells<M: TableRow>(
+        &mut self,
+        mut cells: Vec<Cell>,
+        deleted_at: Option<DateTime<Utc>>,
+        text: &mut String,
+    ) {
+        if self.deleted != Deleted::Without {
+            let place = cells.len().saturating_sub(1);
+            let time = deleted_at.map_or_else(|| "-".to_owned(), output::time);
+            cells.insert(place, Cell::new(time).style(output::RED));
+        }
+        // Lines of a log begin with the time; `--json` has the id.
+        let has_id = M::headings().first().map(Heading::name) == Some("ID");
+        self.columns.push_line(&cells[usize::from(has_id)..], text);
     }
 }
 
