@@ -102,6 +102,16 @@ impl Sketch {
         self.bins.last().map(|(bin, _)| middle_of(*bin))
     }
 
+    /// Returns the bins that are not empty, in ascending order: the milliseconds that stand for a bin,
+    /// and its number of durations.
+    pub fn bins(&self) -> impl Iterator<Item = (u32, u64)> {
+        let zeros = (self.zeros > 0).then_some((0, self.zeros));
+        let bins = self.bins.iter();
+        zeros
+            .into_iter()
+            .chain(bins.map(|(bin, count)| (middle_of(*bin), *count)))
+    }
+
     /// Writes the sketch. See [its bytes](Self#bytes).
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -26,6 +26,7 @@
 mod axum;
 mod postgres_sink;
 mod rebuild;
+mod window_groups;
 mod windows;
 
 #[cfg(feature = "axum")]
@@ -44,4 +45,5 @@ pub use lookback_capture::{
 pub use lookback_capture::{HttpSink, HttpSinkError};
 pub use postgres_sink::PostgresSink;
 pub use rebuild::{RebuildOptions, RebuildReport, rebuild_windows};
+pub use window_groups::{WindowGroup, WindowGrouping, aggregate_windows};
 pub use windows::{store_windows, window_of};

@@ -36,7 +36,7 @@ pub(crate) mod words;
 
 pub use json_path::JsonPath;
 pub(crate) use key::{FieldPath, field_path, searchable, split_field};
-pub use lookup::Lookup;
+pub use lookup::{Lookup, ValueForm};
 pub(crate) use matching::{Exclusion, MatchedWord, Matching};
 use tree::Tree;
 pub(crate) use tree::{Comparison, Node, Pattern, Relation, Test};

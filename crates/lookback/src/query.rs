@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::{Filter, Node};
+use crate::filter::{Filter, Matching, Node};
 use crate::model::{ColumnRole, Model, Table};
+use crate::search::{Query, Terms};
 use crate::value::ColumnValue;
 
 mod aggregate;
@@ -239,6 +240,43 @@ impl<M: Model> QueryBuilder<M> {
     #[must_use]
     pub fn matching(self, text: impl AsRef<str>) -> Self {
         self.filter(Filter::matching(text))
+    }
+
+    /// Restricts the query to records that a search puts first: those with all its words that pass
+    /// its `field:value`, phrases and exclusions.
+    ///
+    /// As [`matching`](Self::matching), but for any text of a [`search`](Self::search), to count
+    /// or export what it finds. A blank text restricts nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::Log;
+    /// use lookback::query::count;
+    ///
+    /// let refused = Log::records().matching_search("connection refused level:error");
+    /// println!("{} lines", refused.aggregate(&pool, count()).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn matching_search(mut self, text: impl AsRef<str>) -> Self {
+        let terms = Terms::parse(M::TABLE, text.as_ref());
+        if terms.is_empty() {
+            return self;
+        }
+        if !terms.is_only_filters() {
+            let words = Query::new(&terms).required_words();
+            if !words.is_empty() {
+                self.filter.push(Node::Matching(Matching {
+                    text: terms.words.join(" "),
+                    words,
+                    phrases: Vec::new(),
+                    without: Vec::new(),
+                }));
+            }
+        }
+        self.filter.extend(terms.into_filters());
+        self
     }
 
     /// Restricts the query to records that a search finds, the best first.

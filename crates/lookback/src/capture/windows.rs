@@ -40,7 +40,7 @@ pub(super) async fn merge_into(
         .into_iter()
         .map(|mut window| {
             if let Some(row) = stored.remove(&(window.start, window.endpoint.clone())) {
-                window.totals.merge(&totals_of(&row));
+                window.totals.merge(&totals_of(&StoredTotals::of(&row)));
             }
             row_of(&window)
         })
@@ -125,18 +125,39 @@ pub(super) fn row_of(window: &Window) -> NewMetric {
     row
 }
 
+/// What a row counts, as it is stored.
+pub(super) struct StoredTotals<'a> {
+    pub(super) traffic: i32,
+    pub(super) error_rate: ErrorRate,
+    pub(super) request_size: Option<i64>,
+    pub(super) response_size: Option<i64>,
+    pub(super) sketch: Option<&'a Bytes>,
+}
+
+impl<'a> StoredTotals<'a> {
+    fn of(row: &'a Metric) -> Self {
+        Self {
+            traffic: row.traffic_count,
+            error_rate: row.error_rate,
+            request_size: row.request_size,
+            response_size: row.response_size,
+            sketch: row.latency_sketch.as_ref(),
+        }
+    }
+}
+
 /// Returns what a row counts.
-fn totals_of(row: &Metric) -> Totals {
-    let requests = u64::from(row.traffic_count.unsigned_abs());
+pub(super) fn totals_of(row: &StoredTotals<'_>) -> Totals {
+    let requests = u64::from(row.traffic.unsigned_abs());
     let unsigned = |bytes: Option<i64>| bytes.map_or(0, i64::unsigned_abs);
-    let sketch = row.latency_sketch.as_ref();
     let mut totals = Totals::default();
     totals.requests = requests;
     totals.errors = row.error_rate.errors_of(requests);
     totals.request_bytes = unsigned(row.request_size);
     totals.response_bytes = unsigned(row.response_size);
     // A sketch that another program wrote may be none.
-    totals.latency = sketch
+    totals.latency = row
+        .sketch
         .and_then(|bytes| Sketch::from_bytes(&bytes.0).ok())
         .unwrap_or_default();
     totals

@@ -6,7 +6,7 @@ use crate::filter::format::quote_key;
 use crate::filter::lexer::{Lexer, excerpt};
 use crate::filter::lookup::{DEFAULT, json_columns};
 use crate::filter::validate::validate_path;
-use crate::model::{ColumnDef, ColumnRole, Table, nearest};
+use crate::model::{ColumnDef, Table, nearest};
 use crate::value::{ColumnType, Parameter, Problem, Value};
 
 /// A column, or a path into its JSON.
@@ -211,7 +211,7 @@ pub(super) fn column_index(table: &'static Table, name: &str) -> Option<usize> {
 }
 
 pub(super) fn is_open(column: &ColumnDef) -> bool {
-    !column.hidden || column.role == ColumnRole::DeletedAt
+    column.is_filterable()
 }
 
 fn unknown(table: &'static Table, name: &str) -> FieldError {

@@ -71,6 +71,20 @@ pub struct Lookup {
     operator: &'static str,
 }
 
+/// The form of the value of a lookup in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueForm {
+    /// A value of the column.
+    One,
+    /// Values of the column, or elements of an array, with commas between them.
+    List,
+    /// The smallest and the largest value, with a comma between them.
+    Range,
+    /// `true` or `false`.
+    Flag,
+}
+
 /// The operand of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
@@ -190,6 +204,26 @@ impl Lookup {
     /// All names: the name, then the aliases.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// Whether a column supports it. A path into JSON supports every lookup.
+    pub fn supports(&self, column: &ColumnDef) -> bool {
+        self.columns.contains(column.ty)
+    }
+
+    /// Whether its value may be the name of another field: `gt__field`.
+    pub fn takes_field(&self) -> bool {
+        self.compares()
+    }
+
+    /// The form of its value in text.
+    pub fn value_form(&self) -> ValueForm {
+        match self.operand {
+            Operand::Value => ValueForm::One,
+            Operand::Values | Operand::Items | Operand::JsonValues => ValueForm::List,
+            Operand::Range => ValueForm::Range,
+            Operand::Flag => ValueForm::Flag,
+        }
     }
 
     pub(super) fn operand(&self) -> Operand {

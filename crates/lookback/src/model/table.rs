@@ -318,6 +318,26 @@ impl ColumnDef {
         self.scale
     }
 
+    /// The smallest and largest value as stored, if the model sets them.
+    pub const fn range(&self) -> Option<(i64, i64)> {
+        self.range
+    }
+
+    /// Whether text must contain a character that is not white space.
+    pub const fn is_not_blank(&self) -> bool {
+        self.not_blank
+    }
+
+    /// Whether text must be an e-mail address.
+    pub const fn is_email(&self) -> bool {
+        self.email
+    }
+
+    /// Whether text filters can use it: it is visible, or the time of deletion.
+    pub const fn is_filterable(&self) -> bool {
+        !self.hidden || matches!(self.role, ColumnRole::DeletedAt)
+    }
+
     /// The name as an identifier in SQL.
     pub(crate) fn quoted(&self) -> String {
         quote_identifier(self.name)

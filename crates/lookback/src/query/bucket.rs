@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
 use super::aggregate::Keys;
-use super::select::{Cells, Selection, TermKind, Terms};
+use super::select::{Cells, Columns, Selection, TermKind, Terms};
 use crate::error::Error;
 use crate::model::{Model, nearest};
 use crate::query::{Column, NotNull, Nullable};
@@ -95,6 +95,13 @@ impl Bucket {
     pub fn in_zone(mut self, zone: impl Into<Cow<'static, str>>) -> Self {
         self.zone = Some(zone.into());
         self
+    }
+
+    /// Whether it is made of whole minutes, as latency windows are: of this many of them, or by
+    /// the calendar.
+    #[must_use]
+    pub fn is_of_minutes(&self) -> bool {
+        self.rollup_unit().is_some()
     }
 
     /// Renders the start of the bucket of `column` as SQL.
@@ -384,6 +391,8 @@ impl<M: Model> Selection<M> for Bucketed<M, Nullable> {
 
 impl<M: Model> Keys<M> for Bucketed<M, NotNull> {}
 impl<M: Model> Keys<M> for Bucketed<M, Nullable> {}
+impl<M: Model> Columns<M> for Bucketed<M, NotNull> {}
+impl<M: Model> Columns<M> for Bucketed<M, Nullable> {}
 
 impl<M, N> Clone for Bucketed<M, N> {
     fn clone(&self) -> Self {

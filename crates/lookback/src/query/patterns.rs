@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use lookback_json::json;
+use serde::Serialize;
 
 use super::{DEFAULT_LIMIT, QueryBuilder, Total};
 use crate::db::{Db, Session, Sql};
@@ -12,7 +14,7 @@ use crate::model::Model;
 use crate::search::{
     FoundPattern, Query, Scope, SummaryUse, Terms, patterns, resolve_examples, resolve_times,
 };
-use crate::value::time;
+use crate::value::{Json, JsonError, time};
 
 /// The patterns of the records of a query, created by [`QueryBuilder::patterns`].
 pub struct Patterns<M> {
@@ -39,6 +41,27 @@ pub struct Pattern<M> {
     pub last: DateTime<Utc>,
     /// The newest of them.
     pub example: M,
+}
+
+impl<M: Serialize> Pattern<M> {
+    /// Returns the pattern as JSON: its fields as `pattern`, and an `example`.
+    ///
+    /// # Errors
+    ///
+    /// The example has no form in JSON.
+    pub fn to_json(&self) -> Result<Json, JsonError> {
+        let fields = self.fields.iter();
+        let fields = fields.map(|(name, text)| ((*name).to_owned(), Json::from(text.as_str())));
+        Ok(json!({
+            "pattern": Json::Object(fields.collect()),
+            "count": self.count.value(),
+            "count_is_exact": self.count.is_exact(),
+            "share": self.share,
+            "first": time::text(&self.first),
+            "last": time::text(&self.last),
+            "example": Json::from_serialize(&self.example)?,
+        }))
+    }
 }
 
 /// A page of patterns, the most frequent first.

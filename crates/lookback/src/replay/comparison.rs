@@ -77,7 +77,47 @@ impl DifferenceKind {
     }
 }
 
+impl Difference {
+    /// Returns the difference as JSON; a value that is not there is left out.
+    fn to_json(&self) -> Json {
+        let mut fields = JsonMap::from([
+            ("place".to_owned(), self.place.as_str().into()),
+            ("kind".to_owned(), self.kind.as_str().into()),
+        ]);
+        // Values keep every digit.
+        for (name, value) in [("captured", &self.captured), ("replayed", &self.replayed)] {
+            if let Some(value) = value {
+                fields.insert(name.to_owned(), value.clone());
+            }
+        }
+        Json::Object(fields)
+    }
+}
+
 impl Comparison {
+    /// Returns the comparison as JSON: `status`, `duration` in milliseconds, `differences`,
+    /// `more_differences` and `not_compared`.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let milliseconds = self.duration.map(|duration| duration.as_millis());
+        let milliseconds = milliseconds.map(|time| u64::try_from(time).unwrap_or(u64::MAX));
+        let differences = self.differences.iter().map(Difference::to_json);
+        let not_compared = self.not_compared.iter().map(|what| what.as_str().into());
+        Json::Object(JsonMap::from([
+            ("status".to_owned(), self.status.into()),
+            (
+                "duration".to_owned(),
+                milliseconds.map_or(Json::Null, Json::from),
+            ),
+            ("differences".to_owned(), Json::Array(differences.collect())),
+            ("more_differences".to_owned(), (self.more as u64).into()),
+            (
+                "not_compared".to_owned(),
+                Json::Array(not_compared.collect()),
+            ),
+        ]))
+    }
+
     /// Whether there are no differences.
     #[must_use]
     pub fn is_same(&self) -> bool {

@@ -4,8 +4,11 @@ use std::fmt;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
+use lookback_json::json;
+use serde::Serialize;
 
 use super::total::Total;
+use crate::value::{Json, JsonError, JsonMap, time};
 
 /// A record that a search found.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +28,59 @@ pub struct Hit<M> {
     pub copies: Option<Copies>,
 }
 
+impl<M: Serialize> Hit<M> {
+    /// Returns the record as JSON, with its score, reasons, highlights and copies as the field
+    /// `hit`. Ranges are pairs of byte offsets in `text`.
+    ///
+    /// # Errors
+    ///
+    /// The record has no form in JSON.
+    pub fn to_json(&self) -> Result<Json, JsonError> {
+        let mut record = Json::from_serialize(&self.record)?;
+        let words = self.why.words.iter().map(|word| {
+            json!({
+                "word": word.word,
+                "kind": word.kind.as_str(),
+                "field": word.field,
+                "matched": word.matched,
+                "quality": word.quality,
+                "weight": word.weight,
+            })
+        });
+        let highlights = self.highlights.iter().map(|highlight| {
+            let ranges = highlight.ranges.iter();
+            let ranges = ranges.map(|range| json!([range.start, range.end]));
+            json!({
+                "field": highlight.field,
+                "text": highlight.text,
+                "ranges": ranges.collect::<Vec<Json>>(),
+            })
+        });
+        if let Json::Object(fields) = &mut record {
+            let mut hit = JsonMap::from([
+                ("score".to_owned(), json!(self.score)),
+                (
+                    "why".to_owned(),
+                    json!({
+                        "words": words.collect::<Vec<Json>>(),
+                        "phrase": self.why.phrase,
+                        "similarity": self.why.similarity,
+                    }),
+                ),
+                (
+                    "highlights".to_owned(),
+                    highlights.collect::<Vec<Json>>().into(),
+                ),
+            ]);
+            if let Some(copies) = &self.copies {
+                hit.insert("copies".to_owned(), copies.to_json());
+            }
+            fields.insert("hit".to_owned(), Json::Object(hit));
+        }
+        Ok(record)
+    }
+}
+
 /// Hits that differ only in numbers and ids, and have as many of the words of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +96,15 @@ pub struct Copies {
 impl Copies {
     pub(crate) fn new(count: Total, first: DateTime<Utc>, last: DateTime<Utc>) -> Self {
         Self { count, first, last }
+    }
+
+    fn to_json(self) -> Json {
+        json!({
+            "count": self.count.value(),
+            "count_is_exact": self.count.is_exact(),
+            "first": time::text(&self.first),
+            "last": time::text(&self.last),
+        })
     }
 }
 

@@ -225,6 +225,9 @@ async fn compare(conn: &mut PgConnection, text: &str) {
         .await
         .unwrap();
     let found: BTreeSet<i64> = matches.data.iter().map(|log| log.id).collect();
+    let searched = Log::records().matching_search(text);
+    let searched = searched.aggregate(&mut *conn, count()).await.unwrap();
+    assert_eq!(searched, i64::try_from(found.len()).unwrap(), "{text}");
     // Newest first, by cursor, and back from the last page.
     let query = Log::records().matching(text).limit(3).without_total();
     let (mut pages, mut page) = (Vec::new(), query.list(&mut *conn).await.unwrap());
@@ -260,5 +263,38 @@ async fn compare(conn: &mut PgConnection, text: &str) {
             "{text}: {}",
             next.record.message
         );
+    }
+}
+
+#[tokio::test]
+async fn matching_search_takes_every_text_of_a_search() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines())
+        .await
+        .unwrap();
+    let many: String = (0..40).map(|at| format!("word{at}x ")).collect();
+    for text in [
+        "",
+        "  ",
+        "refused",
+        "refused level:error",
+        "-level:error",
+        "level:error -cache",
+        "\"connection refused\" port",
+        "connection nofield:x",
+        "\"unclosed",
+        "of the",
+        "level:verbose",
+        "\0",
+        many.as_str(),
+        "->",
+    ] {
+        let counted = Log::records().matching_search(text);
+        let counted = counted.aggregate(&db.pool, count()).await.unwrap();
+        // Patterns are counted among the records that a search puts first.
+        let patterns = Log::records().search(text).patterns().exact();
+        let patterns = patterns.fetch(&db.pool).await.unwrap();
+        assert_eq!(counted.unsigned_abs(), patterns.records.value(), "{text:?}");
     }
 }

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use lookback::query::Total;
 use lookback::search::{Copies, Hit, Note, WordMatch};
-use lookback::value::JsonMap;
-use lookback::{Json, Model, QueryBuilder, json};
+use lookback::{Json, Model, QueryBuilder};
 use serde::Serialize;
 
 use super::{
@@ -155,58 +154,5 @@ fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
 
 /// Converts a hit to JSON: the fields of the record, and `hit`.
 fn hit_json<M: Serialize + TableRow>(hit: &Hit<M>) -> Result<Json, Failure> {
-    let mut record = with_deleted_at(&hit.record, Json::from_serialize(&hit.record)?);
-    let words: Vec<Json> = hit
-        .why
-        .words
-        .iter()
-        .map(|word| {
-            json!({
-                "word": word.word,
-                "kind": word.kind.as_str(),
-                "field": word.field,
-                "matched": word.matched,
-                "quality": word.quality,
-                "weight": word.weight,
-            })
-        })
-        .collect();
-    let highlights: Vec<Json> = hit
-        .highlights
-        .iter()
-        .map(|highlight| {
-            let ranges = highlight
-                .ranges
-                .iter()
-                .map(|range| json!([range.start, range.end]));
-            json!({
-                "field": highlight.field,
-                "text": highlight.text,
-                "ranges": ranges.collect::<Vec<Json>>(),
-            })
-        })
-        .collect();
-    if let Json::Object(fields) = &mut record {
-        let mut of_hit = JsonMap::from([
-            ("score".to_owned(), json!(hit.score)),
-            (
-                "why".to_owned(),
-                json!({ "words": words, "phrase": hit.why.phrase, "similarity": hit.why.similarity }),
-            ),
-            ("highlights".to_owned(), highlights.into()),
-        ]);
-        if let Some(copies) = &hit.copies {
-            of_hit.insert(
-                "copies".to_owned(),
-                json!({
-                    "count": copies.count.value(),
-                    "count_is_exact": copies.count.is_exact(),
-                    "first": output::time(copies.first),
-                    "last": output::time(copies.last),
-                }),
-            );
-        }
-        fields.insert("hit".to_owned(), Json::Object(of_hit));
-    }
-    Ok(record)
+    Ok(with_deleted_at(&hit.record, hit.to_json()?))
 }

@@ -55,8 +55,8 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     let mut conn = database::connect(config).await?;
     let page = patterns.fetch(&mut conn).await.map_err(query_failure)?;
     if request.json {
-        let data = page.data.iter().map(pattern_json);
-        let data = data.collect::<Result<Vec<Json>, Failure>>()?;
+        let data = page.data.iter().map(Pattern::to_json);
+        let data = data.collect::<Result<Vec<Json>, _>>()?;
         return output::json(&json!({
             "data": data,
             "metadata": {
@@ -113,18 +113,4 @@ fn cells<M: TableRow>(pattern: &Pattern<M>) -> Vec<Cell> {
         .into_iter()
         .chain(example.map(|(_, cell)| cell))
         .collect()
-}
-
-fn pattern_json<M: Serialize>(pattern: &Pattern<M>) -> Result<Json, Failure> {
-    let fields = pattern.fields.iter();
-    let fields = fields.map(|(name, text)| ((*name).to_owned(), Json::from(text.as_str())));
-    Ok(json!({
-        "pattern": Json::Object(fields.collect()),
-        "count": pattern.count.value(),
-        "count_is_exact": pattern.count.is_exact(),
-        "share": pattern.share,
-        "first": output::time(pattern.first),
-        "last": output::time(pattern.last),
-        "example": Json::from_serialize(&pattern.example)?,
-    }))
 }

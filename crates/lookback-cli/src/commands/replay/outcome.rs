@@ -128,44 +128,16 @@ impl Outcome {
         let Json::Object(map) = &mut all else {
             return all;
         };
-        let mut insert = |name: &str, value: Json| {
-            map.insert(name.to_owned(), value);
-        };
         if let Some(reason) = self.reason() {
-            insert("reason", reason.into());
+            map.insert("reason".to_owned(), reason.into());
         }
         if let Some(id) = self.stored_id {
-            insert("stored_id", id.into());
+            map.insert("stored_id".to_owned(), id.into());
         }
-        if let Some(comparison) = self.comparison() {
-            let milliseconds = comparison.duration.unwrap_or_default().as_millis();
-            insert("status", comparison.status.into());
-            insert(
-                "duration",
-                u64::try_from(milliseconds).unwrap_or(u64::MAX).into(),
-            );
-            let differences = comparison.differences.iter().map(|difference| {
-                let mut fields: lookback::value::JsonMap = lookback::value::JsonMap::new();
-                fields.insert("place".to_owned(), difference.place.as_str().into());
-                fields.insert("kind".to_owned(), difference.kind.as_str().into());
-                // Values keep every digit.
-                for (name, value) in [
-                    ("captured", &difference.captured),
-                    ("replayed", &difference.replayed),
-                ] {
-                    if let Some(value) = value {
-                        fields.insert(name.to_owned(), value.clone());
-                    }
-                }
-                Json::Object(fields)
-            });
-            insert("differences", Json::Array(differences.collect()));
-            insert("more_differences", (comparison.more as u64).into());
-            let not_compared = comparison
-                .not_compared
-                .iter()
-                .map(|what| what.as_str().into());
-            insert("not_compared", Json::Array(not_compared.collect()));
+        if let Some(comparison) = self.comparison()
+            && let Json::Object(compared) = comparison.to_json()
+        {
+            map.extend(compared);
         }
         all
     }

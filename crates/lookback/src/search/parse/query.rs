@@ -1,6 +1,7 @@
 //! The words of a search: those that fetch rows, and those that rank hits.
 
 use crate::embedding::Embedding;
+use crate::filter::MatchedWord;
 use crate::filter::words::{
     MIN_FRAGMENT, STOP_WORDS, TypedWord, allows_partial_match, distinct, is_function_word,
     typed_words,
@@ -122,6 +123,16 @@ impl Query {
                 ..Terms::default()
             })
         }
+    }
+
+    /// Returns the words that a text must have to have all of them, as a filter.
+    pub(crate) fn required_words(&self) -> Vec<MatchedWord> {
+        let required = self.required.iter();
+        let required = required.map(|index| MatchedWord {
+            text: self.typed_words[*index].clone(),
+            is_id: self.ids[*index],
+        });
+        required.collect()
     }
 
     /// Returns the number of words that rank hits.
