@@ -8,7 +8,6 @@
 //! | [`note`], [`hint`] and progress | | yes | yes |
 //! | [`detail`] | | | yes |
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
@@ -16,6 +15,8 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, Utc};
 use lookback::query::Total;
 use lookback::value::ColumnValue as _;
+use lookback_formats::export::is_unsafe;
+pub(crate) use lookback_formats::export::{escaped_json, printable};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 mod bar;
@@ -149,36 +150,6 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> 
     Ok(printed.map_err(stdout_error)?)
 }
 
-/// Escapes the characters of JSON that control a terminal: it may be shown on one later, through a
-/// pager or from a file.
-///
-/// JSON has no such characters outside of strings, so an escape is valid.
-pub(crate) fn escaped_json(json: &str) -> String {
-    json.chars().fold(String::new(), |mut escaped, c| {
-        if is_unsafe(c) {
-            // Writing to a string cannot fail, and all these characters are below U+10000.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
-        escaped
-    })
-}
-
-/// Returns the text on one line, without characters that control a terminal.
-///
-/// Recorded text comes from untrusted sources.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '⏎',
-            '\t' => ' ',
-            c if is_unsafe(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
 /// Applies [`printable`], but keeps the lines.
 pub(crate) fn printable_lines(text: &str) -> String {
     text.chars()
@@ -194,11 +165,6 @@ pub(crate) fn printable_lines(text: &str) -> String {
 pub(crate) fn is_unsafe_text(text: &str) -> bool {
     text.chars()
         .any(|c| !matches!(c, '\n' | '\t') && is_unsafe(c))
-}
-
-/// Whether it is a control character, or changes the direction of text.
-fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Truncates the text to `room` columns, with an ellipsis.

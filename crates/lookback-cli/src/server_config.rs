@@ -86,6 +86,18 @@ const KEYS: &[ServerKey] = &[
         set(&mut to.settings.source, name.map(str::to_owned))
     }),
     key!(
+        "replay_targets",
+        "REPLAY_TARGETS",
+        "replay-targets",
+        "",
+        "URLs such as https://staging.example.com, with commas between them",
+        |to, text| {
+            let targets = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            let targets = targets.map(|text| text.parse().ok()).collect();
+            set(&mut to.settings.replay_targets, targets)
+        }
+    ),
+    key!(
         "connections",
         "CONNECTIONS",
         "connections",
@@ -146,6 +158,22 @@ const KEYS: &[ServerKey] = &[
         "5s",
         TIME,
         |to, text| set(&mut to.settings.connection_timeout, time(text))
+    ),
+    key!(
+        "exports",
+        "EXPORTS",
+        "exports",
+        "4",
+        NUMBER,
+        |to, text| set(&mut to.settings.exports, number(text))
+    ),
+    key!(
+        "replay_timeout",
+        "REPLAY_TIMEOUT",
+        "replay-timeout",
+        "30s",
+        TIME,
+        |to, text| set(&mut to.settings.replay_timeout, time(text))
     ),
     key!(
         "request_timeout",

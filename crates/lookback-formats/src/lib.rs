@@ -17,7 +17,8 @@
 //! mix formats. What has no column is kept in `meta` under its own name; secrets are masked
 //! ([`lookback_json::secrets`]).
 //!
-//! [`har`] is the one format that is also written.
+//! [`har`] is the one format of other programs that is also written. [`export`] writes records in this
+//! and other forms.
 //!
 //! [`push`] decodes whole bodies that programs push: OpenTelemetry in protobuf and JSON, and Loki.
 //!
@@ -26,6 +27,7 @@
 
 mod decoder;
 mod draft;
+pub mod export;
 mod fields;
 pub mod har;
 mod json;

@@ -12,6 +12,9 @@ use std::task::{Context, Poll};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
 
+use crate::problem::Problem;
+use crate::server::Shared;
+
 thread_local! {
     /// Whether this thread drops a request that has not ended.
     static IS_CANCELLED: Cell<bool> = const { Cell::new(false) };
@@ -61,13 +64,24 @@ impl DbConnection {
     }
 }
 
+/// Takes a connection for a stream, which is as long as its reader wants, or for a statement that is
+/// given up after a time: it is closed at its end in any case.
+pub(crate) async fn for_stream(shared: &Shared) -> Result<PoolConnection<Postgres>, Problem> {
+    let mut connection = shared.connection().await?;
+    let Some(mut connection) = connection.0.take() else {
+        unreachable!("it is taken at its end only")
+    };
+    connection.close_on_drop();
+    Ok(connection)
+}
+
 impl Deref for DbConnection {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
         match &self.0 {
             Some(connection) => connection,
-            None => unreachable!("only `drop` takes it"),
+            None => unreachable!("it is taken at its end only"),
         }
     }
 }
@@ -76,7 +90,7 @@ impl DerefMut for DbConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match &mut self.0 {
             Some(connection) => connection,
-            None => unreachable!("only `drop` takes it"),
+            None => unreachable!("it is taken at its end only"),
         }
     }
 }

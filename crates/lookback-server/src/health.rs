@@ -9,6 +9,8 @@ use lookback::migrate::{self, MigrationState};
 use sqlx::PgConnection;
 
 use crate::ingest::json_response;
+use crate::openapi::models::object;
+use crate::openapi::{Access, Operation};
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
 
@@ -75,4 +77,22 @@ async fn missing_migrations(conn: &mut PgConnection) -> Result<usize, lookback::
         )
     };
     Ok(found.iter().filter(|found| is_missing(found.state)).count())
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    let status = |status: &str| object([("status", json!({ "const": status }))]);
+    vec![
+        Operation::get("/health/live", "Whether the process lives", Access::Open).json(
+            200,
+            "It lives.",
+            status("live"),
+        ),
+        Operation::get(
+            "/health/ready",
+            "Whether the database can be used",
+            Access::Open,
+        )
+        .json(200, "It can be used.", status("ready"))
+        .problems(&[Kind::Busy, Kind::Unavailable, Kind::Internal]),
+    ]
 }

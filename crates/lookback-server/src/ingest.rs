@@ -28,10 +28,12 @@ use crate::server::Shared;
 pub(crate) mod bulk;
 mod decoded;
 pub(crate) mod loki;
+mod operations;
 pub(crate) mod otlp;
 pub(crate) mod records;
 
 pub(crate) use decoded::Decoded;
+pub(crate) use operations::operations;
 
 /// A request to store what its body says.
 pub(crate) struct Ingest<'a> {
@@ -309,10 +311,11 @@ async fn store_metrics(conn: &mut PgConnection, metrics: &[NewMetric]) -> Result
 }
 
 pub(crate) fn json_response(json: &Json) -> Response {
+    text_response(json.to_string())
+}
+
+/// Answers a text of JSON.
+pub(crate) fn text_response(json: String) -> Response {
     let content_type = HeaderValue::from_static("application/json");
-    (
-        [(CONTENT_TYPE, content_type)],
-        Bytes::from(json.to_string()),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, content_type)], Bytes::from(json)).into_response()
 }

@@ -16,10 +16,11 @@
 //! [docs/otlp.md]: https://github.com/lookback-db/lookback/blob/main/docs/otlp.md
 //!
 //! In reading order: `settings`; `problem`, how each error is answered; `access`, who may do what,
-//! and [`keys`]; `body`, a body with its limits; `ingest`, from a body to stored records; `records`,
-//! reading and changing them; `tail`, following them as they arrive; `health`;
-//! `observe`, what is done for every request; `cancel`, requests whose client has gone; `telemetry`,
-//! what the server measures of itself.
+//! and [`keys`]; `body`, a body with its limits; `ingest`, from a body to stored records; `parameters`,
+//! what a query may say; `records`, reading, counting, exporting and changing them; `windows`, `traces`
+//! and `replay`; `tail`, following records as they arrive; `openapi`, the document of all of it;
+//! `health`; `observe`, what is done for every request; `cancel`, requests whose client has gone;
+//! `telemetry`, what the server measures of itself.
 
 mod access;
 mod body;
@@ -28,14 +29,20 @@ mod health;
 mod ingest;
 pub mod keys;
 mod observe;
+mod openapi;
+mod parameters;
 mod problem;
 mod records;
+mod replay;
 mod server;
 mod settings;
 mod tail;
 mod telemetry;
+mod traces;
+mod windows;
 
 pub use cancel::prepare_connection;
+pub use replay::{ReplayClient, ReplayClientError};
 pub use server::Server;
 pub use settings::Settings;
 pub use tail::TailSettings;

@@ -50,6 +50,39 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in the order of their statuses.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::InvalidQuery,
+        Self::InvalidBody,
+        Self::NotAuthenticated,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::UnsupportedType,
+        Self::InvalidRecord,
+        Self::KeyReused,
+        Self::Internal,
+        Self::Busy,
+        Self::Unavailable,
+        Self::TooSlow,
+    ];
+
+    pub(crate) fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.parts().2
+    }
+
+    /// The address of its page, which is the `type` of a problem.
+    pub(crate) fn page(self) -> String {
+        format!("{PAGES}{}.md", self.parts().1)
+    }
+
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::InvalidQuery => (StatusCode::BAD_REQUEST, "invalid-query", "Invalid query"),
@@ -165,6 +198,19 @@ impl Problem {
         self
     }
 
+    /// Names another field in place of one: what the library calls it is no parameter.
+    pub(crate) fn renamed(mut self, from: &str, to: &str) -> Self {
+        for field in &mut self.fields {
+            if field.field == from {
+                to.clone_into(&mut field.field);
+            }
+        }
+        self.detail = self
+            .detail
+            .replace(&format!("{from}: "), &format!("{to}: "));
+        self
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.parts().0
     }
@@ -196,9 +242,9 @@ impl From<sqlx::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, name, title) = self.kind.parts();
+        let (status, _, title) = self.kind.parts();
         let mut body = json!({
-            "type": format!("{PAGES}{name}.md"),
+            "type": self.kind.page(),
             "title": title,
             "status": u64::from(status.as_u16()),
             "detail": self.detail.as_str(),

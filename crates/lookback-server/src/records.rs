@@ -1,22 +1,37 @@
 //! Reading and changing records.
+//!
+//! Lists and single records are here; [`aggregate`] counts them, [`patterns`], [`similar`] and
+//! [`context`] find what is like one or around it, and [`export`] writes them.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::header::{ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lookback::query::{Cursor, Total};
+use lookback::search::Note;
 use lookback::table::ColumnValues as _;
-use lookback::{Error, Filter, Json, Model, QueryBuilder, json};
+use lookback::{Error, Json, Log, Metric, Model, QueryBuilder, RequestSnapshot, User, json};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::access::{IsAdmin, MayRead};
 use crate::body::{Received, media_type};
-use crate::ingest::json_response;
-use crate::problem::{Kind, Problem, WrongField};
+use crate::ingest::{json_response, text_response};
+use crate::openapi::models::{self, object};
+use crate::openapi::{Access, Operation};
+use crate::parameters::{DEFAULT_LIMIT, Parameter, Parameters, PathText, Takes, invalid};
+use crate::problem::{Kind, Problem};
 use crate::server::Shared;
+
+pub(crate) mod aggregate;
+pub(crate) mod context;
+pub(crate) mod export;
+pub(crate) mod patterns;
+pub(crate) mod similar;
 
 /// Returns the routes of a model's records.
 pub(crate) fn routes<M: Model + Serialize + Sync>(name: &str) -> Router<Arc<Shared>> {
@@ -27,208 +42,399 @@ pub(crate) fn routes<M: Model + Serialize + Sync>(name: &str) -> Router<Arc<Shar
             get(read::<M>).patch(change::<M>).delete(delete::<M>),
         )
         .route(&format!("/{name}/{{id}}/restore"), post(restore::<M>))
+        .route(&format!("/{name}/stats"), get(aggregate::stats::<M>))
+        .route(&format!("/{name}/export"), get(export::export::<M>))
 }
 
-/// The parameters that are no filters.
-#[derive(Default)]
-struct Parameters {
-    search: Option<String>,
-    order_by: Vec<String>,
-    limit: Option<u32>,
-    offset: u64,
-    after: Option<String>,
-    before: Option<String>,
-    total: Option<u64>,
-    deleted: Deleted,
-    is_hard: bool,
-    /// The others, as they were sent.
-    filters: Vec<String>,
+/// The operations of all records.
+pub(crate) fn operations() -> Vec<Operation> {
+    [
+        operations_of::<Log>("logs"),
+        operations_of::<RequestSnapshot>("requests"),
+        operations_of::<Metric>("metrics"),
+        operations_of::<User>("users"),
+        in_order_of_time::<Log>("logs"),
+        in_order_of_time::<RequestSnapshot>("requests"),
+        vec![
+            Operation::get(
+                "/api/v1/logs/{id}/context",
+                "The log lines around one",
+                Access::Read,
+            )
+            .query::<Log>(context::CONTEXT)
+            .json(
+                200,
+                "The line, and those before and after it by their time, the oldest first.",
+                answer(
+                    object([
+                        ("before", models::list(models::record::<Log>())),
+                        ("record", models::record::<Log>()),
+                        ("after", models::list(models::record::<Log>())),
+                    ]),
+                    object([("lines", json!({ "type": "integer" }))]),
+                ),
+            )
+            .problems(&[Kind::NotFound]),
+        ],
+    ]
+    .concat()
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Deleted {
-    #[default]
-    Without,
-    With,
-    Only,
-}
-
-impl Parameters {
-    fn parse(query: Option<&str>) -> Result<Self, Problem> {
-        let mut parameters = Self::default();
-        let mut wrong = Vec::new();
-        for pair in query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if let Err(problem) = parameters.take(name, value, pair) {
-                wrong.push(WrongField {
-                    record: None,
-                    field: name.to_owned(),
-                    problem,
-                });
-            }
-        }
-        if wrong.is_empty() {
-            return Ok(parameters);
-        }
-        let texts: Vec<String> = wrong
-            .iter()
-            .map(|wrong| format!("{}: {}", wrong.field, wrong.problem))
-            .collect();
-        Err(Problem::new(Kind::InvalidQuery, texts.join("; ")).with_fields(wrong))
-    }
-
-    fn take(&mut self, name: &str, value: &str, pair: &str) -> Result<(), String> {
-        let decoded = || lookback_json::form::decoded(value);
-        let number = |most: u64| {
-            let value = decoded();
-            let number = value.parse().ok().filter(|number: &u64| *number <= most);
-            number.ok_or_else(|| format!("expected a number from 0 to {most}, got {value}"))
+/// The operations that the records of each model have.
+fn operations_of<M: Model>(name: &str) -> Vec<Operation> {
+    let one = format!("/api/v1/{name}/{{id}}");
+    let record = || object([("data", models::record::<M>())]);
+    let groups = object([
+        ("by", json!({ "type": "object" })),
+        ("of", json!({ "type": "object" })),
+    ]);
+    let texts = || models::list(json!({ "type": "string" }));
+    let formats = export::Format::of(M::TABLE).iter();
+    let formats = formats.map(|format| {
+        let schema = match format {
+            export::Format::Har => json!({ "type": "object" }),
+            _ => json!({ "type": "string" }),
         };
-        match name {
-            "search" => self.search = Some(decoded()),
-            "order_by" => self
-                .order_by
-                .extend(decoded().split(',').map(str::to_owned)),
-            "limit" => self.limit = u32::try_from(number(10_000)?).ok(),
-            "offset" => self.offset = number(i64::MAX.unsigned_abs())?,
-            "after" => self.after = Some(decoded()),
-            "before" => self.before = Some(decoded()),
-            "total" => {
-                self.total = match decoded().as_str() {
-                    "exact" => None,
-                    "none" => Some(0),
-                    _ => Some(number(i64::MAX.unsigned_abs()).map_err(|_| {
-                        "expected exact, none, or the number to count to".to_owned()
-                    })?),
-                }
-            }
-            "deleted" => {
-                self.deleted = match decoded().as_str() {
-                    "without" => Deleted::Without,
-                    "with" => Deleted::With,
-                    "only" => Deleted::Only,
-                    other => return Err(format!("expected without, with or only, got {other}")),
-                }
-            }
-            "hard" => {
-                self.is_hard = match decoded().as_str() {
-                    "true" | "1" | "" => true,
-                    "false" | "0" => false,
-                    other => return Err(format!("expected true or false, got {other}")),
-                }
-            }
-            _ => self.filters.push(pair.to_owned()),
-        }
-        Ok(())
-    }
-
-    /// Returns the query of the filters.
-    fn filtered<M: Model>(&self) -> Result<QueryBuilder<M>, Problem> {
-        let mut query = QueryBuilder::new();
-        if !self.filters.is_empty() {
-            let filter = Filter::from_query(&self.filters.join("&")).map_err(invalid)?;
-            query = query.filter(filter);
-        }
-        Ok(match self.deleted {
-            Deleted::Without => query,
-            Deleted::With => query.with_deleted(),
-            Deleted::Only => query.only_deleted(),
-        })
-    }
+        (format.media_type(), schema)
+    });
+    let formats: Vec<(&str, Json)> = formats.collect();
+    vec![
+        Operation::get(format!("/api/v1/{name}"), format!("A page of {name}"), Access::Read)
+            .query::<M>(LIST)
+            .json(
+                200,
+                "The records in order, or the hits of a search, the best first.",
+                page_of(json!({ "anyOf": [models::record::<M>(), models::hit::<M>()] })),
+            ),
+        Operation::get(&*one, format!("A record of {name}"), Access::Read)
+            .query::<M>(READ)
+            .json(200, "The record.", record())
+            .answer(304, "It has not changed since `if-none-match`.", &[])
+            .problems(&[Kind::NotFound]),
+        Operation::patch(&*one, format!("Changes a record of {name}"), Access::Admin)
+            .query::<M>(NOTHING)
+            .body(&[
+                ("application/json", models::patch::<M>()),
+                ("application/merge-patch+json", models::patch::<M>()),
+            ])
+            .json(200, "The record as it is now.", record())
+            .problems(&[Kind::NotFound, Kind::Conflict, Kind::InvalidRecord]),
+        Operation::delete(&*one, format!("Deletes a record of {name}"), Access::Admin)
+            .query::<M>(DELETE)
+            .answer(204, "It is deleted.", &[])
+            .problems(&[Kind::NotFound, Kind::Conflict]),
+        Operation::post(
+            format!("{one}/restore"),
+            format!("Restores a deleted record of {name}"),
+            Access::Admin,
+        )
+        .query::<M>(NOTHING)
+        .json(200, "The record.", record())
+        .problems(&[Kind::NotFound, Kind::Conflict]),
+        Operation::get(
+            format!("/api/v1/{name}/stats"),
+            format!("Counts and other measures of {name}"),
+            Access::Read,
+        )
+        .query::<M>(aggregate::STATS)
+        .json(
+            200,
+            "The groups in the order of their keys, or the top ones; one without keys for all records.",
+            answer(models::list(groups), object([("by", texts()), ("measures", texts())])),
+        ),
+        Operation::get(
+            format!("/api/v1/{name}/export"),
+            format!("All {name}, as a stream"),
+            Access::Read,
+        )
+        .query::<M>(export::EXPORT)
+        .answer(200, "The records, the oldest first.", &formats),
+    ]
 }
 
-fn invalid(error: Error) -> Problem {
-    Problem::of(&error, Kind::InvalidQuery)
+/// The operations that records in the order of time have.
+fn in_order_of_time<M: Model>(name: &str) -> Vec<Operation> {
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    let flag = || json!({ "type": "boolean" });
+    let text = || json!({ "type": "string" });
+    let value = object([("value", json!({})), ("count", count())]);
+    let bucket = object([
+        ("start", text()),
+        ("count", count()),
+        ("groups", models::list(value)),
+    ]);
+    let pattern = object([
+        (
+            "pattern",
+            json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        ),
+        ("count", count()),
+        ("count_is_exact", flag()),
+        (
+            "share",
+            json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        ),
+        ("first", text()),
+        ("last", text()),
+        ("example", models::record::<M>()),
+    ]);
+    let patterns = object([
+        ("limit", count()),
+        ("offset", count()),
+        ("total", count()),
+        ("total_is_exact", flag()),
+        ("records", count()),
+        ("records_are_exact", flag()),
+    ]);
+    vec![
+        Operation::get(
+            format!("/api/v1/{name}/histogram"),
+            format!("The number of {name} over time"),
+            Access::Read,
+        )
+        .query::<M>(aggregate::HISTOGRAM)
+        .json(
+            200,
+            "The buckets that have records, in order.",
+            answer(
+                models::list(bucket),
+                object([
+                    ("bucket", text()),
+                    ("by", models::nullable(text())),
+                    ("total", count()),
+                ]),
+            ),
+        ),
+        Operation::get(
+            format!("/api/v1/{name}/patterns"),
+            format!("The number of {name} of each pattern"),
+            Access::Read,
+        )
+        .query::<M>(patterns::PATTERNS)
+        .json(
+            200,
+            "The most frequent first.",
+            answer(models::list(pattern), patterns),
+        ),
+        Operation::get(
+            format!("/api/v1/{name}/{{id}}/similar"),
+            format!("The {name} that are similar to one"),
+            Access::Read,
+        )
+        .query::<M>(similar::SIMILAR)
+        .json(200, "The nearest first.", page_of(models::hit::<M>()))
+        .problems(&[Kind::NotFound]),
+    ]
 }
 
-async fn list<M: Model + Serialize + Sync>(
+/// An answer with data and metadata.
+pub(crate) fn answer(data: Json, metadata: Json) -> Json {
+    object([("data", data), ("metadata", metadata)])
+}
+
+/// An answer with a page of records.
+pub(crate) fn page_of(item: Json) -> Json {
+    answer(models::list(item), models::reference("PageMetadata"))
+}
+
+/// Returns the routes that only records in the order of time have.
+pub(crate) fn of_logs_and_requests() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/logs/histogram", get(aggregate::histogram::<Log>))
+        .route("/logs/patterns", get(patterns::patterns::<Log>))
+        .route("/logs/{id}/similar", get(similar::similar::<Log>))
+        .route("/logs/{id}/context", get(context::context))
+        .route(
+            "/requests/histogram",
+            get(aggregate::histogram::<RequestSnapshot>),
+        )
+        .route(
+            "/requests/patterns",
+            get(patterns::patterns::<RequestSnapshot>),
+        )
+        .route(
+            "/requests/{id}/similar",
+            get(similar::similar::<RequestSnapshot>),
+        )
+}
+
+/// What a list takes.
+pub(crate) const LIST: Takes = Takes::filters_and(&[
+    Parameter::Search,
+    Parameter::Hits,
+    Parameter::Fold,
+    Parameter::OrderBy,
+    Parameter::Limit,
+    Parameter::Offset,
+    Parameter::After,
+    Parameter::Before,
+    Parameter::Total,
+    Parameter::Deleted,
+]);
+/// What a single record takes.
+pub(crate) const READ: Takes = Takes::only(&[Parameter::Deleted]);
+pub(crate) const DELETE: Takes = Takes::only(&[Parameter::Hard, Parameter::Deleted]);
+pub(crate) const NOTHING: Takes = Takes::only(&[]);
+
+pub(crate) async fn list<M: Model + Serialize + Sync>(
     State(shared): State<Arc<Shared>>,
     _access: MayRead,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let parameters = Parameters::parse(query.as_deref())?;
-    let mut query = parameters
-        .filtered::<M>()?
-        .timeout(shared.settings.read_timeout)
-        .limit(parameters.limit.unwrap_or(DEFAULT_LIMIT))
-        .offset(parameters.offset);
+    page::<M>(&shared, query.as_deref()).await
+}
+
+/// Answers a list with a page of records.
+pub(crate) async fn page<M: Model + Serialize + Sync>(
+    shared: &Shared,
+    query: Option<&str>,
+) -> Result<Response, Problem> {
+    let parameters = Parameters::parse(query, LIST)?;
+    let mut query = parameters.filtered::<M>()?;
     if let Some(words) = &parameters.search {
         query = query.search(words.as_str());
     }
-    for order in &parameters.order_by {
-        query = query.order_by_text(order).map_err(invalid)?;
-    }
-    if let Some(cursor) = &parameters.after {
-        query = query.after(cursor.as_str());
-    }
-    if let Some(cursor) = &parameters.before {
-        query = query.before(cursor.as_str());
-    }
-    if let Some(records) = parameters.total {
-        query = query.total_up_to(records);
-    }
+    list_of(shared, &parameters, query).await
+}
+
+/// Answers a page of a query: its records, or its hits with their reasons.
+pub(crate) async fn list_of<M: Model + Serialize + Sync>(
+    shared: &Shared,
+    parameters: &Parameters,
+    query: QueryBuilder<M>,
+) -> Result<Response, Problem> {
+    let query = parameters.paged(query.timeout(shared.settings.read_timeout))?;
     let mut conn = shared.connection().await?;
-    let page = query.list(&mut *conn).await.map_err(invalid)?;
-    let data: Vec<Json> = page
-        .data
-        .iter()
-        .map(record_json)
-        .collect::<Result<_, _>>()?;
+    if !parameters.hits && !parameters.fold {
+        let page = query.list(&mut *conn).await;
+        let page = page.map_err(invalid)?;
+        let data: Vec<Json> = page
+            .data
+            .iter()
+            .map(record_json)
+            .collect::<Result<_, _>>()?;
+        let metadata = page_metadata(parameters, page.total, &page.next, &page.previous);
+        return Ok(json_response(
+            &json!({ "data": data, "metadata": metadata }),
+        ));
+    }
+    let query = if parameters.fold {
+        query.fold_copies()
+    } else {
+        query
+    };
+    let hits = query.hits(&mut *conn).await;
+    let hits = hits.map_err(invalid)?;
+    let data = hits.data.iter().map(|hit| hit.to_json().map_err(no_json));
+    let data: Vec<Json> = data.collect::<Result<_, _>>()?;
+    let mut metadata = page_metadata(parameters, hits.total, &hits.next, &hits.previous);
+    if let Json::Object(metadata) = &mut metadata {
+        if let Some(rows) = hits.folded {
+            metadata.insert("rows".to_owned(), rows.value().into());
+            metadata.insert("rows_are_exact".to_owned(), rows.is_exact().into());
+        }
+        let notes = hits.notes.iter().filter_map(note_json);
+        metadata.insert("notes".to_owned(), notes.collect());
+    }
+    Ok(json_response(
+        &json!({ "data": data, "metadata": metadata }),
+    ))
+}
+
+fn page_metadata(
+    parameters: &Parameters,
+    total: Total,
+    next: &Option<Cursor>,
+    previous: &Option<Cursor>,
+) -> Json {
     let cursor = |cursor: &Option<Cursor>| {
         cursor
             .as_ref()
             .map_or(Json::Null, |cursor| cursor.to_string().into())
     };
-    let (total, is_exact) = match page.total {
+    let (total, is_exact) = match total {
         Total::Exact(total) => (Json::from(total), true),
         Total::AtLeast(0) => (Json::Null, false),
         total => (Json::from(total.value()), false),
     };
-    Ok(json_response(&json!({
-        "data": data,
-        "metadata": {
-            "limit": parameters.limit.unwrap_or(DEFAULT_LIMIT),
-            "offset": parameters.offset,
-            "total": total,
-            "total_is_exact": is_exact,
-            "next": cursor(&page.next),
-            "previous": cursor(&page.previous),
-        },
-    })))
+    json!({
+        "limit": parameters.limit.unwrap_or(DEFAULT_LIMIT),
+        "offset": parameters.offset,
+        "total": total,
+        "total_is_exact": is_exact,
+        "next": cursor(next),
+        "previous": cursor(previous),
+    })
 }
 
-/// The records of a page, if a client does not say how many.
-const DEFAULT_LIMIT: u32 = 50;
+/// How a part of a search text was read, where a person might not expect it.
+fn note_json(note: &Note) -> Option<Json> {
+    match note {
+        Note::Excluded(text) => Some(json!({ "kind": "excluded", "text": text.as_str() })),
+        Note::NotAField(text) => Some(json!({ "kind": "not_a_field", "text": text.as_str() })),
+        _ => None,
+    }
+}
 
-async fn read<M: Model + Serialize + Sync>(
+pub(crate) async fn read<M: Model + Serialize + Sync>(
     State(shared): State<Arc<Shared>>,
     _access: MayRead,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = Parameters::parse(query.as_deref())?
+    let parameters = Parameters::parse(query.as_deref(), READ)?;
+    let record = record_of::<M>(&shared, &parameters, &id).await?;
+    let json = json!({ "data": record_json(&record)? });
+    Ok(tagged(&json.to_string(), &headers))
+}
+
+/// Reads a record by its id in the path.
+pub(crate) async fn record_of<M: Model>(
+    shared: &Shared,
+    parameters: &Parameters,
+    id: &str,
+) -> Result<M, Problem> {
+    let id = id_of::<M>(id)?;
+    let query = parameters
         .filtered::<M>()?
         .timeout(shared.settings.read_timeout);
     let mut conn = shared.connection().await?;
-    let record = query
-        .get(&mut *conn, id_of::<M>(&id)?)
-        .await
-        .map_err(invalid)?;
-    record_response(&record)
+    let record = query.get(&mut *conn, id).await;
+    record.map_err(invalid)
+}
+
+/// An answer of JSON with a tag by which a client may ask whether it has changed.
+pub(crate) fn tagged(json: &str, headers: &HeaderMap) -> Response {
+    let hash = Sha256::digest(json.as_bytes());
+    let hash = hash[..12].iter().map(|byte| format!("{byte:02x}"));
+    // Weak: it is the same for an answer that is compressed.
+    let tag = format!("W/\"{}\"", hash.collect::<String>());
+    let known = headers.get_all(IF_NONE_MATCH).into_iter();
+    let known = known.filter_map(|value| value.to_str().ok());
+    let mut known = known.flat_map(|value| value.split(',')).map(str::trim);
+    let strong = &tag[2..];
+    let is_known = known.any(|known| known == "*" || known == tag || known == strong);
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        text_response(json.to_owned())
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
 }
 
 async fn change<M: Model + Serialize + Sync>(
     State(shared): State<Arc<Shared>>,
     _access: IsAdmin,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of::<M>(&id)?;
     let (parts, body) = request.into_parts();
+    Parameters::parse(parts.uri.query(), NOTHING)?;
     let media_type = media_type(&parts.headers);
     if media_type != "application/json" && media_type != "application/merge-patch+json" {
         return Err(Problem::new(
@@ -254,10 +460,10 @@ async fn change<M: Model + Serialize + Sync>(
 async fn delete<M: Model + Serialize + Sync>(
     State(shared): State<Arc<Shared>>,
     _access: IsAdmin,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let parameters = Parameters::parse(query.as_deref())?;
+    let parameters = Parameters::parse(query.as_deref(), DELETE)?;
     let query = parameters.filtered::<M>()?;
     let id = id_of::<M>(&id)?;
     let mut conn = shared.connection().await?;
@@ -273,8 +479,10 @@ async fn delete<M: Model + Serialize + Sync>(
 async fn restore<M: Model + Serialize + Sync>(
     State(shared): State<Arc<Shared>>,
     _access: IsAdmin,
-    Path(id): Path<String>,
+    PathText(id): PathText,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    Parameters::parse(query.as_deref(), NOTHING)?;
     let mut conn = shared.connection().await?;
     let restored = QueryBuilder::<M>::new()
         .restore(&mut *conn, id_of::<M>(&id)?)
@@ -283,7 +491,7 @@ async fn restore<M: Model + Serialize + Sync>(
     record_response(&restored)
 }
 
-fn id_of<M: Model>(id: &str) -> Result<i64, Problem> {
+pub(crate) fn id_of<M: Model>(id: &str) -> Result<i64, Problem> {
     id.parse().map_err(|_| {
         let name = M::TABLE.name();
         Problem::new(
@@ -293,13 +501,15 @@ fn id_of<M: Model>(id: &str) -> Result<i64, Problem> {
     })
 }
 
-fn record_json(record: &impl Serialize) -> Result<Json, Problem> {
-    Json::from_serialize(record).map_err(|error| {
-        tracing::error!("{error}");
-        Problem::new(Kind::Internal, "a record has no form in JSON")
-    })
+pub(crate) fn record_json(record: &impl Serialize) -> Result<Json, Problem> {
+    Json::from_serialize(record).map_err(no_json)
 }
 
-fn record_response(record: &impl Serialize) -> Result<Response, Problem> {
+pub(crate) fn no_json(error: impl std::fmt::Display) -> Problem {
+    tracing::error!("{error}");
+    Problem::new(Kind::Internal, "a record has no form in JSON")
+}
+
+pub(crate) fn record_response(record: &impl Serialize) -> Result<Response, Problem> {
     Ok(json_response(&json!({ "data": record_json(record)? })))
 }

@@ -15,6 +15,7 @@ use lookback::{Log, Metric, RequestSnapshot, User};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tower_http::compression::CompressionLayer;
 
 use crate::cancel::DbConnection;
 use crate::ingest::{bulk, loki, otlp, records as ingest};
@@ -23,10 +24,13 @@ use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 use crate::tail::{self, Tails};
 use crate::telemetry::{self, Telemetry};
-use crate::{health, records};
+use crate::{health, openapi, records, replay, traces, windows};
 
 /// How long the key of a batch is known.
 const KEYS_ARE_KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The most requests that are sent again at a time.
+const REPLAYS: usize = 8;
 
 /// A server over the database of a pool.
 #[derive(Clone, Debug)]
@@ -49,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Telemetry,
     /// Whether the server stops: what lasts has to end.
     pub(crate) stopping: watch::Sender<bool>,
+    /// The exports that may still be begun.
+    pub(crate) exports: Arc<Semaphore>,
+    /// The requests that may still be sent again at a time.
+    pub(crate) replays: Semaphore,
 }
 
 impl Shared {
@@ -81,6 +89,8 @@ impl Server {
             tails: Tails::default(),
             telemetry: Telemetry::default(),
             stopping: watch::Sender::new(false),
+            exports: Arc::new(Semaphore::new(settings.exports.min(Semaphore::MAX_PERMITS))),
+            replays: Semaphore::new(REPLAYS),
             settings,
         };
         Self {
@@ -98,7 +108,11 @@ impl Server {
             .merge(tail::routes())
             .route("/logs", post(ingest::logs))
             .route("/requests", post(ingest::requests))
-            .route("/metrics", post(ingest::metrics));
+            .route("/metrics", post(ingest::metrics))
+            .merge(records::of_logs_and_requests())
+            .merge(windows::routes())
+            .merge(traces::routes())
+            .merge(replay::routes());
         Router::new()
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
@@ -111,6 +125,7 @@ impl Server {
             .route("/elastic/", get(bulk::about))
             .route("/elastic/_bulk", post(bulk::bulk).put(bulk::bulk))
             .route("/elastic/{index}/_bulk", post(bulk::bulk).put(bulk::bulk))
+            .merge(openapi::routes())
             .method_not_allowed_fallback(async || {
                 Problem::new(Kind::MethodNotAllowed, "the path has other methods")
             })
@@ -118,6 +133,7 @@ impl Server {
                 Problem::new(Kind::NotFound, format!("there is no {}", uri.path()))
             })
             .layer(from_fn_with_state(Arc::clone(&self.shared), observe))
+            .layer(CompressionLayer::new())
             .with_state(Arc::clone(&self.shared))
     }
 

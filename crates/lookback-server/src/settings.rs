@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::tail::TailSettings;
 use crate::telemetry::MetricsAccess;
 
+use lookback::replay::Target;
+
 /// The limits of a server, and who may use it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -37,6 +39,12 @@ pub struct Settings {
     pub source: String,
     /// How readers are treated that follow a table.
     pub tail: TailSettings,
+    /// The most exports that run at a time, each with a connection; 4 by default.
+    pub exports: usize,
+    /// The servers that captured requests may be sent to again; none by default.
+    pub replay_targets: Vec<Target>,
+    /// The longest time of a response to a request that is sent again; 30 s by default.
+    pub replay_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -56,6 +64,9 @@ impl Default for Settings {
             metrics_access: MetricsAccess::default(),
             source: "app".to_owned(),
             tail: TailSettings::default(),
+            exports: 4,
+            replay_targets: Vec::new(),
+            replay_timeout: Duration::from_secs(30),
         }
     }
 }

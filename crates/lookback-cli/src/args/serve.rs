@@ -30,6 +30,11 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
 
+    /// Servers that administrators may send captured requests to again, over HTTP, with commas
+    /// between them [default: none]
+    #[arg(long, value_name = "URLS")]
+    replay_targets: Option<String>,
+
     /// The most connections to the database [default: 16]
     #[arg(long, value_name = "NUMBER", hide_short_help = true)]
     connections: Option<String>,
@@ -57,6 +62,14 @@ pub(crate) struct ServerFlags {
     /// The longest time that a request waits for a connection to the database [default: 5s]
     #[arg(long, value_name = "TIME", hide_short_help = true)]
     connection_timeout: Option<String>,
+
+    /// The most exports that run at a time [default: 4]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    exports: Option<String>,
+
+    /// The longest time of a response to a request that is sent again [default: 30s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    replay_timeout: Option<String>,
 
     /// The longest time until a request is answered [default: 2m]
     #[arg(long, value_name = "TIME", hide_short_help = true)]
@@ -101,10 +114,13 @@ pub(crate) struct ServerFlags {
 
 impl ServerFlags {
     /// The options by their names in `[server]`.
-    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 19] {
+    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 22] {
         [
             ("listen", &self.listen),
             ("source", &self.source),
+            ("replay_targets", &self.replay_targets),
+            ("exports", &self.exports),
+            ("replay_timeout", &self.replay_timeout),
             ("connections", &self.connections),
             ("body_bytes", &self.body_bytes),
             ("decompressed_bytes", &self.decompressed_bytes),

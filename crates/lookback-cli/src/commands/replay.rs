@@ -10,6 +10,8 @@ use futures_util::stream::{self, Stream};
 use http::{HeaderName, HeaderValue};
 use lookback::replay::{Refusal, ReplaySettings, Replayed, Target, compare, prepare};
 use lookback::{Model as _, QueryBuilder, RequestSnapshot};
+use lookback_formats::export::curl_command;
+use lookback_server::{ReplayClient, ReplayClientError};
 use serde_json::json;
 use sqlx::PgConnection;
 use tokio::time::MissedTickBehavior;
@@ -22,13 +24,14 @@ use crate::failure::Failure;
 use crate::output::{self, counted, grouped};
 use crate::privileges;
 
-mod client;
 mod junit;
 mod outcome;
 mod store;
 
-use client::Client;
 use outcome::{Counts, Outcome};
+
+/// The largest body of a response that is read.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// Requests that are read at a time.
 const CHUNK: usize = 50;
@@ -66,7 +69,12 @@ async fn replay(config: &Config, args: ReplayArgs) -> Result<(), Failure> {
              commands of curl: --dry-run",
         ));
     };
-    let client = Client::new(&target, timeout)?;
+    let client = ReplayClient::new(&target, timeout, MOST_BYTES).map_err(|error| {
+        Failure::failed(format!(
+            "cannot read the certificates of this machine: {error}"
+        ))
+        .hint("name a file of certificates: SSL_CERT_FILE=ca.pem lookback replay …")
+    })?;
     let mut conn = database::connect(config).await?;
     let ids = selection.ids(&mut conn, config).await?;
     let total = ids.len();
@@ -293,7 +301,7 @@ async fn send(
     snapshot: RequestSnapshot,
     target: &Target,
     settings: &ReplaySettings,
-    client: &Client,
+    client: &ReplayClient,
 ) -> Result<Outcome, Failure> {
     let prepared = match prepare(&snapshot, target, settings) {
         Ok(prepared) => prepared,
@@ -303,7 +311,11 @@ async fn send(
     let timestamp = Utc::now();
     let answered = client.send(prepared.clone().into_http()).await;
     let (replayed, record) = match answered {
-        Err(problem) => (Replayed::Failed(problem), None),
+        Err(error @ ReplayClientError::TimedOut(_)) => (
+            Replayed::Failed(format!("{error} (--response-timeout)")),
+            None,
+        ),
+        Err(error) => (Replayed::Failed(error.to_string()), None),
         Ok((response, duration)) => {
             let mut comparison = compare(&snapshot, &response, &settings.ignore);
             comparison.duration = Some(duration);
@@ -327,7 +339,7 @@ async fn print_commands(
     let total = ids.len() as u64;
     let mut snapshots = std::pin::pin!(snapshots(conn, ids, None));
     while let Some(snapshot) = snapshots.try_next().await? {
-        let command = command_of(&snapshot, args.to.as_ref(), settings, explained);
+        let command = curl_command(&snapshot, args.to.as_ref(), settings, explained);
         output::text(&command)?;
     }
     output::note(&format!(
@@ -335,42 +347,6 @@ async fn print_commands(
         counted(total, "request")
     ));
     Ok(())
-}
-
-/// Returns a request as a command of curl, with a comment of what it is. One that cannot be sent is
-/// a comment alone, with the reason in words of the caller.
-pub(crate) fn command_of(
-    snapshot: &RequestSnapshot,
-    target: Option<&Target>,
-    settings: &ReplaySettings,
-    explain: fn(&Refusal) -> String,
-) -> String {
-    let about = output::printable(&format!(
-        "# request {}, {}: {} {}",
-        snapshot.id,
-        output::time(snapshot.timestamp),
-        snapshot.method,
-        snapshot.path
-    ));
-    let prepared = target
-        .cloned()
-        .or_else(|| Target::captured(snapshot))
-        .ok_or_else(|| "its host is not known".to_owned())
-        .and_then(|target| {
-            prepare(snapshot, &target, settings).map_err(|refusal| explain(&refusal))
-        });
-    match prepared {
-        Ok(mut prepared) => {
-            // One for all that use the command would be no new trace.
-            prepared.headers.remove("traceparent");
-            let masked = match prepared.masked.as_slice() {
-                [] => String::new(),
-                places => output::printable(&format!("# masked: {}", places.join(", "))) + "\n",
-            };
-            format!("{about}\n{masked}{}\n\n", prepared.curl())
-        }
-        Err(reason) => output::printable(&format!("{about} cannot be sent: {reason}")) + "\n\n",
-    }
 }
 
 /// Why a request was not sent, with the option that changes it.

@@ -3,11 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod access;
+mod aggregates;
 mod bodies;
 mod capture;
+mod exports;
+mod hanging_up;
 mod ingest;
 mod operations;
+mod openapi;
 mod protocols;
 mod records;
+mod replays;
 mod support;
 mod tail;
+mod traces;
+mod windows;

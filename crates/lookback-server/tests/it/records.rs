@@ -163,3 +163,30 @@ async fn passwords_of_users_are_never_read() {
     let answer = server.get("/api/v1/users?order_by=password_hash").await;
     assert_eq!(answer.status, 400);
 }
+
+#[tokio::test]
+async fn record_that_has_not_changed_is_not_sent_again() {
+    let server = with_lines(&[("info", "one")]).await;
+    let bearer = format!("Bearer {}", server.key);
+    let path = "/api/v1/logs/1";
+    let ask = async |tag: &str| {
+        let headers = [("authorization", &*bearer), ("if-none-match", tag)];
+        server.send("GET", path, &headers, "").await
+    };
+    let first = server.get(path).await;
+    let tag = first.headers["etag"].to_str().unwrap().to_owned();
+    let again = ask(&format!("\"other\", {tag}")).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(again.headers["etag"], tag.as_str());
+    assert_eq!(ask("\"other\"").await.status, 200);
+    let headers = [
+        ("authorization", &*bearer),
+        ("content-type", "application/json"),
+    ];
+    server
+        .send("PATCH", path, &headers, r#"{"message":"uno"}"#)
+        .await;
+    let changed = ask(&tag).await;
+    assert_eq!(changed.status, 200);
+    assert_ne!(changed.headers["etag"], tag.as_str());
+}

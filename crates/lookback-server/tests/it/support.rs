@@ -176,3 +176,8 @@ impl TestServer {
             .collect()
     }
 }
+
+/// Parses a time.
+pub(crate) fn time(text: &str) -> chrono::DateTime<chrono::Utc> {
+    text.parse().unwrap()
+}

@@ -1,14 +1,20 @@
 //! `export`: all records, in constant memory.
 //!
-//! Rows come from a stream of the library. An encoder converts them to bytes, and a thread writes
-//! the bytes. So a blocked reader delays the rows, but not Ctrl-C.
+//! Rows come from a stream of the library. An encoder of `lookback-formats` converts them to bytes, and a
+//! thread writes the bytes. So a blocked reader delays the rows, but not Ctrl-C.
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
+use lookback::Model;
 use lookback::table::{ColumnDef, ColumnRole, Table};
 use lookback::value::JsonMap;
-use lookback::{Model, RequestSnapshot};
+#[cfg(feature = "parquet")]
+use lookback_formats::export::ParquetEncoder;
+use lookback_formats::export::{
+    CsvEncoder, CurlEncoder, ExportColumn, HarEncoder, JsonLinesEncoder, RequestEncoder,
+    RowEncoder, Shown,
+};
 
 use super::{TableRow, apply_deleted, check_fields, filter_query, query_failure, usage};
 use crate::args::{Deleted, ExportArgs, ExportFormat};
@@ -17,12 +23,6 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, grouped};
 
-mod csv;
-mod curl;
-mod har;
-mod jsonl;
-#[cfg(feature = "parquet")]
-mod parquet;
 mod target;
 mod temp_files;
 
@@ -35,34 +35,9 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// The number of rows between two updates of the progress.
 const PROGRESS_ROWS: u64 = 1_000;
 
-/// A column of the output.
-struct ExportColumn {
-    name: String,
-    /// `None` for a place in JSON.
-    def: Option<&'static ColumnDef>,
-}
-
-/// Converts requests to bytes.
-trait RequestEncoder: Send {
-    /// Appends a request.
-    fn request(&mut self, request: &RequestSnapshot, out: &mut Vec<u8>) -> Result<(), Failure>;
-
-    /// Appends the end of the format.
-    fn end(&mut self, out: &mut Vec<u8>);
-}
-
-/// Converts rows to bytes.
-trait Encoder: Send {
-    /// Appends a row, or buffers it.
-    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure>;
-
-    /// Appends the buffered rows and the end of the format.
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
-}
-
 /// An encoder, by what it encodes.
 enum AnyEncoder {
-    Rows(Box<dyn Encoder>),
+    Rows(Box<dyn RowEncoder>),
     Requests(Box<dyn RequestEncoder>),
 }
 
@@ -77,9 +52,12 @@ type Rows<'c, M> = BoxStream<'c, Result<Exported<M>, lookback::Error>>;
 impl AnyEncoder {
     fn push<M: TableRow>(&mut self, row: &Exported<M>, out: &mut Vec<u8>) -> Result<(), Failure> {
         match (self, row) {
-            (Self::Rows(encoder), Exported::Row(row)) => encoder.row(row, out),
+            (Self::Rows(encoder), Exported::Row(row)) => Ok(encoder.row(row, out)?),
             (Self::Requests(encoder), Exported::Record(record)) => match record.as_request() {
-                Some(request) => encoder.request(request, out),
+                Some(request) => {
+                    encoder.request(request, out);
+                    Ok(())
+                }
                 None => unreachable!("`request_encoder` has refused other models"),
             },
             _ => unreachable!("the stream is that of the encoder"),
@@ -88,7 +66,7 @@ impl AnyEncoder {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
         match self {
-            Self::Rows(encoder) => encoder.end(out),
+            Self::Rows(encoder) => Ok(encoder.end(out)?),
             Self::Requests(encoder) => {
                 encoder.end(out);
                 Ok(())
@@ -121,16 +99,7 @@ pub(super) async fn run<M: Model + TableRow>(
         query = query.limit(limit);
     }
     let select = query.clone().select_text(&names).map_err(usage)?;
-    // A name that is no column is a path into JSON, as `select_text` has checked; `deleted_at`
-    // may be one of the columns.
-    let columns: Vec<ExportColumn> = names
-        .into_iter()
-        .map(|name| {
-            let mut columns = table.columns().iter();
-            let def = columns.find(|column| column.name() == name.as_str());
-            ExportColumn { name, def }
-        })
-        .collect();
+    let columns = ExportColumn::of(table, names);
 
     let target = Target::open(args.out.as_deref(), args.overwrite)?;
     if format == ExportFormat::Parquet && target.is_terminal() {
@@ -140,8 +109,12 @@ pub(super) async fn run<M: Model + TableRow>(
     let mut encoder = match requests {
         Some(encoder) => AnyEncoder::Requests(encoder),
         None => {
-            let is_terminal = target.is_terminal();
-            let encoder = encoder(format, table.name(), &columns, &args, is_terminal)?;
+            let shown = if target.is_terminal() {
+                Shown::OnTerminal
+            } else {
+                Shown::Unchanged
+            };
+            let encoder = encoder(format, table.name(), &columns, &args, shown)?;
             AnyEncoder::Rows(encoder)
         }
     };
@@ -227,8 +200,8 @@ fn request_encoder<M: TableRow>(
     args: &ExportArgs,
 ) -> Result<Option<Box<dyn RequestEncoder>>, Failure> {
     let (encoder, name): (Box<dyn RequestEncoder>, _) = match format {
-        ExportFormat::Har => (Box::new(har::HarEncoder::default()), "har"),
-        ExportFormat::Curl => (Box::new(curl::CurlEncoder), "curl"),
+        ExportFormat::Har => (Box::new(HarEncoder::default()), "har"),
+        ExportFormat::Curl => (Box::new(CurlEncoder::new()), "curl"),
         ExportFormat::Jsonl | ExportFormat::Csv | ExportFormat::Parquet => return Ok(None),
     };
     if M::COMMAND != "requests" {
@@ -251,18 +224,14 @@ fn encoder(
     table: &str,
     columns: &[ExportColumn],
     args: &ExportArgs,
-    terminal: bool,
-) -> Result<Box<dyn Encoder>, Failure> {
+    shown: Shown,
+) -> Result<Box<dyn RowEncoder>, Failure> {
     Ok(match format {
-        ExportFormat::Jsonl => Box::new(jsonl::JsonLinesEncoder::new(columns, terminal)),
+        ExportFormat::Jsonl => Box::new(JsonLinesEncoder::new(columns, shown)),
         ExportFormat::Har | ExportFormat::Curl => unreachable!("`request_encoder` has them"),
-        ExportFormat::Csv => Box::new(csv::CsvEncoder::new(
-            columns,
-            args.for_spreadsheets,
-            terminal,
-        )),
+        ExportFormat::Csv => Box::new(CsvEncoder::new(columns, args.for_spreadsheets, shown)),
         #[cfg(feature = "parquet")]
-        ExportFormat::Parquet => Box::new(parquet::ParquetEncoder::new(table, columns)?),
+        ExportFormat::Parquet => Box::new(ParquetEncoder::new(table, columns)?),
         #[cfg(not(feature = "parquet"))]
         ExportFormat::Parquet => {
             let _ = table;

@@ -1,21 +1,23 @@
 //! Comma-separated values, RFC 4180.
 
 use std::borrow::Cow;
+use std::io;
 
 use lookback::Json;
 use lookback::value::{ColumnType, JsonMap};
 
-use super::{Encoder, ExportColumn};
-use crate::failure::Failure;
-use crate::output;
+use super::{ExportColumn, RowEncoder, Shown, printable};
 
-pub(super) struct CsvEncoder {
+/// Comma-separated values, RFC 4180, with a header.
+#[derive(Debug)]
+pub struct CsvEncoder {
     columns: Vec<CsvColumn>,
     for_spreadsheets: bool,
-    terminal: bool,
+    shown: Shown,
     has_header: bool,
 }
 
+#[derive(Debug)]
 struct CsvColumn {
     name: String,
     /// Whether a text in it is a JSON string, which JSON puts in quotes.
@@ -23,7 +25,10 @@ struct CsvColumn {
 }
 
 impl CsvEncoder {
-    pub(super) fn new(columns: &[ExportColumn], for_spreadsheets: bool, terminal: bool) -> Self {
+    /// Creates an encoder of these columns. `for_spreadsheets` puts a `'` before text that a
+    /// spreadsheet would interpret as a formula.
+    #[must_use]
+    pub fn new(columns: &[ExportColumn], for_spreadsheets: bool, shown: Shown) -> Self {
         let columns = columns.iter().map(|column| CsvColumn {
             name: column.name.clone(),
             is_json: column
@@ -33,7 +38,7 @@ impl CsvEncoder {
         Self {
             columns: columns.collect(),
             for_spreadsheets,
-            terminal,
+            shown,
             has_header: false,
         }
     }
@@ -63,16 +68,16 @@ impl CsvEncoder {
             }
             Some(other) => other.to_string().into(),
         };
-        Some(if self.terminal {
-            output::printable(&text).into()
+        Some(if self.shown == Shown::OnTerminal {
+            printable(&text).into()
         } else {
             text
         })
     }
 }
 
-impl Encoder for CsvEncoder {
-    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
+impl RowEncoder for CsvEncoder {
+    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> io::Result<()> {
         self.write_header(out);
         let cells: Vec<Option<Cow<'_, str>>> = self
             .columns
@@ -84,7 +89,7 @@ impl Encoder for CsvEncoder {
         Ok(())
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.write_header(out);
         Ok(())
     }

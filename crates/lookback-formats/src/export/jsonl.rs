@@ -1,27 +1,31 @@
 //! A JSON object on each line, the input format of `import`.
 
+use std::io;
+
 use lookback::value::JsonMap;
 
-use super::{Encoder, ExportColumn};
-use crate::failure::Failure;
-use crate::output;
+use super::{ExportColumn, RowEncoder, Shown, escaped_json};
 
-pub(super) struct JsonLinesEncoder {
+/// A JSON object on each line, with the fields in order.
+#[derive(Debug)]
+pub struct JsonLinesEncoder {
     columns: Vec<String>,
-    terminal: bool,
+    shown: Shown,
 }
 
 impl JsonLinesEncoder {
-    pub(super) fn new(columns: &[ExportColumn], terminal: bool) -> Self {
+    /// Creates an encoder of these columns.
+    #[must_use]
+    pub fn new(columns: &[ExportColumn], shown: Shown) -> Self {
         Self {
             columns: columns.iter().map(|column| column.name.clone()).collect(),
-            terminal,
+            shown,
         }
     }
 }
 
-impl Encoder for JsonLinesEncoder {
-    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
+impl RowEncoder for JsonLinesEncoder {
+    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> io::Result<()> {
         let start = out.len();
         // A map does not keep the order of the columns.
         for (place, name) in self.columns.iter().enumerate() {
@@ -34,8 +38,8 @@ impl Encoder for JsonLinesEncoder {
             }
         }
         out.extend_from_slice(b"}");
-        if self.terminal {
-            let line = output::escaped_json(&String::from_utf8_lossy(&out[start..]));
+        if self.shown == Shown::OnTerminal {
+            let line = escaped_json(&String::from_utf8_lossy(&out[start..]));
             out.truncate(start);
             out.extend_from_slice(line.as_bytes());
         }
@@ -43,7 +47,7 @@ impl Encoder for JsonLinesEncoder {
         Ok(())
     }
 
-    fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Failure> {
+    fn end(&mut self, _: &mut Vec<u8>) -> io::Result<()> {
         Ok(())
     }
 }

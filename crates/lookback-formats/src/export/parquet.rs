@@ -19,14 +19,14 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use super::{Encoder, ExportColumn};
-use crate::failure::Failure;
+use super::{ExportColumn, RowEncoder};
 
 /// The limits of a row group: rows, and bytes of their values.
 const MAX_GROUP_ROWS: usize = 50_000;
 const MAX_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
-pub(super) struct ParquetEncoder {
+/// Apache Parquet, with the types of the columns.
+pub struct ParquetEncoder {
     file: Option<SerializedFileWriter<SharedBuffer>>,
     /// Bytes that the file has written and that the export has not read yet.
     written: SharedBuffer,
@@ -35,10 +35,23 @@ pub(super) struct ParquetEncoder {
     bytes: usize,
 }
 
+impl std::fmt::Debug for ParquetEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetEncoder")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
 impl ParquetEncoder {
-    pub(super) fn new(table: &str, columns: &[ExportColumn]) -> Result<Self, Failure> {
+    /// Creates an encoder of these columns; the schema has the name of the table.
+    ///
+    /// # Errors
+    ///
+    /// Parquet has no such schema.
+    pub fn new(table: &str, columns: &[ExportColumn]) -> io::Result<Self> {
         let columns: Vec<Column> = columns.iter().map(Column::new).collect();
-        let fields: Result<Vec<_>, Failure> = columns
+        let fields: io::Result<Vec<_>> = columns
             .iter()
             .map(|column| Ok(Arc::new(column.schema()?)))
             .collect();
@@ -66,7 +79,7 @@ impl ParquetEncoder {
         })
     }
 
-    fn write_group(&mut self) -> Result<(), Failure> {
+    fn write_group(&mut self) -> io::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -82,8 +95,8 @@ impl ParquetEncoder {
     }
 }
 
-impl Encoder for ParquetEncoder {
-    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
+impl RowEncoder for ParquetEncoder {
+    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> io::Result<()> {
         for column in &mut self.columns {
             let value = row.get(column.name.as_str()).unwrap_or(&Json::Null);
             self.bytes += column.push(value)?;
@@ -96,7 +109,7 @@ impl Encoder for ParquetEncoder {
         Ok(())
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.write_group()?;
         if let Some(file) = self.file.take() {
             file.close().map_err(write_failure)?;
@@ -166,7 +179,7 @@ impl Column {
         }
     }
 
-    fn schema(&self) -> Result<Type, Failure> {
+    fn schema(&self) -> io::Result<Type> {
         let (physical, logical) = match self.values {
             Values::Bool(_) => (Physical::BOOLEAN, None),
             Values::Int4(_) => (Physical::INT32, None),
@@ -193,7 +206,7 @@ impl Column {
     }
 
     /// Adds a value and returns its approximate size in bytes.
-    fn push(&mut self, value: &Json) -> Result<usize, Failure> {
+    fn push(&mut self, value: &Json) -> io::Result<usize> {
         if self.is_nullable {
             self.levels.push(i16::from(!value.is_null()));
             if value.is_null() {
@@ -201,7 +214,7 @@ impl Column {
             }
         }
         let mismatch = || {
-            Failure::failed(format!(
+            io::Error::other(format!(
                 "{}: {value} does not match the type of the column",
                 self.name
             ))
@@ -260,10 +273,7 @@ impl Column {
     }
 
     /// Writes the values into the row group and clears them.
-    fn write(
-        &mut self,
-        group: &mut SerializedRowGroupWriter<'_, SharedBuffer>,
-    ) -> Result<(), Failure> {
+    fn write(&mut self, group: &mut SerializedRowGroupWriter<'_, SharedBuffer>) -> io::Result<()> {
         let levels = self.is_nullable.then_some(&self.levels[..]);
         match &mut self.values {
             Values::Bool(all) => write_values::<BoolType>(group, all, levels),
@@ -297,7 +307,7 @@ fn write_values<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, SharedBuffer>,
     values: &mut Vec<T::T>,
     levels: Option<&[i16]>,
-) -> Result<(), Failure> {
+) -> io::Result<()> {
     let column = group.next_column().map_err(write_failure)?;
     let Some(mut column) = column else {
         unreachable!("the row group has the columns of its schema");
@@ -333,6 +343,6 @@ impl io::Write for SharedBuffer {
     }
 }
 
-fn write_failure(error: parquet::errors::ParquetError) -> Failure {
-    Failure::failed(format!("cannot write the Parquet file: {error}"))
+fn write_failure(error: parquet::errors::ParquetError) -> io::Error {
+    io::Error::other(format!("cannot write the Parquet file: {error}"))
 }

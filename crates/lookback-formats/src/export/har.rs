@@ -1,14 +1,13 @@
 //! An HTTP archive, HAR 1.2.
 
 use lookback::RequestSnapshot;
-use lookback_formats::har;
 
-use super::RequestEncoder;
-use crate::failure::Failure;
-use crate::output;
+use super::{RequestEncoder, escaped_json};
+use crate::har;
 
+/// An HTTP archive, with secrets masked.
 #[derive(Debug, Default)]
-pub(super) struct HarEncoder {
+pub struct HarEncoder {
     has_entries: bool,
 }
 
@@ -25,13 +24,12 @@ impl HarEncoder {
 }
 
 impl RequestEncoder for HarEncoder {
-    fn request(&mut self, request: &RequestSnapshot, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn request(&mut self, request: &RequestSnapshot, out: &mut Vec<u8>) {
         self.separate(out);
         // The same on a terminal and in a file: the characters that control a terminal are
         // escaped, as JSON may have them.
-        let entry = output::escaped_json(&har::entry(request).to_string());
+        let entry = escaped_json(&har::entry(request).to_string());
         out.extend_from_slice(entry.as_bytes());
-        Ok(())
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
