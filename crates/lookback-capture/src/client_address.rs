@@ -62,7 +62,9 @@ impl TrustedProxies {
         Ok(self)
     }
 
-    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether this is the address of a trusted proxy.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|range| range.contains(&address))
     }
@@ -70,7 +72,8 @@ impl TrustedProxies {
     /// Returns the address of the client: the last address of `forwarded` or `x-forwarded-for` that
     /// is not that of a trusted proxy, if the other end of the connection is one. If the two headers
     /// disagree, it is that end.
-    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    #[must_use]
+    pub fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer?.to_canonical();
         if !self.trusts(peer) {
             return Some(peer);
