@@ -9,7 +9,10 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::{BodyExt as _, Limited};
+use lookback::Json;
+use lookback::value::JsonMap;
 use ruzstd::decoding::StreamingDecoder;
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Kind, Problem};
@@ -52,6 +55,49 @@ fn permits(all: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, P
     permits.map_err(|_| Problem::new(Kind::Busy, "too many bodies are being stored"))
 }
 
+/// Receives an object of JSON, of some fields.
+pub(crate) async fn object<T: DeserializeOwned>(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let received = small(shared, headers, body).await?;
+    serde_json::from_slice(&received.bytes)
+        .map_err(|error| Problem::new(Kind::InvalidBody, format!("the body: {error}")))
+}
+
+/// Receives an object of JSON, of any fields.
+pub(crate) async fn map(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<JsonMap, Problem> {
+    let received = small(shared, headers, body).await?;
+    match Json::from_slice(&received.bytes) {
+        Ok(Json::Object(map)) => Ok(map),
+        _ => Err(Problem::new(
+            Kind::InvalidBody,
+            "the body must be an object of JSON with the fields to change",
+        )),
+    }
+}
+
+/// Receives a body that is no records.
+async fn small(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Received, Problem> {
+    const MOST: usize = 64 * 1024;
+    // Never a type that a form of another page has.
+    let media_type = media_type(headers);
+    if media_type != "application/json" && media_type != "application/merge-patch+json" {
+        return Err(Problem::new(
+            Kind::UnsupportedType,
+            format!("content-type: expected application/json, got {media_type}"),
+        ));
+    }
+    let most = MOST.min(shared.settings.body_bytes);
+    let received = Received::read_up_to(most, shared, headers, body).await?;
+    received.decompress(headers, most)
+}
+
 impl Received {
     /// Receives a body as it was sent.
     pub(crate) async fn read(
@@ -59,7 +105,15 @@ impl Received {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Self, Problem> {
-        let most = shared.settings.body_bytes;
+        Self::read_up_to(shared.settings.body_bytes, shared, headers, body).await
+    }
+
+    async fn read_up_to(
+        most: usize,
+        shared: &Shared,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Problem> {
         let length = headers.get(CONTENT_LENGTH);
         let length: Option<usize> = length.and_then(|length| length.to_str().ok()?.parse().ok());
         if length.is_some_and(|length| length > most) {

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use lookback::capture::{store_windows, window_of};
 use lookback::ingest::{BatchClaim, claim_batch, note_outcome};
 use lookback::query::{EncodedRecords, Imported};
+use lookback::value::JsonMap;
 use lookback::{
     Json, Log, Metric, Model, NewLog, NewMetric, NewRequestSnapshot, RequestSnapshot, json,
 };
@@ -308,6 +309,16 @@ async fn store_metrics(conn: &mut PgConnection, metrics: &[NewMetric]) -> Result
             .map_err(refused)?;
     }
     Ok(metrics.len() as u64)
+}
+
+/// An object with these fields. Unlike [`json!`], it keeps every digit of the numbers in them, of
+/// which a record may have more than any type of Rust.
+pub(crate) fn object<const N: usize>(fields: [(&str, Json); N]) -> Json {
+    let mut map = JsonMap::new();
+    for (name, value) in fields {
+        map.insert(name.to_owned(), value);
+    }
+    Json::Object(map)
 }
 
 pub(crate) fn json_response(json: &Json) -> Response {

@@ -1,16 +1,30 @@
-//! API keys: making them, and what is stored of them.
+//! API keys: making them, what is stored of them, and admins that do it over HTTP.
 //!
 //! A key is `lb_`, eight letters and digits by which it is found, `_`, and 40 random ones. Its
 //! SHA-256 is stored: it is long and random, so a slow hash would only cost time.
 
 use std::fmt;
+use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use chrono::{DateTime, Utc};
 use lookback::value::Bytes;
 use lookback::{ApiKey, ApiKeyPatch, KeyScope, NewApiKey};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use subtle::ConstantTimeEq as _;
+
+use crate::access::IsAdmin;
+use crate::body;
+use crate::ingest::{json_response, object};
+use crate::problem::{Kind, Problem};
+use crate::records;
+use crate::server::Shared;
 
 const START: &str = "lb_";
 const PREFIX: usize = 8;
@@ -106,6 +120,60 @@ pub(crate) async fn note_use(
         .update_all(conn, ApiKeyPatch::default().last_used_at(now))
         .await;
     used.map(drop)
+}
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/keys", get(list).post(create_key))
+        .route("/keys/{id}", axum::routing::delete(revoke))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateKey {
+    name: String,
+    scope: KeyScope,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+async fn list(
+    State(shared): State<Arc<Shared>>,
+    _access: IsAdmin,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    records::page::<ApiKey>(&shared, query.as_deref()).await
+}
+
+async fn create_key(
+    State(shared): State<Arc<Shared>>,
+    _access: IsAdmin,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let new: CreateKey = body::object(&shared, &parts.headers, body).await?;
+    let mut conn = shared.connection().await?;
+    let (stored, key) = create(&mut conn, &new.name, new.scope, new.expires_at)
+        .await
+        .map_err(|error| Problem::of(&error, Kind::InvalidRecord))?;
+    tracing::info!(key = stored.id, "made a key");
+    let data = records::record_json(&stored)?;
+    let response = json_response(&object([("data", data), ("key", key.reveal().into())]));
+    Ok((StatusCode::CREATED, response).into_response())
+}
+
+async fn revoke(
+    State(shared): State<Arc<Shared>>,
+    _access: IsAdmin,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = records::id_of::<ApiKey>(&id)?;
+    let mut conn = shared.connection().await?;
+    ApiKey::records()
+        .delete(&mut *conn, id)
+        .await
+        .map_err(|error| Problem::of(&error, Kind::InvalidRecord))?;
+    tracing::info!(key = id, "revoked a key");
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn prefix_of(key: &str) -> Option<&str> {

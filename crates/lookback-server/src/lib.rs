@@ -15,35 +15,46 @@
 //! [docs/http.md]: https://github.com/lookback-db/lookback/blob/main/docs/http.md
 //! [docs/otlp.md]: https://github.com/lookback-db/lookback/blob/main/docs/otlp.md
 //!
-//! In reading order: `settings`; `problem`, how each error is answered; `access`, who may do what,
-//! and [`keys`]; `body`, a body with its limits; `ingest`, from a body to stored records; `parameters`,
-//! what a query may say; `records`, reading, counting, exporting and changing them; `windows`, `traces`
-//! and `replay`; `tail`, following records as they arrive; `openapi`, the document of all of it;
-//! `health`; `observe`, what is done for every request; `cancel`, requests whose client has gone;
-//! `telemetry`, what the server measures of itself.
+//! In reading order: `settings`; `connections`, with `tls`; `guard`, what holds for every request,
+//! with `client` and `rates`; `problem`, how each error is answered; `access`, who may do what, with
+//! [`keys`], `sessions`, [`users`] and [`passwords`]; `body`, a body with its limits; `ingest`, from a
+//! body to stored records; `parameters`, what a query may say; `records`, reading, counting, exporting
+//! and changing them; `windows`, `traces` and `replay`; `tail`, following records as they arrive;
+//! `openapi`, the document of all of it; `health`; `observe`, what is done for every request;
+//! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself.
 
 mod access;
 mod body;
 mod cancel;
+mod client;
+mod connections;
+mod guard;
 mod health;
 mod ingest;
 pub mod keys;
 mod observe;
 mod openapi;
 mod parameters;
+pub mod passwords;
 mod problem;
+mod rates;
 mod records;
 mod replay;
 mod server;
+mod sessions;
 mod settings;
 mod tail;
 mod telemetry;
 mod traces;
 mod windows;
+mod tls;
+pub mod users;
 
 pub use cancel::prepare_connection;
 pub use replay::{ReplayClient, ReplayClientError};
+pub use access::origin::{Origin, OriginError};
 pub use server::Server;
 pub use settings::Settings;
 pub use tail::TailSettings;
 pub use telemetry::MetricsAccess;
+pub use tls::{Tls, TlsError};

@@ -1,5 +1,7 @@
 //! Errors as answers: `application/problem+json` (RFC 9457).
 
+use std::time::Duration;
+
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +37,10 @@ pub(crate) enum Kind {
     InvalidBody,
     InvalidRecord,
     NotAuthenticated,
+    WrongCredentials,
     NotAllowed,
+    PasswordChangeRequired,
+    CrossSite,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -44,6 +49,7 @@ pub(crate) enum Kind {
     KeyReused,
     Timeout,
     TooSlow,
+    TooManyRequests,
     Busy,
     Unavailable,
     Internal,
@@ -97,7 +103,18 @@ impl Kind {
                 "not-authenticated",
                 "Not authenticated",
             ),
+            Self::WrongCredentials => (
+                StatusCode::UNAUTHORIZED,
+                "wrong-credentials",
+                "Wrong e-mail or password",
+            ),
             Self::NotAllowed => (StatusCode::FORBIDDEN, "not-allowed", "Not allowed"),
+            Self::PasswordChangeRequired => (
+                StatusCode::FORBIDDEN,
+                "password-change-required",
+                "Password change required",
+            ),
+            Self::CrossSite => (StatusCode::FORBIDDEN, "cross-site", "Cross-site request"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -118,6 +135,11 @@ impl Kind {
             ),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout", "Timeout"),
             Self::TooSlow => (StatusCode::GATEWAY_TIMEOUT, "too-slow", "Too slow"),
+            Self::TooManyRequests => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many requests",
+            ),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -145,6 +167,21 @@ impl Problem {
             detail: detail.into(),
             fields: Vec::new(),
             retry_after,
+        }
+    }
+
+    /// The problem of a client that has sent too much, and how long it should wait.
+    pub(crate) fn too_many_requests(whose: &str, wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        let seconds = seconds
+            .saturating_add(u32::from(wait.subsec_nanos() > 0))
+            .max(1);
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                Kind::TooManyRequests,
+                format!("too many {whose}: try again in {seconds} s"),
+            )
         }
     }
 
@@ -264,7 +301,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.kind == Kind::NotAuthenticated {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -11,7 +11,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use lookback::ingest::forget_batches;
 use lookback::maintenance::MaintenanceObserver;
-use lookback::{Log, Metric, RequestSnapshot, User};
+use lookback::{Log, Metric, RequestSnapshot};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -21,10 +21,14 @@ use crate::cancel::DbConnection;
 use crate::ingest::{bulk, loki, otlp, records as ingest};
 use crate::observe::observe;
 use crate::problem::{Kind, Problem};
+use crate::rates::Rates;
+use crate::sessions::{self, attempts};
 use crate::settings::Settings;
 use crate::tail::{self, Tails};
 use crate::telemetry::{self, Telemetry};
-use crate::{health, openapi, records, replay, traces, windows};
+use crate::{
+    connections, guard, health, keys, openapi, passwords, records, replay, traces, users, windows,
+};
 
 /// How long the key of a batch is known.
 const KEYS_ARE_KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -57,6 +61,9 @@ pub(crate) struct Shared {
     pub(crate) exports: Arc<Semaphore>,
     /// The requests that may still be sent again at a time.
     pub(crate) replays: Semaphore,
+    /// The passwords that may be hashed at a time.
+    pub(crate) hashing: Semaphore,
+    pub(crate) rates: Rates,
 }
 
 impl Shared {
@@ -70,6 +77,12 @@ impl Shared {
                 "all connections to the database are in use",
             )),
         }
+    }
+
+    /// Counts a request of a key, or of a user by the negative of its id.
+    pub(crate) fn take_request(&self, caller: i64, whose: &str) -> Result<(), Problem> {
+        let taken = self.rates.callers.take(caller);
+        taken.map_err(|wait| Problem::too_many_requests(whose, wait))
     }
 }
 
@@ -91,6 +104,8 @@ impl Server {
             stopping: watch::Sender::new(false),
             exports: Arc::new(Semaphore::new(settings.exports.min(Semaphore::MAX_PERMITS))),
             replays: Semaphore::new(REPLAYS),
+            hashing: passwords::places(),
+            rates: Rates::new(&settings),
             settings,
         };
         Self {
@@ -98,13 +113,16 @@ impl Server {
         }
     }
 
-    /// Returns the routes of the server, for `axum::serve` or as part of another app.
+    /// Returns the routes of the server, as part of another app. It knows the address of a client
+    /// if that app is served with `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn router(&self) -> Router {
         let records = Router::new()
             .merge(records::routes::<Log>("logs"))
             .merge(records::routes::<RequestSnapshot>("requests"))
             .merge(records::routes::<Metric>("metrics"))
-            .merge(records::routes::<User>("users"))
+            .merge(users::routes())
+            .merge(keys::routes())
+            .merge(sessions::routes())
             .merge(tail::routes())
             .route("/logs", post(ingest::logs))
             .route("/requests", post(ingest::requests))
@@ -113,7 +131,8 @@ impl Server {
             .merge(windows::routes())
             .merge(traces::routes())
             .merge(replay::routes());
-        Router::new()
+        let shared = &self.shared;
+        let router = Router::new()
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(telemetry::metrics))
@@ -132,9 +151,16 @@ impl Server {
             .fallback(async |uri: Uri| {
                 Problem::new(Kind::NotFound, format!("there is no {}", uri.path()))
             })
-            .layer(from_fn_with_state(Arc::clone(&self.shared), observe))
+            .layer(guard::catch_panics())
+            .layer(from_fn_with_state(Arc::clone(shared), observe))
             .layer(CompressionLayer::new())
-            .with_state(Arc::clone(&self.shared))
+            .with_state(Arc::clone(shared));
+        let router = if shared.settings.cors_origins.is_empty() {
+            router
+        } else {
+            router.layer(guard::cors(&shared.settings))
+        };
+        router.layer(from_fn_with_state(Arc::clone(shared), guard::guard))
     }
 
     /// Serves until `signal` is ready, and then until the requests that are under way have ended.
@@ -148,31 +174,13 @@ impl Server {
         listener: TcpListener,
         signal: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let mut stopped = self.shared.stopping.subscribe();
         let shared = Arc::clone(&self.shared);
         let signal = async move {
             signal.await;
             shared.stopping.send_replace(true);
         };
-        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(signal);
-        let drain = self.shared.settings.shutdown_timeout;
-        let overdue = async {
-            if stopped.wait_for(|is_stopping| *is_stopping).await.is_ok() {
-                tokio::time::sleep(drain).await;
-            } else {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            served = serving => served,
-            () = overdue => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!(
-                    "some requests had not ended {} s after the signal",
-                    drain.as_secs()
-                ),
-            )),
-        }
+        let router = self.router();
+        connections::serve(listener, router, &self.shared.settings, signal).await
     }
 
     /// Shows the state of a maintenance worker in `GET /metrics`.
@@ -189,5 +197,18 @@ impl Server {
     pub async fn forget_old_batches(&self) -> Result<u64, lookback::Error> {
         let mut conn = self.shared.pool.acquire().await?;
         forget_batches(&mut conn, KEYS_ARE_KNOWN).await
+    }
+
+    /// Forgets sessions that are over, and attempts to log in that no longer count. Call it now and
+    /// then, in one of the processes or in all.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn forget_old_sessions(&self) -> Result<u64, lookback::Error> {
+        let mut conn = self.shared.pool.acquire().await?;
+        let now = chrono::Utc::now();
+        let sessions = sessions::store::forget(&mut conn, &self.shared.settings, now).await?;
+        Ok(sessions + attempts::forget(&mut conn, now).await?)
     }
 }

@@ -7,6 +7,11 @@ use crate::telemetry::MetricsAccess;
 
 use lookback::replay::Target;
 
+use lookback::capture::TrustedProxies;
+
+use crate::access::origin::Origin;
+use crate::tls::Tls;
+
 /// The limits of a server, and who may use it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -45,6 +50,33 @@ pub struct Settings {
     pub replay_targets: Vec<Target>,
     /// The longest time of a response to a request that is sent again; 30 s by default.
     pub replay_timeout: Duration,
+    /// The certificate of the server; none by default, and then it speaks no TLS.
+    pub tls: Option<Tls>,
+    /// The proxies whose forwarding headers are believed; none by default.
+    pub trusted_proxies: TrustedProxies,
+    /// The origins whose pages may use the API with a key; none by default.
+    pub cors_origins: Vec<Origin>,
+    /// The most connections at a time; 512 by default. Others wait.
+    pub connections: usize,
+    /// The most connections of an address at a time, unless it is a trusted proxy; 256 by default.
+    pub connections_per_address: usize,
+    /// The most bytes of the head of a request; 64 KiB by default.
+    pub head_bytes: usize,
+    /// The longest time for a TLS handshake, and then for the head of a request; 15 s by default.
+    pub head_timeout: Duration,
+    /// The longest time that a connection waits for its next request; 75 s by default.
+    pub idle_timeout: Duration,
+    /// The longest time that a client takes nothing of a response; 30 s by default.
+    pub write_timeout: Duration,
+    /// The most requests of an address, and of a key, each second; 1,000 by default, and in the
+    /// first moment five times as many. 0 for no limit.
+    pub requests_per_second: u32,
+    /// The most attempts of an address to log in, each minute; 30 by default. 0 for no limit.
+    pub logins_per_minute: u32,
+    /// How long a session is valid without a request; 12 hours by default.
+    pub session_idle: Duration,
+    /// How long a session is valid; 7 days by default.
+    pub session_lifetime: Duration,
 }
 
 impl Default for Settings {
@@ -67,6 +99,19 @@ impl Default for Settings {
             exports: 4,
             replay_targets: Vec::new(),
             replay_timeout: Duration::from_secs(30),
+            tls: None,
+            trusted_proxies: TrustedProxies::none(),
+            cors_origins: Vec::new(),
+            connections: 512,
+            connections_per_address: 256,
+            head_bytes: 64 * 1024,
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            requests_per_second: 1_000,
+            logins_per_minute: 30,
+            session_idle: Duration::from_secs(12 * 60 * 60),
+            session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
 }

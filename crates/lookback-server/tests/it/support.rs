@@ -81,8 +81,11 @@ impl TestServer {
         let server = Server::new(pool.clone(), settings);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = server.router();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let serving = server.clone();
+        tokio::spawn(async move {
+            let served = serving.serve(listener, std::future::pending());
+            served.await.unwrap();
+        });
         let mut conn = pool.acquire().await.unwrap();
         let (_, key) = keys::create(&mut conn, "tests", KeyScope::Admin, None)
             .await
@@ -180,4 +183,77 @@ impl TestServer {
 /// Parses a time.
 pub(crate) fn time(text: &str) -> chrono::DateTime<chrono::Utc> {
     text.parse().unwrap()
+}
+
+/// The password of the users that tests make.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// A user that is logged in, with a browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    pub(crate) cookie: String,
+    pub(crate) csrf_token: String,
+}
+
+impl Browser {
+    /// The browser after an answer that starts a session.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        let json = answer.json();
+        Self {
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+            csrf_token: json["data"]["csrf_token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// The headers that the page of the server sends.
+    pub(crate) fn headers(&self) -> [(&str, &str); 4] {
+        [
+            ("cookie", &self.cookie),
+            ("x-csrf-token", &self.csrf_token),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/json"),
+        ]
+    }
+}
+
+impl TestServer {
+    /// Stores a user with [`PASSWORD`].
+    pub(crate) async fn new_user(&self, email: &str, role: lookback::UserRole) -> i64 {
+        // Hashing takes long: once is enough.
+        static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+        let hash = HASH.get_or_init(|| lookback::password::hash(PASSWORD).unwrap());
+        let user = lookback::NewUser::new(email, hash.as_str()).role(role);
+        let user = lookback::User::records().create(&self.pool, user).await;
+        user.unwrap().id
+    }
+
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.log_in_with(email, password, &[]).await
+    }
+
+    pub(crate) async fn log_in_with(
+        &self,
+        email: &str,
+        password: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let body = lookback::json!({ "email": email, "password": password });
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.send("POST", "/api/v1/session", &headers, body.to_string())
+            .await
+    }
+
+    /// Stores a user, and logs in.
+    pub(crate) async fn browser(&self, email: &str, role: lookback::UserRole) -> Browser {
+        self.new_user(email, role).await;
+        Browser::of(&self.log_in(email, PASSWORD).await)
+    }
+
+    /// Runs a statement.
+    pub(crate) async fn execute(&self, sql: &'static str) -> u64 {
+        let done = sqlx::query(sql).execute(&self.pool).await.unwrap();
+        done.rows_affected()
+    }
 }

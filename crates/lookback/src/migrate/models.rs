@@ -13,9 +13,9 @@ use crate::model::{
     ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
 use crate::tables::{
-    ApiKey, Import, IngestLane, IngestedBatch, Log, Metric, RequestSnapshot, RollupCell,
-    RollupCorrection, RollupRange, SealedSegment, SearchBlock, SearchPosting, SearchTemplate,
-    Setting, User,
+    ApiKey, Import, IngestLane, IngestedBatch, Log, LoginAttempt, Metric, OneTimePassword,
+    RequestSnapshot, RollupCell, RollupCorrection, RollupRange, SealedSegment, SearchBlock,
+    SearchPosting, SearchTemplate, Setting, User, UserSession,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -73,6 +73,9 @@ impl Models {
             .model::<IngestLane>()
             .model::<IngestedBatch>()
             .model::<ApiKey>()
+            .model::<UserSession>()
+            .model::<LoginAttempt>()
+            .model::<OneTimePassword>()
             .model::<SealedSegment>()
             .model::<SearchBlock>()
             .model::<SearchTemplate>()
