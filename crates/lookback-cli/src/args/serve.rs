@@ -1,6 +1,9 @@
 //! `serve` and `keys`
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
+use lookback_server::Origin;
 
 use crate::retention::Age;
 
@@ -13,6 +16,22 @@ pub(crate) struct ServeArgs {
     /// Ask for no key: all who reach the server may do anything. Only on 127.0.0.1 or ::1
     #[arg(long)]
     pub(crate) open: bool,
+
+    /// Speak TLS with this certificate and those that signed it, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Believe the forwarding headers of this proxy, or range of proxies; once for each
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) trusted_proxy: Vec<String>,
+
+    /// Let pages of this origin use the API with a key; once for each
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors_origin: Vec<Origin>,
 
     #[command(flatten)]
     pub(crate) settings: ServerFlags,

@@ -18,7 +18,9 @@ use crate::failure::Failure;
 use crate::privileges;
 use crate::server_config::ServerOptions;
 
+mod first_admin;
 mod log;
+mod security;
 
 /// How often old keys of batches are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -38,6 +40,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         ))
         .hint("leave out --open and make a key (lookback keys create), or listen on 127.0.0.1"));
     }
+    security::apply(&args, &mut settings)?;
     if args.migrate {
         let migrate = DbCommand::Migrate {
             dry_run: false,
@@ -66,15 +69,19 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     })?;
     let address = listener.local_addr()?;
 
-    settings.is_open = args.open;
+    if !args.open {
+        first_admin::make(&pool).await?;
+    }
     settings.read_timeout = config.timeout();
+    let is_encrypted = settings.tls.is_some();
     let server = Server::new(pool.clone(), settings);
     let worker = MaintenanceWorker::spawn(pool.clone(), maintenance(config))?;
     server.observe_maintenance(worker.observer());
     let reporting = tokio::spawn(report_failures(worker.observer()));
     let forgetting = tokio::spawn(forget(server.clone()));
 
-    say(&format!("listening on http://{address}"));
+    let scheme = if is_encrypted { "https" } else { "http" };
+    say(&format!("listening on {scheme}://{address}"));
     if keys == 0 && !args.open {
         say("there is no API key yet; make one in another terminal: \
              lookback keys create NAME --scope ingest");
@@ -127,11 +134,12 @@ fn maintenance(config: &Config) -> MaintenanceOptions {
     options
 }
 
-/// Forgets old keys of batches, now and then.
+/// Forgets old keys of batches and old sessions, now and then.
 async fn forget(server: Server) {
     loop {
         // The next time is soon enough.
         let _forgotten = server.forget_old_batches().await;
+        let _forgotten = server.forget_old_sessions().await;
         tokio::time::sleep(FORGET_EVERY).await;
     }
 }

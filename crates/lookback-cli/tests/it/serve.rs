@@ -15,31 +15,58 @@ struct Serving {
     child: Child,
     address: String,
     err: BufReader<std::process::ChildStderr>,
+    /// What it printed on standard error before it listened.
+    before: String,
 }
 
 impl Serving {
     fn start(lookback: &Lookback, options: &[&str]) -> Self {
+        Self::start_with(lookback, options, &[])
+    }
+
+    fn start_with(lookback: &Lookback, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let call = [&["serve", "--listen", "127.0.0.1:0"], options].concat();
         let mut command = lookback.command(&call);
         command
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut before = String::new();
         let mut line = String::new();
         let address = loop {
             line.clear();
             assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended");
-            if let Some(address) = line.trim().strip_prefix("listening on http://") {
+            if let Some(address) = line.trim().strip_prefix("listening on http") {
+                let address = address.trim_start_matches('s').trim_start_matches("://");
                 break address.to_owned();
             }
+            before.push_str(&line);
         };
         Self {
             child,
             address,
             err,
+            before,
         }
+    }
+
+    /// Stops it, and returns what it has printed on standard output.
+    fn stop(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let mut out = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        stdout.read_to_string(&mut out).unwrap();
+        out
+    }
+
+    fn log_in(&self, email: &str, password: &str) -> String {
+        let body = serde_json::json!({ "email": email, "password": password });
+        let head = "POST /api/v1/session HTTP/1.1\r\ncontent-type: application/json";
+        self.send(head, &body.to_string())
     }
 
     /// Sends a request, and returns the answer with its head.
@@ -415,5 +442,152 @@ async fn rolling_restart_stores_each_acknowledged_batch_once() {
     for server in &mut servers {
         server.child.kill().unwrap();
         server.child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn first_start_makes_an_admin_with_a_one_time_password() {
+    let lookback = Lookback::new().await;
+    let serving = Serving::start(&lookback, &[]);
+    assert_eq!(
+        serving.before,
+        "made the first admin, admin@localhost; the password is for one log-in, and not shown \
+         again:\n"
+    );
+    let out = serving.stop();
+    let password = out.trim();
+    assert_eq!((out.lines().count(), password.len()), (1, 27), "{out:?}");
+    // The second start makes none, and prints none.
+    let serving = Serving::start(&lookback, &[]);
+    assert_eq!(serving.before, "");
+    let answer = serving.log_in("admin@localhost", password);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains(r#""must_change_password":true"#),
+        "{answer}"
+    );
+    assert_eq!(serving.stop(), "");
+    let listed = lookback.run(&["users", "list", "--json"]);
+    assert!(listed.out.contains(r#""role":"admin""#), "{listed:#?}");
+    assert!(!listed.out.contains("argon2"), "{listed:#?}");
+}
+
+#[tokio::test]
+async fn first_admin_is_given_by_the_environment() {
+    let lookback = Lookback::new().await;
+    let email = ("LOOKBACK_ADMIN_EMAIL", "ada@shop.test");
+    let weak = lookback
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .envs([email, ("LOOKBACK_ADMIN_PASSWORD", "password1")])
+        .output()
+        .unwrap();
+    let err = String::from_utf8_lossy(&weak.stderr).into_owned();
+    assert_eq!(weak.status.code(), Some(1), "{err}");
+    assert!(
+        err.starts_with("error: the password of the first admin is easy to guess"),
+        "{err}"
+    );
+    assert!(err.contains("hint: set LOOKBACK_ADMIN_EMAIL"), "{err}");
+    assert!(!err.contains("password1"), "{err}");
+
+    let password = "correct horse battery staple";
+    let variables = [email, ("LOOKBACK_ADMIN_PASSWORD", password)];
+    let serving = Serving::start_with(&lookback, &[], &variables);
+    assert!(
+        serving
+            .before
+            .contains("made the first admin, ada@shop.test\n"),
+        "{}",
+        serving.before
+    );
+    let answer = serving.log_in("ada@shop.test", password);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains(r#""must_change_password":false"#),
+        "{answer}"
+    );
+    assert_eq!(serving.stop(), "");
+    // An open server asks nobody, and makes none.
+    let lookback = Lookback::new().await;
+    let serving = Serving::start(&lookback, &["--open"]);
+    assert_eq!(serving.stop(), "");
+    assert_eq!(
+        lookback
+            .run(&["users", "list", "--json"])
+            .out
+            .matches("email")
+            .count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn server_speaks_tls_and_believes_configured_proxies() {
+    let lookback = Lookback::new().await;
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../lookback-server/tests/it/tls"
+    );
+    let (certificate, key) = (
+        format!("{folder}/certificate.pem"),
+        format!("{folder}/key.pem"),
+    );
+    let tls = ["--tls-cert", &certificate, "--tls-key", &key];
+    let serving = Serving::start(&lookback, &tls);
+    // Without a handshake, there is no answer.
+    let mut stream = TcpStream::connect(&serving.address).unwrap();
+    stream
+        .write_all(b"GET /health/live HTTP/1.1\r\n\r\n")
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ended = stream.read_to_end(&mut answer);
+    // An alert of TLS.
+    assert!(answer.starts_with(&[21, 3]), "{answer:?}");
+    serving.stop();
+
+    let serving = Serving::start(
+        &lookback,
+        &[
+            "--trusted-proxy",
+            "127.0.0.0/8",
+            "--cors-origin",
+            "https://status.example",
+        ],
+    );
+    let head =
+        "GET /health/live HTTP/1.1\r\nx-forwarded-proto: https\r\norigin: https://status.example";
+    let answer = serving.send(head, "");
+    assert!(answer.contains("strict-transport-security: "), "{answer}");
+    assert!(
+        answer.contains("access-control-allow-origin: https://status.example\r\n"),
+        "{answer}"
+    );
+    serving.stop();
+}
+
+#[tokio::test]
+async fn wrong_security_options_are_explained() {
+    let lookback = Lookback::new().await;
+    for (options, expected) in [
+        (
+            &["--trusted-proxy", "10.0.0.0/99"][..],
+            "error: --trusted-proxy: expected an address such as 10.0.0.1 or a range",
+        ),
+        (
+            &["--cors-origin", "*"],
+            "expected an origin such as https://status.example.com",
+        ),
+        (&["--tls-cert", "a.pem"], "--tls-key <FILE>"),
+        (
+            &["--tls-cert", "no.pem", "--tls-key", "no.pem"],
+            "error: --tls-cert: cannot read no.pem: ",
+        ),
+        (
+            &["--tls-cert", "/dev/null", "--tls-key", "/dev/null"],
+            "error: TLS: expected a certificate as PEM",
+        ),
+    ] {
+        let ran = lookback.run(&[&["serve"], options].concat()).failed(2);
+        assert!(ran.err.contains(expected), "{ran:#?}");
     }
 }
