@@ -28,7 +28,7 @@ pub(crate) use records::{
     Count, Deleted, ExportArgs, ExportFormat, Format, PageArgs, RecordCommand, TailArgs,
 };
 pub(crate) use replay::ReplayArgs;
-pub(crate) use serve::{KeyCommand, ScopeArg, ServeArgs};
+pub(crate) use serve::{KeyCommand, OtherAddress, ScopeArg, ServeArgs};
 pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};
 pub(crate) use users::{RoleArg, UserCommand};
 

@@ -146,6 +146,25 @@ pub struct Entry {
     pub lines: RangeInclusive<u64>,
 }
 
+/// Decodes a message as a sender of syslog sends it, by RFC 5424, RFC 3164, or with a priority alone.
+///
+/// A message is one record, also if it has line ends. Its number is that of the entry's line.
+///
+/// ```
+/// use lookback_formats::{Options, syslog_message};
+///
+/// let entry = syslog_message(b"<11>shop[42]: stock is low", &Options::default(), 1);
+/// let log = entry.log.unwrap();
+/// assert_eq!((log.source.as_str(), log.message.as_str()), ("shop", "stock is low"));
+/// assert_eq!(log.level, lookback::Level::Error);
+/// ```
+#[must_use]
+pub fn syslog_message(message: &[u8], options: &Options, number: u64) -> Entry {
+    let text = String::from_utf8_lossy(message);
+    let draft = text::syslog::message(&text, time::Rules::new(options));
+    draft.finish(options, &(number..=number))
+}
+
 /// A problem of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

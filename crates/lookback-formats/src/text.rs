@@ -7,7 +7,7 @@ mod heroku;
 mod logfmt;
 mod prefix;
 pub(crate) mod rails;
-mod syslog;
+pub(crate) mod syslog;
 
 pub(crate) use access::of_request_line as access_request_line;
 pub(crate) use access::w3c;

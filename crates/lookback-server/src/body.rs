@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use lookback::Json;
 use lookback::value::JsonMap;
 use ruzstd::decoding::StreamingDecoder;
@@ -40,6 +40,14 @@ impl Room {
             taken: permits(all, bytes)?,
             all: Arc::clone(all),
         })
+    }
+
+    /// Takes more, if these are more bytes than were taken.
+    fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+        match bytes.checked_sub(self.taken.num_permits()) {
+            None | Some(0) => Ok(()),
+            Some(more) => self.grow(more),
+        }
     }
 
     /// Takes more.
@@ -119,28 +127,72 @@ impl Received {
         if length.is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
-        // A body of unknown length counts as the longest.
-        let room = Room::take(&shared.body_room, length.unwrap_or(most))?;
-        let collected = Limited::new(body, most).collect();
-        let collected = tokio::time::timeout(shared.settings.body_timeout, collected).await;
-        let collected = collected.map_err(|_| {
-            let time = shared.settings.body_timeout;
-            Problem::new(
-                Kind::Timeout,
-                format!("the body did not come within {time:?}"),
-            )
-        })?;
-        match collected {
-            Ok(body) => Ok(Self {
-                bytes: body.to_bytes(),
-                room,
-            }),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large(most)),
-            Err(error) => Err(Problem::new(
-                Kind::InvalidBody,
-                format!("the body broke off: {error}"),
-            )),
+        let mut room = Room::take(&shared.body_room, length.unwrap_or(0))?;
+        let collecting = async {
+            let mut bytes = BytesMut::with_capacity(length.unwrap_or(0));
+            let mut body = body;
+            while let Some(data) = next_data(&mut body).await? {
+                let end = bytes.len() + data.len();
+                if end > most {
+                    return Err(too_large(most));
+                }
+                // A body of unknown length takes its room as it comes.
+                room.grow_to(end)?;
+                bytes.extend_from_slice(&data);
+            }
+            Ok(bytes.freeze())
+        };
+        let bytes = in_time(shared, collecting).await?;
+        Ok(Self { bytes, room })
+    }
+
+    /// Receives the one message of a call of gRPC, and returns the headers by which
+    /// [`decompress`](Self::decompress) reads it.
+    pub(crate) async fn read_message(
+        shared: &Shared,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Self, HeaderMap), Problem> {
+        /// Whether it is compressed, and its length.
+        const PREFIX: usize = 5;
+        let most = shared.settings.body_bytes;
+        let mut room = Room::take(&shared.body_room, 0)?;
+        let collecting = async {
+            let mut bytes = BytesMut::new();
+            let mut body = body;
+            let mut end = None;
+            while let Some(data) = next_data(&mut body).await? {
+                room.grow_to(bytes.len() + data.len())?;
+                bytes.extend_from_slice(&data);
+                if end.is_none()
+                    && let Some(&[a, b, c, d]) = bytes.get(1..PREFIX)
+                {
+                    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+                    if length > most {
+                        return Err(too_large(most));
+                    }
+                    room.grow_to(PREFIX + length)?;
+                    end = Some(PREFIX + length);
+                }
+                if end.is_some_and(|end| bytes.len() > end) {
+                    return Err(invalid("a call has one message, and this one has more"));
+                }
+            }
+            if end != Some(bytes.len()) {
+                return Err(invalid("the message of the call is not whole"));
+            }
+            Ok(bytes.freeze())
+        };
+        let bytes = in_time(shared, collecting).await?;
+        let mut encoding = HeaderMap::new();
+        if bytes[0] != 0 {
+            let named = headers.get("grpc-encoding").ok_or_else(|| {
+                invalid("the message is compressed, and no grpc-encoding says how")
+            })?;
+            encoding.insert(CONTENT_ENCODING, named.clone());
         }
+        let bytes = bytes.slice(PREFIX..);
+        Ok((Self { bytes, room }, encoding))
     }
 
     /// Decompresses it, by `content-encoding`.
@@ -173,6 +225,39 @@ impl Received {
         self.bytes = decoded.into();
         Ok(self)
     }
+}
+
+/// Returns the next bytes of a body; `None` at its end.
+async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let detail = format!("the body broke off: {error}");
+            Problem::new(Kind::InvalidBody, detail)
+        })?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Waits for a body as long as it may take.
+async fn in_time<T>(
+    shared: &Shared,
+    collecting: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let time = shared.settings.body_timeout;
+    let collected = tokio::time::timeout(time, collecting).await;
+    collected.map_err(|_| {
+        Problem::new(
+            Kind::Timeout,
+            format!("the body did not come within {time:?}"),
+        )
+    })?
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new(Kind::InvalidBody, detail)
 }
 
 /// Returns the media type of a body, in lower case, without parameters.

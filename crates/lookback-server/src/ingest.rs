@@ -1,7 +1,7 @@
 //! From a body to stored records.
 //!
 //! Each body is stored in one transaction, with its `Idempotency-Key` if it has one, and answered
-//! after its commit. [`records`], [`otlp`], [`loki`] and [`bulk`] are the protocols.
+//! after its commit. [`records`], [`otlp`], [`grpc`], [`loki`] and [`bulk`] are the protocols.
 
 use std::sync::Arc;
 
@@ -28,9 +28,11 @@ use crate::server::Shared;
 
 pub(crate) mod bulk;
 mod decoded;
+pub(crate) mod grpc;
 pub(crate) mod loki;
 mod operations;
 pub(crate) mod otlp;
+mod protobuf;
 pub(crate) mod records;
 
 pub(crate) use decoded::Decoded;
@@ -46,6 +48,15 @@ pub(crate) struct Ingest<'a> {
     pub(crate) body: Body,
 }
 
+/// How a body is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// As it is, compressed by `content-encoding`.
+    Http,
+    /// As a message behind its length, compressed by `grpc-encoding`.
+    Grpc,
+}
+
 /// What became of a body.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome(Json);
@@ -54,6 +65,11 @@ impl Outcome {
     fn of(stored: u64, decoded: &Decoded) -> Self {
         let errors: Json = decoded.errors().map(WrongField::to_json).collect();
         Self(json!({ "stored": stored, "rejected": decoded.rejected(), "errors": errors }))
+    }
+
+    /// The number of records that are stored.
+    pub(crate) fn stored(&self) -> u64 {
+        self.0["stored"].as_u64().unwrap_or(0)
     }
 
     /// The number of records that are rejected.
@@ -93,6 +109,15 @@ impl Ingest<'_> {
         self,
         decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
     ) -> Result<Outcome, Problem> {
+        self.run_framed(Framing::Http, decode).await
+    }
+
+    /// As [`run`](Self::run), of a body that is the message of a call.
+    async fn run_framed(
+        self,
+        framing: Framing,
+        decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
+    ) -> Result<Outcome, Problem> {
         let Self {
             shared,
             access,
@@ -105,8 +130,14 @@ impl Ingest<'_> {
             .ingests
             .try_acquire()
             .map_err(|_| Problem::new(Kind::Busy, "too many bodies are being stored"))?;
-        let received = Received::read(shared, headers, body).await?;
-        let (headers, most) = (headers.clone(), shared.settings.decompressed_bytes);
+        let (received, headers) = match framing {
+            Framing::Http => {
+                let received = Received::read(shared, headers, body).await?;
+                (received, headers.clone())
+            }
+            Framing::Grpc => Received::read_message(shared, headers, body).await?,
+        };
+        let most = shared.settings.decompressed_bytes;
         // Decompressing, decoding and encoding take long for a large body.
         let prepared = tokio::task::spawn_blocking(move || {
             let received = received.decompress(&headers, most)?;
@@ -285,6 +316,16 @@ async fn store(
         outcome,
         is_new: true,
     })
+}
+
+/// Stores records that did not come in a body of HTTP.
+pub(crate) async fn store_decoded(shared: &Shared, decoded: Decoded) -> Result<Outcome, Problem> {
+    let prepared = tokio::task::spawn_blocking(move || Prepared::new(decoded));
+    let prepared = prepared
+        .await
+        .map_err(|_| Problem::new(Kind::Internal, "the records could not be encoded"))??;
+    let mut conn = shared.connection().await?;
+    store(&mut conn, None, &prepared).await
 }
 
 /// Stores windows: those with a sketch are added to what is stored of their endpoint and minute.

@@ -21,7 +21,8 @@
 //! body to stored records; `parameters`, what a query may say; `records`, reading, counting, exporting
 //! and changing them; `windows`, `traces` and `replay`; `tail`, following records as they arrive;
 //! `openapi`, the document of all of it; `health`; `observe`, what is done for every request;
-//! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself.
+//! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself;
+//! [`syslog`], which does not come over HTTP.
 
 mod access;
 mod body;
@@ -49,6 +50,7 @@ mod traces;
 mod windows;
 mod tls;
 pub mod users;
+pub mod syslog;
 
 pub use cancel::prepare_connection;
 pub use replay::{ReplayClient, ReplayClientError};

@@ -248,12 +248,35 @@ impl Problem {
         self
     }
 
+    /// The body of its answer.
+    pub(crate) fn to_json(&self) -> Json {
+        let (status, _, title) = self.kind.parts();
+        let mut body = json!({
+            "type": self.kind.page(),
+            "title": title,
+            "status": u64::from(status.as_u16()),
+            "detail": self.detail.as_str(),
+        });
+        if let Json::Object(map) = &mut body
+            && !self.fields.is_empty()
+        {
+            let fields = self.fields.iter().map(WrongField::to_json);
+            map.insert("errors".to_owned(), fields.collect());
+        }
+        body
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.parts().0
     }
 
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The seconds after which a client may try again.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        self.retry_after
     }
 }
 
@@ -279,20 +302,8 @@ impl From<sqlx::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, _, title) = self.kind.parts();
-        let mut body = json!({
-            "type": self.kind.page(),
-            "title": title,
-            "status": u64::from(status.as_u16()),
-            "detail": self.detail.as_str(),
-        });
-        if let Json::Object(map) = &mut body
-            && !self.fields.is_empty()
-        {
-            let fields = self.fields.iter().map(WrongField::to_json);
-            map.insert("errors".to_owned(), fields.collect());
-        }
-        let mut response = (status, body.to_string()).into_response();
+        let body = self.to_json().to_string();
+        let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
@@ -301,7 +312,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if status == StatusCode::UNAUTHORIZED {
+        if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

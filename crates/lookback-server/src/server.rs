@@ -1,6 +1,6 @@
 //! The server: its state, and its routes.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,10 @@ use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
+use tokio::task::JoinSet;
 
 use crate::cancel::DbConnection;
-use crate::ingest::{bulk, loki, otlp, records as ingest};
+use crate::ingest::{bulk, grpc, loki, otlp, records as ingest};
 use crate::observe::observe;
 use crate::problem::{Kind, Problem};
 use crate::rates::Rates;
@@ -113,6 +114,11 @@ impl Server {
         }
     }
 
+    /// What all parts of the server share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// Returns the routes of the server, as part of another app. It knows the address of a client
     /// if that app is served with `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn router(&self) -> Router {
@@ -139,6 +145,7 @@ impl Server {
             .nest("/api/v1", records)
             .route("/v1/logs", post(otlp::logs))
             .route("/v1/traces", post(otlp::traces))
+            .merge(grpc::routes())
             .route("/loki/api/v1/push", post(loki::push))
             .route("/elastic", get(bulk::about))
             .route("/elastic/", get(bulk::about))
@@ -174,13 +181,43 @@ impl Server {
         listener: TcpListener,
         signal: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let signal = async move {
+        self.serve_all(vec![listener], signal).await
+    }
+
+    /// As [`serve`](Self::serve), on several addresses: each serves everything.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_all(
+        &self,
+        listeners: Vec<TcpListener>,
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let mut serving = JoinSet::new();
+        for listener in listeners {
+            let (router, shared) = (self.router(), self.shared());
+            serving.spawn(async move {
+                let mut stopping = shared.stopping.subscribe();
+                let signal = async {
+                    // Without a sender, the server has ended.
+                    let _stopped = stopping.wait_for(|is_stopping| *is_stopping).await;
+                };
+                connections::serve(listener, router, &shared.settings, signal).await
+            });
+        }
+        let shared = self.shared();
+        let stop = tokio::spawn(async move {
             signal.await;
             shared.stopping.send_replace(true);
-        };
-        let router = self.router();
-        connections::serve(listener, router, &self.shared.settings, signal).await
+        });
+        let mut result = Ok(());
+        while let Some(served) = serving.join_next().await {
+            let served = served.map_err(io::Error::other);
+            result = result.and(served.and_then(|served| served));
+        }
+        stop.abort();
+        result
     }
 
     /// Shows the state of a maintenance worker in `GET /metrics`.

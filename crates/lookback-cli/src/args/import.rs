@@ -274,7 +274,7 @@ fn field_names(text: &str) -> Result<FieldNames, String> {
 }
 
 /// Parses `+02:00`, `-0530`, `+2`, `Z` or `UTC`.
-fn offset(text: &str) -> Result<FixedOffset, String> {
+pub(super) fn offset(text: &str) -> Result<FixedOffset, String> {
     if matches!(text, "Z" | "z" | "UTC" | "utc") {
         return Ok(Utc.fix());
     }

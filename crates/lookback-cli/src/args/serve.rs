@@ -1,14 +1,45 @@
 //! `serve` and `keys`
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use chrono::FixedOffset;
 use clap::{Args, Subcommand, ValueEnum};
 use lookback_server::Origin;
+use lookback_server::syslog::Network;
 
+use super::import::offset;
 use crate::retention::Age;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// Another address, for exporters of OpenTelemetry over gRPC, or `off`
+    /// [default: port 4317 beside --listen, if it is free]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) otlp_grpc: Option<OtherAddress>,
+
+    /// Another address, for exporters of OpenTelemetry over HTTP, or `off`
+    /// [default: port 4318 beside --listen, if it is free]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) otlp_http: Option<OtherAddress>,
+
+    /// Take in syslog datagrams at this address, such as 127.0.0.1:5514
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) syslog_udp: Option<SocketAddr>,
+
+    /// Take in syslog over TCP at this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) syslog_tcp: Option<SocketAddr>,
+
+    /// Take syslog of this network, too, such as 10.0.0.0/8: it has no keys
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) syslog_allow: Vec<Network>,
+
+    /// Offset of times of syslog without a zone, such as +02:00 [default: UTC]
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset)]
+    pub(crate) syslog_timezone: Option<FixedOffset>,
+
     /// Apply pending migrations first
     #[arg(long)]
     pub(crate) migrate: bool,
@@ -158,6 +189,27 @@ impl ServerFlags {
             ("tail_patience", &self.tail_patience),
             ("tail_access_interval", &self.tail_access_interval),
         ]
+    }
+}
+
+/// An address beside that of `--listen`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherAddress {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for OtherAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address = text.parse().map(Self::At);
+        address.map_err(|_| {
+            "expected an address with a port, such as 127.0.0.1:4317, or off".to_owned()
+        })
     }
 }
 

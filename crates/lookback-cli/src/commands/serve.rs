@@ -7,7 +7,6 @@ use lookback::maintenance::{
 };
 use lookback::{ApiKey, Model as _};
 use lookback_server::Server;
-use tokio::net::TcpListener;
 
 use super::records;
 use crate::Application;
@@ -18,9 +17,11 @@ use crate::failure::Failure;
 use crate::privileges;
 use crate::server_config::ServerOptions;
 
+mod addresses;
 mod first_admin;
 mod log;
 mod security;
+mod syslog;
 
 /// How often old keys of batches are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -34,12 +35,8 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         log_level,
         mut settings,
     } = server_config.options()?;
-    if args.open && !listen.ip().is_loopback() {
-        return Err(Failure::usage(format!(
-            "--open: {listen} can be reached from other machines"
-        ))
-        .hint("leave out --open and make a key (lookback keys create), or listen on 127.0.0.1"));
-    }
+    addresses::check(listen, &args)?;
+    syslog::check(&args)?;
     security::apply(&args, &mut settings)?;
     if args.migrate {
         let migrate = DbCommand::Migrate {
@@ -63,11 +60,8 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
             return Err(privileges::explain(config, error.into(), &needs).await);
         }
     };
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Failure::failed(format!("cannot listen on {listen}: {error}"))
-            .hint("another program may use the port: choose one by --listen 127.0.0.1:4001")
-    })?;
-    let address = listener.local_addr()?;
+    let listening = addresses::listen(listen, &args).await?;
+    let sockets = syslog::listen(&args).await?;
 
     if !args.open {
         first_admin::make(&pool).await?;
@@ -80,8 +74,8 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     let reporting = tokio::spawn(report_failures(worker.observer()));
     let forgetting = tokio::spawn(forget(server.clone()));
 
-    let scheme = if is_encrypted { "https" } else { "http" };
-    say(&format!("listening on {scheme}://{address}"));
+    listening.tell(if is_encrypted { "https" } else { "http" }, say);
+    let syslog = sockets.map(|sockets| sockets.start(&server));
     if keys == 0 && !args.open {
         say("there is no API key yet; make one in another terminal: \
              lookback keys create NAME --scope ingest");
@@ -90,9 +84,12 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         records::interrupted().await;
         say("stopping: no more requests are taken");
     };
-    let served = server.serve(listener, signal).await;
+    let served = server.serve_all(listening.listeners(), signal).await;
     forgetting.abort();
     reporting.abort();
+    if let Some(syslog) = syslog {
+        syslog.stop().await;
+    }
     worker.stop().await;
     pool.close().await;
     served.map_err(|error| Failure::failed(error.to_string()))?;

@@ -243,6 +243,98 @@ $ lookback serve --open --listen 0.0.0.0:4000
 }
 
 #[tokio::test]
+async fn addresses_of_exporters_are_served_too() {
+    let lookback = Lookback::new().await;
+    let in_use = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = in_use.local_addr().unwrap().to_string();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let free_address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let options = ["--open", "--otlp-http", &free_address, "--otlp-grpc", "off"];
+    let mut serving = Serving::start(&lookback, &options);
+    let mut line = String::new();
+    serving.err.read_line(&mut line).unwrap();
+    assert_eq!(
+        line,
+        format!("listening on {free_address} for OTLP over HTTP\n")
+    );
+    let main = std::mem::replace(&mut serving.address, free_address);
+    let answer = serving.send("GET /health/live HTTP/1.1", "");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    serving.address = main;
+    serving.child.kill().unwrap();
+    serving.child.wait().unwrap();
+
+    let ran = lookback
+        .run(&["serve", "--listen", "127.0.0.1:0", "--otlp-grpc", &taken])
+        .failed(1);
+    assert!(
+        ran.err.starts_with(&format!(
+            "error: cannot listen on {taken} for OTLP over gRPC: "
+        )) && ran.err.contains("--otlp-grpc off"),
+        "{ran:#?}"
+    );
+    transcript!(lookback.run(&["serve", "--open", "--otlp-http", "0.0.0.0:4318"]), @"
+$ lookback serve --open --otlp-http 0.0.0.0:4318
+! error: --open: 0.0.0.0:4318 can be reached from other machines
+! hint: leave out --open and make a key (lookback keys create), or listen on 127.0.0.1
+[exit code 2]
+");
+}
+
+#[tokio::test]
+async fn syslog_is_stored_and_counted_at_the_end() {
+    let lookback = Lookback::new().await;
+    let options = [
+        "--open",
+        "--syslog-udp",
+        "127.0.0.1:0",
+        "--syslog-timezone",
+        "+02:00",
+    ];
+    let mut serving = Serving::start(&lookback, &options);
+    let mut line = String::new();
+    serving.err.read_line(&mut line).unwrap();
+    let address = line.strip_prefix("listening on ").unwrap();
+    let address = address.strip_suffix(" for syslog over UDP\n").unwrap();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket
+        .send_to(b"<11>Nov 29 12:00:00 web1 shop[7]: disk full", address)
+        .unwrap();
+    let started = Instant::now();
+    loop {
+        let found = lookback.run(&["logs", "list", "--json"]).out;
+        if found.contains("disk full") {
+            assert!(found.contains("-11-29T10:00:00Z"), "{found}");
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{found}");
+    }
+    let pid = i32::try_from(serving.child.id()).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid),
+        nix::sys::signal::Signal::SIGTERM,
+    )
+    .unwrap();
+    assert!(serving.child.wait().unwrap().success());
+    let mut rest = String::new();
+    serving.err.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("syslog: 1 stored\n"), "{rest}");
+
+    transcript!(lookback.run(&["serve", "--syslog-udp", "0.0.0.0:5514"]), @"
+$ lookback serve --syslog-udp 0.0.0.0:5514
+! error: --syslog-udp: 0.0.0.0:5514 can be reached from other machines, and syslog has no keys
+! hint: say who may send, such as --syslog-allow 10.0.0.0/8, or listen on 127.0.0.1
+[exit code 2]
+");
+    transcript!(lookback.run(&["serve", "--syslog-allow", "10.0.0.0/8"]), @"
+$ lookback serve --syslog-allow 10.0.0.0/8
+! error: --syslog-allow and --syslog-timezone need --syslog-udp or --syslog-tcp
+[exit code 2]
+");
+}
+
+#[tokio::test]
 async fn server_goes_on_when_the_database_comes_back() {
     let lookback = Lookback::with(None);
     drop(lookback);

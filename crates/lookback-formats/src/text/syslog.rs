@@ -21,29 +21,64 @@ pub(super) fn decode(line: &str, rules: Rules<'_>) -> Option<Draft> {
         }
         _ => line,
     };
-    let (priority, rest) = match line.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
-        Some((priority, rest)) => (
-            Some(priority.parse::<u16>().ok().filter(|p| *p < 192)?),
-            rest,
-        ),
-        None => (None, line),
+    let (priority, rest) = match line.strip_prefix('<') {
+        Some(after) if after.contains('>') => {
+            let (priority, rest) = split_priority(line)?;
+            (Some(priority), rest)
+        }
+        _ => (None, line),
     };
-    let mut draft = Draft::new(Format::Syslog);
-    if let Some(priority) = priority {
-        draft.level = Some(level::of_syslog(f64::from(priority % 8)));
-        draft
-            .meta
-            .insert("facility".to_owned(), i64::from(priority / 8).into());
-        draft
-            .meta
-            .insert("severity".to_owned(), i64::from(priority % 8).into());
-    }
+    let mut draft = wrapper(priority);
     let text = match rest.strip_prefix("1 ").filter(|_| priority.is_some()) {
         Some(rest) => of_5424(rest, &mut draft, rules)?,
         None => of_3164(rest, priority.is_some(), &mut draft, rules)?,
     };
     let inner = super::decode(text, rules.within()?).draft;
     Some(inner.wrapped(draft))
+}
+
+/// Decodes a message that a sender of syslog has sent: one record, whatever it is. RFC 3164 (4.3)
+/// takes one with a priority alone, and one with nothing.
+pub(crate) fn message(text: &str, rules: Rules<'_>) -> Draft {
+    let plain = super::without_colours(text.trim_end_matches(['\r', '\n', '\0']));
+    if let Some(draft) = decode(&plain, rules) {
+        return draft;
+    }
+    let Some((priority, rest)) = split_priority(&plain) else {
+        let mut draft = super::decode(&plain, rules).draft;
+        if draft.format == Format::Text {
+            draft.format = Format::Syslog;
+        }
+        return draft;
+    };
+    let mut draft = wrapper(Some(priority));
+    let text = match tagged(rest) {
+        // `error: text` is no message of a program `error`.
+        Some((tag, process, text)) if process.is_some() || level::of_text(tag).is_none() => {
+            of_tag(&mut draft, tag, process, text)
+        }
+        _ => rest,
+    };
+    super::decode(text, rules).draft.wrapped(draft)
+}
+
+/// Splits `<14>text`.
+fn split_priority(text: &str) -> Option<(u16, &str)> {
+    let (priority, rest) = text.strip_prefix('<')?.split_once('>')?;
+    Some((priority.parse().ok().filter(|p| *p < 192)?, rest))
+}
+
+/// Returns what a priority says.
+fn wrapper(priority: Option<u16>) -> Draft {
+    let mut draft = Draft::new(Format::Syslog);
+    if let Some(priority) = priority {
+        let (facility, severity) = (priority / 8, priority % 8);
+        draft.level = Some(level::of_syslog(f64::from(severity)));
+        for (name, number) in [("facility", facility), ("severity", severity)] {
+            draft.meta.insert(name.to_owned(), i64::from(number).into());
+        }
+    }
+    draft
 }
 
 fn of_5424<'a>(rest: &'a str, draft: &mut Draft, rules: Rules<'_>) -> Option<&'a str> {
@@ -176,8 +211,10 @@ fn tagged(rest: &str) -> Option<(&str, Option<&str>, &str)> {
         Some((process, text)) => (Some(process), text),
         None => (None, after.strip_prefix(':')?),
     };
-    // `12:30:05` is no tag.
-    let is_tag = !tag.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit());
+    // `12:30:05` is no tag, and neither is a number of Cisco, JSON, or a pair.
+    let is_name =
+        !tag.bytes().all(|b| b.is_ascii_digit()) && !tag.contains(['{', '"', '\'', '=', '<']);
+    let is_tag = is_name && !text.starts_with(|c: char| c.is_ascii_digit());
     is_tag.then_some((tag, process, text))
 }
 

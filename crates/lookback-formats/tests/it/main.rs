@@ -10,6 +10,7 @@ mod push;
 mod requests;
 mod samples;
 mod split;
+mod syslog;
 mod times;
 mod traces;
 mod tracing_subscriber;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use lookback::json;
 use lookback_formats::push::{self, Push};
 
-use super::{Decoded, Ingest, Outcome, json_response};
+use super::{Decoded, Ingest, Outcome, grpc, json_response, protobuf};
 use crate::access::MayIngest;
 use crate::body::media_type;
 use crate::problem::{Kind, Problem};
@@ -20,7 +20,7 @@ const PROTOBUF: &str = "application/x-protobuf";
 
 /// What is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signal {
+pub(super) enum Signal {
     Logs,
     Traces,
 }
@@ -124,15 +124,7 @@ fn success(encoding: Encoding, signal: Signal, outcome: &Outcome) -> Response {
                 }
             }))
         }
-        Encoding::Protobuf if rejected == 0 => protobuf(Vec::new()),
-        Encoding::Protobuf => {
-            let mut partial = Vec::new();
-            put_number(&mut partial, 1, rejected);
-            put_bytes(&mut partial, 2, outcome.reasons().as_bytes());
-            let mut response = Vec::new();
-            put_bytes(&mut response, 1, &partial);
-            protobuf(response)
-        }
+        Encoding::Protobuf => respond(protobuf::response(rejected, &outcome.reasons())),
     }
 }
 
@@ -141,17 +133,9 @@ fn failure(encoding: Encoding, problem: Problem) -> Response {
     if encoding == Encoding::Json {
         return problem.into_response();
     }
-    /// `INVALID_ARGUMENT` and `UNAVAILABLE` of gRPC; the status of HTTP is what clients go by.
-    const CODES: (u64, u64) = (3, 14);
-    let status = problem.status();
-    let code = if status.is_server_error() {
-        CODES.1
-    } else {
-        CODES.0
-    };
-    let mut body = Vec::new();
-    put_number(&mut body, 1, code);
-    put_bytes(&mut body, 2, problem.detail().as_bytes());
+    // The status of HTTP is what clients go by.
+    let code = grpc::code(problem.status());
+    let body = protobuf::status(code, problem.detail(), problem.retry_after());
     // It has the headers of the problem.
     let mut response = problem.into_response();
     *response.body_mut() = Bytes::from(body).into();
@@ -161,28 +145,7 @@ fn failure(encoding: Encoding, problem: Problem) -> Response {
     response
 }
 
-fn protobuf(body: Vec<u8>) -> Response {
+fn respond(body: Vec<u8>) -> Response {
     let content_type = HeaderValue::from_static(PROTOBUF);
     ([(CONTENT_TYPE, content_type)], Bytes::from(body)).into_response()
-}
-
-/// Appends a field with a number.
-fn put_number(to: &mut Vec<u8>, field: u64, number: u64) {
-    put_varint(to, field << 3);
-    put_varint(to, number);
-}
-
-/// Appends a field with bytes.
-fn put_bytes(to: &mut Vec<u8>, field: u64, bytes: &[u8]) {
-    put_varint(to, field << 3 | 2);
-    put_varint(to, bytes.len() as u64);
-    to.extend_from_slice(bytes);
-}
-
-fn put_varint(to: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        to.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    to.push((number & 0x7f) as u8);
 }

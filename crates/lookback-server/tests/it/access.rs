@@ -62,6 +62,16 @@ pub(crate) const ROUTES: &[(&str, &str, &[KeyScope])] = &[
     ("POST", "/api/v1/metrics", INGEST),
     ("POST", "/v1/logs", INGEST),
     ("POST", "/v1/traces", INGEST),
+    (
+        "POST",
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        INGEST,
+    ),
+    (
+        "POST",
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        INGEST,
+    ),
     ("POST", "/loki/api/v1/push", INGEST),
     ("GET", "/elastic", INGEST),
     ("GET", "/elastic/", INGEST),

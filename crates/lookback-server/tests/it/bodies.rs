@@ -102,11 +102,11 @@ async fn too_many_bodies_at_a_time_are_refused_politely() {
         settings.body_timeout = Duration::from_millis(600);
     })
     .await;
-    // A body of unknown length takes the room of the longest: of two slow ones, one is refused.
+    // A body takes the room of its length before it comes: of two slow ones, one is refused.
     let head = format!(
         "POST /api/v1/logs HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
          authorization: Bearer {}\r\ncontent-type: {NDJSON}\r\n\
-         transfer-encoding: chunked\r\n\r\n5\r\n{{\"lev\r\n",
+         content-length: 900\r\n\r\n{{\"lev",
         server.key
     );
     let slow = async || {
@@ -133,6 +133,52 @@ async fn too_many_bodies_at_a_time_are_refused_politely() {
     let long = format!("{LINE}{}", " ".repeat(900));
     let stored = server.post("/api/v1/logs", NDJSON, long).await;
     assert_eq!(stored.status, 200, "{stored:?}");
+}
+
+#[tokio::test]
+async fn body_of_unknown_length_takes_room_as_it_comes() {
+    let server = TestServer::start_with(|settings| {
+        settings.body_bytes = 1_000;
+        settings.all_body_bytes = 1_500;
+        settings.body_timeout = Duration::from_millis(600);
+    })
+    .await;
+    let chunked = async |padding: usize| {
+        let line = format!("{LINE}{}", " ".repeat(padding));
+        let request = format!(
+            "POST /api/v1/logs HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+             authorization: Bearer {}\r\ncontent-type: {NDJSON}\r\n\
+             transfer-encoding: chunked\r\n\r\n{:x}\r\n{line}\r\n",
+            server.key,
+            line.len()
+        );
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        client.write_all(request.as_bytes()).await.unwrap();
+        client
+    };
+    let ended = async |mut client: TcpStream| {
+        let _closed = client.write_all(b"0\r\n\r\n").await;
+        let mut answer = Vec::new();
+        let _ended = client.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    // Many short ones at a time.
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(chunked(0).await);
+    }
+    for client in clients {
+        let answer = ended(client).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let answer = ended(chunked(2_000).await).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let first = chunked(900).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = ended(chunked(900).await).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let answer = ended(first).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[tokio::test]

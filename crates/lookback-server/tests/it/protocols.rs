@@ -20,7 +20,7 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// An `ExportLogsServiceRequest` with a record for each body.
-fn otlp_logs(bodies: &[&str]) -> Vec<u8> {
+pub(crate) fn otlp_logs(bodies: &[&str]) -> Vec<u8> {
     let records: Vec<u8> = bodies
         .iter()
         .flat_map(|body| {
