@@ -273,6 +273,86 @@ const KEYS: &[ServerKey] = &[
         TIME,
         |to, text| set(&mut to.settings.tail.access_interval, time(text))
     ),
+    key!(
+        "client_connections",
+        "CLIENT_CONNECTIONS",
+        "client-connections",
+        "512",
+        NUMBER,
+        |to, text| set(&mut to.settings.connections, number(text))
+    ),
+    key!(
+        "connections_per_address",
+        "CONNECTIONS_PER_ADDRESS",
+        "connections-per-address",
+        "256",
+        NUMBER,
+        |to, text| set(&mut to.settings.connections_per_address, number(text))
+    ),
+    key!(
+        "head_bytes",
+        "HEAD_BYTES",
+        "head-bytes",
+        "64KiB",
+        BYTES,
+        |to, text| set(&mut to.settings.head_bytes, bytes(text))
+    ),
+    key!(
+        "head_timeout",
+        "HEAD_TIMEOUT",
+        "head-timeout",
+        "15s",
+        TIME,
+        |to, text| set(&mut to.settings.head_timeout, time(text))
+    ),
+    key!(
+        "idle_timeout",
+        "IDLE_TIMEOUT",
+        "idle-timeout",
+        "75s",
+        TIME,
+        |to, text| set(&mut to.settings.idle_timeout, time(text))
+    ),
+    key!(
+        "write_timeout",
+        "WRITE_TIMEOUT",
+        "write-timeout",
+        "30s",
+        TIME,
+        |to, text| set(&mut to.settings.write_timeout, time(text))
+    ),
+    key!(
+        "requests_per_second",
+        "REQUESTS_PER_SECOND",
+        "requests-per-second",
+        "1000",
+        "a whole number from 0 to 1000000",
+        |to, text| set(&mut to.settings.requests_per_second, limit(text))
+    ),
+    key!(
+        "logins_per_minute",
+        "LOGINS_PER_MINUTE",
+        "logins-per-minute",
+        "30",
+        "a whole number from 0 to 1000000",
+        |to, text| set(&mut to.settings.logins_per_minute, limit(text))
+    ),
+    key!(
+        "session_idle",
+        "SESSION_IDLE",
+        "session-idle",
+        "12h",
+        TIME,
+        |to, text| set(&mut to.settings.session_idle, time(text))
+    ),
+    key!(
+        "session_lifetime",
+        "SESSION_LIFETIME",
+        "session-lifetime",
+        "168h",
+        TIME,
+        |to, text| set(&mut to.settings.session_lifetime, time(text))
+    ),
 ];
 
 fn set<T>(to: &mut T, value: Option<T>) -> Option<()> {
@@ -294,6 +374,11 @@ fn time(text: &str) -> Option<Duration> {
 fn number(text: &str) -> Option<usize> {
     let number = text.parse().ok();
     number.filter(|number| (1..=1_000_000).contains(number))
+}
+
+/// A number for which 0 is no limit.
+fn limit(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number <= 1_000_000)
 }
 
 /// The settings with their origins.
@@ -363,6 +448,7 @@ impl ServerConfig {
     pub(crate) fn rows(&self) -> impl Iterator<Item = (String, Option<String>, String)> {
         KEYS.iter().zip(&self.0).map(|(key, setting)| {
             let value = setting.value.as_deref().unwrap_or(key.default);
+            let value = if value.is_empty() { "none" } else { value };
             (
                 format!("server.{}", key.name),
                 Some(value.to_owned()),

@@ -325,7 +325,11 @@ pub(crate) async fn store_decoded(shared: &Shared, decoded: Decoded) -> Result<O
         .await
         .map_err(|_| Problem::new(Kind::Internal, "the records could not be encoded"))??;
     let mut conn = shared.connection().await?;
-    store(&mut conn, None, &prepared).await
+    let Stored { outcome, .. } = store(&mut conn, None, &prepared).await?;
+    let rejected = outcome.rejected();
+    let telemetry = &shared.telemetry;
+    telemetry.count_stored("syslog", prepared.counts(), rejected);
+    Ok(outcome)
 }
 
 /// Stores windows: those with a sketch are added to what is stored of their endpoint and minute.

@@ -161,6 +161,7 @@ mod tests {
         }
         assert!(check(&"x1".repeat(600), "a@b.c").is_err());
         for text in [
+            "correct horse",
             "correct horse battery staple",
             "Mh7!kq-pelican",
             "ключ от старого дома",

@@ -1,6 +1,6 @@
 //! The server: its state, and its routes.
 
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

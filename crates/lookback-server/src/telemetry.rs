@@ -48,6 +48,7 @@ const INLETS: &[&str] = &[
     "/v1/metrics",
     "/loki/api/v1/push",
     "/elastic/_bulk",
+    "syslog",
     "other",
 ];
 const KINDS: [&str; 3] = ["logs", "requests", "metrics"];

@@ -17,7 +17,7 @@ use crate::access::IsAdmin;
 use crate::body;
 use crate::passwords::{self, WeakPassword};
 use crate::problem::{Kind, Problem, WrongField};
-use crate::records;
+use crate::records::{self, aggregate, export};
 use crate::server::Shared;
 use crate::sessions::store;
 
@@ -30,6 +30,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         )
         .route("/users/{id}/password", post(set_password))
         .route("/users/{id}/restore", post(restore))
+        .route("/users/stats", get(aggregate::stats::<User>))
+        .route("/users/export", get(export::export::<User>))
 }
 
 #[derive(Deserialize)]

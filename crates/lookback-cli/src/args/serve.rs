@@ -160,11 +160,51 @@ pub(crate) struct ServerFlags {
     /// How often it is checked whether a reader still may read [default: 10s]
     #[arg(long, value_name = "TIME", hide_short_help = true)]
     tail_access_interval: Option<String>,
+
+    /// The most connections of clients, at each address [default: 512]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    client_connections: Option<String>,
+
+    /// The most connections from one address [default: 256]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    connections_per_address: Option<String>,
+
+    /// The most bytes of the head of a request [default: 64KiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    head_bytes: Option<String>,
+
+    /// The longest time to receive the head of a request [default: 15s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    head_timeout: Option<String>,
+
+    /// How long a connection may wait for its next request [default: 75s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    idle_timeout: Option<String>,
+
+    /// How long a client may take nothing of an answer [default: 30s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    write_timeout: Option<String>,
+
+    /// The most requests of an address, and of a key or user, each second; 0 for no limit [default: 1000]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    requests_per_second: Option<String>,
+
+    /// The most attempts to log in from one address each minute; 0 for no limit [default: 30]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    logins_per_minute: Option<String>,
+
+    /// How long a session lasts that is not used [default: 12h]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    session_idle: Option<String>,
+
+    /// How long a session lasts at most [default: 168h]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    session_lifetime: Option<String>,
 }
 
 impl ServerFlags {
     /// The options by their names in `[server]`.
-    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 22] {
+    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 32] {
         [
             ("listen", &self.listen),
             ("source", &self.source),
@@ -188,6 +228,16 @@ impl ServerFlags {
             ("tail_heartbeat", &self.tail_heartbeat),
             ("tail_patience", &self.tail_patience),
             ("tail_access_interval", &self.tail_access_interval),
+            ("client_connections", &self.client_connections),
+            ("connections_per_address", &self.connections_per_address),
+            ("head_bytes", &self.head_bytes),
+            ("head_timeout", &self.head_timeout),
+            ("idle_timeout", &self.idle_timeout),
+            ("write_timeout", &self.write_timeout),
+            ("requests_per_second", &self.requests_per_second),
+            ("logins_per_minute", &self.logins_per_minute),
+            ("session_idle", &self.session_idle),
+            ("session_lifetime", &self.session_lifetime),
         ]
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use lookback::{Model as _, NewUser, User, UserRole, password};
+use lookback_server::passwords;
 
 use super::records;
 use crate::args::{RoleArg, UserCommand};
@@ -34,8 +35,11 @@ async fn create(config: &Config, email: String, role: RoleArg, json: bool) -> Re
         RoleArg::Admin => UserRole::Admin,
         RoleArg::User => UserRole::User,
     };
-    let hash =
-        password::hash(&read_password()?).map_err(|error| Failure::failed(error.to_string()))?;
+    let given = read_password()?;
+    // First, since it says more about the length.
+    let hash = password::hash(&given).map_err(|error| Failure::failed(error.to_string()))?;
+    passwords::check(&given, &email)
+        .map_err(|error| Failure::failed(format!("password: {error}")))?;
     let user = User::records()
         .create(&mut conn, NewUser::new(email, hash).role(role))
         .await?;

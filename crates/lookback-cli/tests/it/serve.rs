@@ -644,6 +644,8 @@ async fn server_speaks_tls_and_believes_configured_proxies() {
             "127.0.0.0/8",
             "--cors-origin",
             "https://status.example",
+            "--requests-per-second",
+            "1",
         ],
     );
     let head =
@@ -654,6 +656,9 @@ async fn server_speaks_tls_and_believes_configured_proxies() {
         answer.contains("access-control-allow-origin: https://status.example\r\n"),
         "{answer}"
     );
+    let all = (0..10).map(|_| serving.send("GET /health/live HTTP/1.1", ""));
+    let refused = all.filter(|answer| answer.starts_with("HTTP/1.1 429"));
+    assert!(refused.count() > 0);
     serving.stop();
 }
 

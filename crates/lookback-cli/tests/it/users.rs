@@ -17,7 +17,7 @@ async fn password_is_read_from_standard_input_and_hashed() {
 $ lookback users create ada@example.com --role admin
 ! created user 1 (ada@example.com, admin)
 ");
-    transcript!(create("ADA@example.com", "another one\n"), @"
+    transcript!(create("ADA@example.com", "another horse\n"), @"
 $ lookback users create ADA@example.com --role admin
 ! error: email: is the e-mail of another user
 [exit code 1]
@@ -25,6 +25,11 @@ $ lookback users create ADA@example.com --role admin
     transcript!(create("bob@example.com", "short\n"), @"
 $ lookback users create bob@example.com --role admin
 ! error: password: has 5 characters; at least 8 are needed
+[exit code 1]
+");
+    transcript!(create("bob@example.com", "password1\n"), @"
+$ lookback users create bob@example.com --role admin
+! error: password: is easy to guess: This is a very common password
 [exit code 1]
 ");
     transcript!(create("bob@example.com", ""), @"

@@ -63,6 +63,21 @@ impl Activity {
         }
     }
 
+    /// Notes that bytes were taken by the client. hyper lets go of a response before the client has
+    /// taken all of it: meanwhile, the connection is not idle.
+    pub(super) fn wrote(&self) {
+        let mut state = self.state();
+        // In HTTP/2 there are pings, and a response is let go of when nearly all of it is sent.
+        if state.is_http2 || state.requests > 0 {
+            return;
+        }
+        let now = Instant::now();
+        state.idle_since = now;
+        if let Some(since) = &mut state.head_since {
+            *since = now;
+        }
+    }
+
     /// Notes that the head of a request is complete.
     pub(super) fn start(self: &Arc<Self>, is_http2: bool) -> RequestUnderWay {
         let mut state = self.state();

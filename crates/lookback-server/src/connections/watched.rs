@@ -38,6 +38,7 @@ impl Watched {
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
+            self.activity.wrote();
             return written;
         }
         let write_timeout = self.write_timeout;

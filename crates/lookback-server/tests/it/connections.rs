@@ -142,13 +142,8 @@ async fn request_that_takes_longer_is_not_cut_off() {
     assert_eq!(answer.status, 200);
 }
 
-#[tokio::test]
-async fn client_that_takes_nothing_is_left() {
-    let server = TestServer::start_with(|settings| {
-        quick(settings);
-        settings.connections = 1;
-    })
-    .await;
+/// Asks for 20 MB, and reads nothing of it.
+async fn ask_for_much(server: &TestServer) -> TcpStream {
     sqlx::query(
         "INSERT INTO logs (source, level, message) \
          SELECT 'A', 'info', repeat('long ', 2000) FROM generate_series(1, 2000)",
@@ -156,18 +151,56 @@ async fn client_that_takes_nothing_is_left() {
     .execute(&server.pool)
     .await
     .unwrap();
-    let mut stream = connect(&server).await;
+    let mut stream = connect(server).await;
     let request = format!(
-        "GET /api/v1/logs?limit=10000 HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\r\n",
+        "GET /api/v1/logs?limit=10000 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+         authorization: Bearer {}\r\n\r\n",
         server.key
     );
     stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn client_that_takes_nothing_is_left() {
+    let server = TestServer::start_with(|settings| {
+        settings.write_timeout = Duration::from_millis(400);
+        settings.connections = 1;
+        settings.idle_timeout = 10 * LONG;
+        settings.head_timeout = 10 * LONG;
+    })
+    .await;
+    let mut stream = ask_for_much(&server).await;
     // The only place is free again, and the answer was cut off.
     let answer = ask(&mut connect(&server).await, LIVE).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let mut bytes = Vec::new();
     let _reset = stream.read_to_end(&mut bytes).await;
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(1_000)]).into_owned();
+    assert!(start.starts_with("HTTP/1.1 200"), "{start}");
     assert!(bytes.len() < 20_000_000, "{}", bytes.len());
+}
+
+#[tokio::test]
+async fn client_that_takes_a_long_answer_slowly_gets_all_of_it() {
+    let server = TestServer::start_with(|settings| {
+        settings.idle_timeout = Duration::from_secs(2);
+        settings.head_timeout = Duration::from_secs(2);
+    })
+    .await;
+    let mut stream = ask_for_much(&server).await;
+    let (mut bytes, mut part) = (0, vec![0; 512 * 1024]);
+    loop {
+        let read = tokio::time::timeout(LONG, stream.read(&mut part)).await;
+        let read = read.unwrap().unwrap();
+        if read == 0 {
+            break;
+        }
+        bytes += read;
+        // All of it takes longer than a connection may be idle.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(bytes > 20_000_000, "{bytes}");
 }
 
 #[tokio::test]
@@ -181,7 +214,11 @@ async fn connections_of_an_address_are_limited() {
             .unwrap();
         answer(stream).await;
     }
-    assert_eq!(to_end(&mut connect(&server).await).await, "");
+    // One that would be answered at once.
+    let mut third = connect(&server).await;
+    let request = format!("{LIVE}connection: close\r\n\r\n");
+    let _written = third.write_all(request.as_bytes()).await;
+    assert_eq!(to_end(&mut third).await, "");
     drop(open);
     let started = Instant::now();
     loop {
