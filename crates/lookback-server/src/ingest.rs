@@ -370,6 +370,19 @@ pub(crate) fn json_response(json: &Json) -> Response {
     text_response(json.to_string())
 }
 
+/// Returns an object of these fields. Unlike `json!`, it keeps every digit of the numbers in them.
+pub(crate) fn object_of<const N: usize>(fields: [(&str, Json); N]) -> Json {
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// Answers data with metadata.
+pub(crate) fn data_response(data: impl Into<Json>, metadata: Json) -> Response {
+    json_response(&object_of([("data", data.into()), ("metadata", metadata)]))
+}
+
 /// Answers a text of JSON.
 pub(crate) fn text_response(json: String) -> Response {
     let content_type = HeaderValue::from_static("application/json");

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::access::{IsAdmin, MayRead};
 use crate::body::{Received, media_type};
-use crate::ingest::{json_response, text_response};
+use crate::ingest::{data_response, json_response, object_of, text_response};
 use crate::openapi::models::{self, object};
 use crate::openapi::{Access, Operation};
 use crate::parameters::{DEFAULT_LIMIT, Parameter, Parameters, PathText, Takes, invalid};
@@ -314,9 +314,7 @@ pub(crate) async fn list_of<M: Model + Serialize + Sync>(
             .map(record_json)
             .collect::<Result<_, _>>()?;
         let metadata = page_metadata(parameters, page.total, &page.next, &page.previous);
-        return Ok(json_response(
-            &json!({ "data": data, "metadata": metadata }),
-        ));
+        return Ok(data_response(data, metadata));
     }
     let query = if parameters.fold {
         query.fold_copies()
@@ -336,9 +334,7 @@ pub(crate) async fn list_of<M: Model + Serialize + Sync>(
         let notes = hits.notes.iter().filter_map(note_json);
         metadata.insert("notes".to_owned(), notes.collect());
     }
-    Ok(json_response(
-        &json!({ "data": data, "metadata": metadata }),
-    ))
+    Ok(data_response(data, metadata))
 }
 
 fn page_metadata(
@@ -385,7 +381,7 @@ pub(crate) async fn read<M: Model + Serialize + Sync>(
 ) -> Result<Response, Problem> {
     let parameters = Parameters::parse(query.as_deref(), READ)?;
     let record = record_of::<M>(&shared, &parameters, &id).await?;
-    let json = json!({ "data": record_json(&record)? });
+    let json = object_of([("data", record_json(&record)?)]);
     Ok(tagged(&json.to_string(), &headers))
 }
 
@@ -511,5 +507,5 @@ pub(crate) fn no_json(error: impl std::fmt::Display) -> Problem {
 }
 
 pub(crate) fn record_response(record: &impl Serialize) -> Result<Response, Problem> {
-    Ok(json_response(&json!({ "data": record_json(record)? })))
+    Ok(json_response(&object_of([("data", record_json(record)?)])))
 }

@@ -21,7 +21,7 @@ use lookback::{Json, RequestSnapshot, json};
 
 use crate::access::IsAdmin;
 use crate::body::{Received, media_type};
-use crate::ingest::json_response;
+use crate::ingest::{json_response, object_of};
 use crate::openapi::models::{list, nullable, object, object_with};
 use crate::openapi::{Access, Operation};
 use crate::parameters::{Parameters, PathText};
@@ -185,7 +185,7 @@ async fn replay(
     data.insert("target_is_allowed".to_owned(), is_allowed.into());
     if asked.dry_run {
         data.insert("result".to_owned(), "dry_run".into());
-        return Ok(json_response(&json!({ "data": Json::Object(data) })));
+        return Ok(data_of(data));
     }
     let _place = shared
         .replays
@@ -214,15 +214,15 @@ async fn replay(
                 data.extend(compared);
             }
             let (headers, body) = stored_response(&response);
-            let response = json!({
-                "status": u64::from(response.status().as_u16()),
-                "headers": Json::Object(headers),
-                "body": body.unwrap_or_default(),
-            });
+            let response = object_of([
+                ("status", response.status().as_u16().into()),
+                ("headers", Json::Object(headers)),
+                ("body", body.unwrap_or_default()),
+            ]);
             data.insert("response".to_owned(), response);
         }
     }
-    Ok(json_response(&json!({ "data": Json::Object(data) })))
+    Ok(data_of(data))
 }
 
 impl Replay {
@@ -410,6 +410,10 @@ fn request_json(prepared: &PreparedRequest) -> JsonMap {
         ),
         ("curl".to_owned(), prepared.curl().into()),
     ])
+}
+
+fn data_of(data: JsonMap) -> Response {
+    json_response(&object_of([("data", Json::Object(data))]))
 }
 
 /// The answer for a request that cannot be sent as it was captured.

@@ -11,7 +11,7 @@ use lookback::value::ColumnValue as _;
 use lookback::{Json, Log, RequestSnapshot, json};
 
 use crate::access::MayRead;
-use crate::ingest::json_response;
+use crate::ingest::{data_response, object_of};
 use crate::openapi::models::{self, list, object};
 use crate::openapi::{Access, Operation};
 use crate::parameters::{Parameter, Parameters, PathText, Takes, invalid};
@@ -188,10 +188,12 @@ async fn trace(
     items.truncate(limit as usize);
     let data = items.into_iter().map(|item| {
         let time = DateTime::<Utc>::text_of(&item.time.to_value());
-        json!({ "kind": item.kind, "time": time, "record": item.record })
+        object_of([
+            ("kind", item.kind.into()),
+            ("time", time.into()),
+            ("record", item.record),
+        ])
     });
-    Ok(json_response(&json!({
-        "data": data.collect::<Vec<Json>>(),
-        "metadata": { "limit": limit, "is_complete": is_complete },
-    })))
+    let metadata = json!({ "limit": limit, "is_complete": is_complete });
+    Ok(data_response(data.collect::<Vec<Json>>(), metadata))
 }

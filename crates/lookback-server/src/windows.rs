@@ -12,7 +12,7 @@ use lookback::value::{ColumnValue as _, ErrorRate, JsonMap};
 use lookback::{Error, Json, Metric, QueryBuilder, json};
 
 use crate::access::MayRead;
-use crate::ingest::json_response;
+use crate::ingest::data_response;
 use crate::openapi::models::{list, nullable, object, object_with, reference};
 use crate::openapi::{Access, Operation};
 use crate::parameters::{Parameter, Parameters, Takes, invalid, wrong_parameter};
@@ -117,13 +117,9 @@ async fn aggregate(
             .await?;
         period.insert("previous".to_owned(), Json::Object(previous));
     }
-    Ok(json_response(&json!({
-        "data": Json::Object(period),
-        "metadata": {
-            "bucket": parameters.bucket,
-            "by": if grouping.by_endpoint { Json::from("endpoint") } else { Json::Null },
-        },
-    })))
+    let by = grouping.by_endpoint.then_some("endpoint");
+    let metadata = json!({ "bucket": parameters.bucket, "by": by });
+    Ok(data_response(Json::Object(period), metadata))
 }
 
 /// What is answered of each group.

@@ -9,7 +9,7 @@ use lookback::value::JsonMap;
 use lookback::{Json, Model, json};
 
 use crate::access::MayRead;
-use crate::ingest::json_response;
+use crate::ingest::{data_response, object_of};
 use crate::parameters::{Parameter, Parameters, Takes, invalid, wrong_parameter};
 use crate::problem::Problem;
 use crate::server::Shared;
@@ -88,16 +88,10 @@ pub(super) async fn stats<M: Model>(
         let groups = groups.aggregate(&mut *conn, measures).await;
         groups.map_err(invalid).map_err(named)?
     };
-    let data = groups.into_iter().map(|(by, of)| {
-        Json::Object(JsonMap::from([
-            ("by".to_owned(), Json::Object(by)),
-            ("of".to_owned(), Json::Object(of)),
-        ]))
-    });
-    Ok(json_response(&json!({
-        "data": data.collect::<Vec<Json>>(),
-        "metadata": { "by": by, "measures": parameters.measures },
-    })))
+    let data = groups.into_iter();
+    let data = data.map(|(by, of)| object_of([("by", Json::Object(by)), ("of", Json::Object(of))]));
+    let metadata = json!({ "by": by, "measures": parameters.measures });
+    Ok(data_response(data.collect::<Vec<Json>>(), metadata))
 }
 
 /// Answers the number of records in each bucket of time, by the values of a field.
@@ -150,16 +144,14 @@ pub(crate) async fn histogram<M: Histogram>(
                 let value = of(&keys, by);
                 bucket
                     .groups
-                    .push(json!({ "value": value, "count": count }));
+                    .push(object_of([("value", value), ("count", count.into())]));
             }
         }
     }
     let total: u64 = buckets.iter().map(|bucket| bucket.count).sum();
     let data = buckets.into_iter().map(HistogramBucket::into_json);
-    Ok(json_response(&json!({
-        "data": data.collect::<Vec<Json>>(),
-        "metadata": { "bucket": bucket, "by": by, "total": total },
-    })))
+    let metadata = json!({ "bucket": bucket, "by": by, "total": total });
+    Ok(data_response(data.collect::<Vec<Json>>(), metadata))
 }
 
 /// A bucket of time with records.
@@ -171,6 +163,10 @@ struct HistogramBucket {
 
 impl HistogramBucket {
     fn into_json(self) -> Json {
-        json!({ "start": self.start, "count": self.count, "groups": self.groups })
+        object_of([
+            ("start", self.start),
+            ("count", self.count.into()),
+            ("groups", self.groups.into()),
+        ])
     }
 }

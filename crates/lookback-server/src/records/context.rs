@@ -8,7 +8,7 @@ use lookback::{Json, Log, json};
 
 use super::{record_json, record_of};
 use crate::access::MayRead;
-use crate::ingest::json_response;
+use crate::ingest::{data_response, object_of};
 use crate::parameters::{Parameter, Parameters, PathText, Takes, invalid};
 use crate::problem::Problem;
 use crate::server::Shared;
@@ -58,8 +58,10 @@ pub(crate) async fn context(
     let before: Vec<Json> = before.collect::<Result<_, _>>()?;
     let after = later.data.iter().map(record_json);
     let after: Vec<Json> = after.collect::<Result<_, _>>()?;
-    Ok(json_response(&json!({
-        "data": { "before": before, "record": record_json(&record)?, "after": after },
-        "metadata": { "lines": lines },
-    })))
+    let data = object_of([
+        ("before", before.into()),
+        ("record", record_json(&record)?),
+        ("after", after.into()),
+    ]);
+    Ok(data_response(data, json!({ "lines": lines })))
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::no_json;
 use crate::access::MayRead;
-use crate::ingest::json_response;
+use crate::ingest::data_response;
 use crate::parameters::{DEFAULT_LIMIT, Parameter, Parameters, Takes, invalid};
 use crate::problem::Problem;
 use crate::server::Shared;
@@ -49,15 +49,13 @@ pub(crate) async fn patterns<M: Model + Serialize + Sync>(
     let page = page.map_err(invalid)?;
     let data = page.data.iter().map(Pattern::to_json);
     let data: Vec<Json> = data.collect::<Result<_, _>>().map_err(no_json)?;
-    Ok(json_response(&json!({
-        "data": data,
-        "metadata": {
-            "limit": parameters.limit.unwrap_or(DEFAULT_LIMIT),
-            "offset": parameters.offset,
-            "total": page.total.value(),
-            "total_is_exact": page.total.is_exact(),
-            "records": page.records.value(),
-            "records_are_exact": page.records.is_exact(),
-        },
-    })))
+    let metadata = json!({
+        "limit": parameters.limit.unwrap_or(DEFAULT_LIMIT),
+        "offset": parameters.offset,
+        "total": page.total.value(),
+        "total_is_exact": page.total.is_exact(),
+        "records": page.records.value(),
+        "records_are_exact": page.records.is_exact(),
+    });
+    Ok(data_response(data, metadata))
 }

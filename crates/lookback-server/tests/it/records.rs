@@ -190,3 +190,37 @@ async fn record_that_has_not_changed_is_not_sent_again() {
     assert_eq!(changed.status, 200);
     assert_ne!(changed.headers["etag"], tag.as_str());
 }
+
+#[tokio::test]
+async fn every_digit_of_a_number_is_answered() {
+    let server = TestServer::start().await;
+    let line = r#"{"source":"API","level":"info","message":"one","trace_id":"t-1","meta":{"d":0.10000000000000000001,"n":1e400}}"#;
+    let answer = server.post("/api/v1/logs", "application/json", line).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for path in [
+        "logs",
+        "logs/1",
+        "logs?search=one&hits=true",
+        "logs/1/context",
+        "logs/patterns",
+        "logs/stats?by=meta.d,meta.n&measure=meta.d__max",
+        "logs/histogram?by=meta.d",
+        "logs/export",
+        "traces/t-1",
+    ] {
+        let answer = server.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert!(text.contains("0.10000000000000000001"), "{path}: {text}");
+    }
+    let path = "/api/v1/logs/1";
+    let bearer = format!("Bearer {}", server.key);
+    let headers = [
+        ("authorization", &*bearer),
+        ("content-type", "application/json"),
+    ];
+    let patch = r#"{"meta":{"d":0.20000000000000000002}}"#;
+    let answer = server.send("PATCH", path, &headers, patch).await;
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert!(text.contains("0.20000000000000000002"), "{text}");
+}

@@ -52,15 +52,20 @@ impl<M: Serialize> Pattern<M> {
     pub fn to_json(&self) -> Result<Json, JsonError> {
         let fields = self.fields.iter();
         let fields = fields.map(|(name, text)| ((*name).to_owned(), Json::from(text.as_str())));
-        Ok(json!({
-            "pattern": Json::Object(fields.collect()),
+        let mut pattern = json!({
             "count": self.count.value(),
             "count_is_exact": self.count.is_exact(),
             "share": self.share,
             "first": time::text(&self.first),
             "last": time::text(&self.last),
-            "example": Json::from_serialize(&self.example)?,
-        }))
+        });
+        if let Json::Object(pattern) = &mut pattern {
+            pattern.insert("pattern".to_owned(), fields.collect());
+            // Not through `json!`, which rounds numbers.
+            let example = Json::from_serialize(&self.example)?;
+            pattern.insert("example".to_owned(), example);
+        }
+        Ok(pattern)
     }
 }
 
