@@ -165,6 +165,9 @@ pub(crate) enum Command {
     /// Take in records over HTTP, and serve them
     Serve(ServeArgs),
 
+    /// Let an agent read records, by the Model Context Protocol over standard input and output
+    Mcp,
+
     /// Make, list and revoke the API keys of the server
     Keys {
         #[command(subcommand)]

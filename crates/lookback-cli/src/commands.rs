@@ -6,6 +6,7 @@ pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod metrics;
 pub(crate) mod pg;
 pub(crate) mod records;

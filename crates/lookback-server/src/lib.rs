@@ -22,7 +22,7 @@
 //! and changing them; `windows`, `traces` and `replay`; `tail`, following records as they arrive;
 //! `openapi`, the document of all of it; `health`; `observe`, what is done for every request;
 //! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself;
-//! [`syslog`], which does not come over HTTP.
+//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents.
 
 mod access;
 mod body;
@@ -37,6 +37,7 @@ mod observe;
 mod openapi;
 mod parameters;
 pub mod passwords;
+pub mod mcp;
 mod problem;
 mod rates;
 mod records;

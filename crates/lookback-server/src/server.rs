@@ -28,7 +28,8 @@ use crate::settings::Settings;
 use crate::tail::{self, Tails};
 use crate::telemetry::{self, Telemetry};
 use crate::{
-    connections, guard, health, keys, openapi, passwords, records, replay, traces, users, windows,
+    connections, guard, health, keys, mcp, openapi, passwords, records, replay, traces, users,
+    windows,
 };
 
 /// How long the key of a batch is known.
@@ -146,6 +147,7 @@ impl Server {
             .route("/v1/logs", post(otlp::logs))
             .route("/v1/traces", post(otlp::traces))
             .merge(grpc::routes())
+            .merge(mcp::routes(&self.shared))
             .route("/loki/api/v1/push", post(loki::push))
             .route("/elastic", get(bulk::about))
             .route("/elastic/", get(bulk::about))

@@ -283,6 +283,43 @@ $ lookback serve --open --otlp-http 0.0.0.0:4318
 }
 
 #[tokio::test]
+async fn agent_asks_over_standard_streams() {
+    let lookback = Lookback::new().await;
+    let mut command = lookback.command(&["mcp"]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut ask = |message: &str| {
+        writeln!(input, "{message}").unwrap();
+        if !message.contains("\"id\"") {
+            return serde_json::Value::Null;
+        }
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    };
+    let info = ask(
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"tests","version":"1"}}}"#,
+    );
+    assert_eq!(info["result"]["protocolVersion"], "2025-06-18", "{info}");
+    ask(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    let found = ask(
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"search_logs","arguments":{"words":"disk"}}}"#,
+    );
+    let answer = &found["result"]["structuredContent"];
+    assert_eq!(answer["metadata"]["total"], 0, "{found}");
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    let mut errors = String::new();
+    child.stderr.unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "");
+}
+
+#[tokio::test]
 async fn syslog_is_stored_and_counted_at_the_end() {
     let lookback = Lookback::new().await;
     let options = [

@@ -3,7 +3,7 @@
 use crate::support::{Lookback, Ran, transcript};
 
 /// All commands that read or maintain tables.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["storage", "status"],
     &["storage", "seal"],
     &["storage", "compact"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["logs", "stats"],
     &["logs", "export"],
     &["logs", "tail"],
+    &["mcp"],
     &["metrics", "rebuild"],
     &["replay", "1", "--to", "http://localhost:1"],
     &["requests", "export", "--format", "har"],

@@ -73,6 +73,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[KeyScope])] = &[
         INGEST,
     ),
     ("POST", "/loki/api/v1/push", INGEST),
+    ("POST", "/mcp", READ),
+    ("GET", "/mcp", READ),
     ("GET", "/elastic", INGEST),
     ("GET", "/elastic/", INGEST),
     ("POST", "/elastic/_bulk", INGEST),

@@ -14,6 +14,7 @@ mod grpc;
 mod ingest;
 mod operations;
 mod openapi;
+mod mcp;
 mod protocols;
 mod records;
 mod replays;
