@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo down test test-long test-anywhere test-older test-loggers test-openapi lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import fuzz train-encoder
+.PHONY: help up demo down test test-long test-anywhere test-older test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ down: ## Stop the private PostgreSQL and keep its data
 test: ## Run the tests on a real PostgreSQL, started for them
 	$(CARGO) test --workspace --locked
 
-test-long: test-anywhere test-older test-loggers test-openapi ## Run the property tests with many more cases, and the other test-… commands
+test-long: test-anywhere test-older test-loggers test-openapi test-exporters ## Run the property tests with many more cases, and the other test-… commands
 	PROPTEST_CASES=20000 PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-$$(date +%s)} $(CARGO) test --workspace --locked
 
 test-anywhere: ## Run the tests with other dates, time zones, under load, as another user (ON="load user")
@@ -37,6 +37,9 @@ test-loggers: ## Decode what real loggers of Node.js and Python write (needs Nod
 
 test-openapi: ## Check answers of the server against its OpenAPI document (needs Python 3.11; EXAMPLES=20)
 	CARGO="$(CARGO)" sh scripts/schemathesis/run.sh
+
+test-exporters: ## Send by exporters, loggers and clients of others, find it again, ask by agents (needs Node.js 20, npm, Python 3.11)
+	CARGO="$(CARGO)" sh scripts/exporters/run.sh
 
 lint: ## Check formatting, lints, documentation and the dependencies between crates
 	$(CARGO) fmt --all --check
