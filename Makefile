@@ -9,16 +9,16 @@ LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-up: ## Build, start the store, migrate, load a small sample and search it
+up: ## Build, start store and server, migrate, load a small sample and search it (LISTEN=127.0.0.1:4000)
 	$(CARGO) build --profile up --locked -p lookback-cli
-	@sh scripts/up.sh $(LOOKBACK)
+	@LISTEN="$(LISTEN)" sh scripts/up.sh $(LOOKBACK)
 
 demo: ## Run the example shop with some customers, and look at what was captured (SECONDS=20)
 	$(CARGO) build --profile up --locked -p lookback-cli -p shop
 	@SECONDS=$(or $(SECONDS),20) sh scripts/demo.sh $(LOOKBACK) $(dir $(LOOKBACK))shop $(dir $(LOOKBACK))traffic
 
-down: ## Stop the private PostgreSQL and keep its data
-	@if [ -x $(LOOKBACK) ]; then $(LOOKBACK) pg stop; else echo "nothing to stop: make up has not been run here"; fi
+down: ## Stop the server and the private PostgreSQL, and keep the data
+	@if [ -x $(LOOKBACK) ]; then sh scripts/down.sh $(LOOKBACK); else echo "nothing to stop: make up has not been run here"; fi
 
 test: ## Run the tests on a real PostgreSQL, started for them
 	$(CARGO) test --workspace --locked
