@@ -310,14 +310,16 @@ impl<'a> Record<'a> {
 
 /// Takes a value without its secrets.
 fn masked(value: &mut JsonRef<'_>, is_secret: bool) -> Json {
+    /// The digits of the shortest number of a card.
+    const CARD: usize = 13;
     match value {
         JsonRef::String(Cow::Borrowed(text)) if !is_secret => {
             Json::String(mask_text(text).into_owned())
         }
-        JsonRef::Number(number) if !is_secret && !is_storable(number) => {
-            Json::String((*number).to_owned())
+        JsonRef::Number(number) if !is_secret && number.len() < CARD && is_storable(number) => {
+            std::mem::replace(value, JsonRef::Null).into_json()
         }
-        JsonRef::Null | JsonRef::Bool(_) | JsonRef::Number(_) if !is_secret => {
+        JsonRef::Null | JsonRef::Bool(_) if !is_secret => {
             std::mem::replace(value, JsonRef::Null).into_json()
         }
         value => {

@@ -112,3 +112,19 @@ fn value_of_many_levels_can_be_stored() {
         }
     }
 }
+
+#[test]
+fn number_of_a_card_is_masked_as_a_text_is() {
+    let line = r#"{"msg":"m","level":"info","paid_with":4111111111111111,"text":"4111111111111111","in":{"it":4111111111111111},"time_ms":1765432100500,"order":140737488355329,"large":1e999999}"#;
+    let mut entries = Vec::new();
+    let mut decoder = Decoder::new(Options::default());
+    decoder.line(line.as_bytes(), &mut entries).unwrap();
+    decoder.finish(&mut entries);
+    let meta = entries[0].log.as_ref().unwrap().meta.as_ref().unwrap();
+    for masked in [&meta["paid_with"], &meta["text"], &meta["in"]["it"]] {
+        assert_eq!(masked, "[masked]", "{meta}");
+    }
+    assert_eq!(meta["order"], 140_737_488_355_329_i64);
+    assert_eq!(meta["time_ms"], 1_765_432_100_500_i64);
+    assert_eq!(meta["large"], "1e999999");
+}
