@@ -50,7 +50,7 @@ impl Histogram for lookback::RequestSnapshot {
 }
 
 /// Answers measures of all records, or of each group.
-pub(super) async fn stats<M: Model>(
+pub(crate) async fn stats<M: Model>(
     State(shared): State<Arc<Shared>>,
     _access: MayRead,
     RawQuery(query): RawQuery,

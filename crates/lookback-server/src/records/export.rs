@@ -139,7 +139,7 @@ struct Filling {
 }
 
 /// Answers all records of a query.
-pub(super) async fn export<M: Model>(
+pub(crate) async fn export<M: Model>(
     State(shared): State<Arc<Shared>>,
     _access: MayRead,
     RawQuery(query): RawQuery,

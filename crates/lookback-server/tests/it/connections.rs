@@ -184,8 +184,8 @@ async fn client_that_takes_nothing_is_left() {
 #[tokio::test]
 async fn client_that_takes_a_long_answer_slowly_gets_all_of_it() {
     let server = TestServer::start_with(|settings| {
-        settings.idle_timeout = Duration::from_secs(2);
-        settings.head_timeout = Duration::from_secs(2);
+        settings.idle_timeout = Duration::from_secs(1);
+        settings.head_timeout = Duration::from_secs(1);
     })
     .await;
     let mut stream = ask_for_much(&server).await;
@@ -198,7 +198,7 @@ async fn client_that_takes_a_long_answer_slowly_gets_all_of_it() {
         }
         bytes += read;
         // All of it takes longer than a connection may be idle.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
     }
     assert!(bytes > 20_000_000, "{bytes}");
 }
