@@ -29,6 +29,8 @@
 mod capture;
 mod client_address;
 mod delivery;
+#[cfg(feature = "http")]
+mod http_client;
 mod layer;
 mod locate;
 mod logs;
@@ -44,6 +46,8 @@ mod window;
 
 pub use capture::{Capture, CaptureBuilder, Error, Health, KindHealth};
 pub use client_address::{ProxyError, TrustedProxies};
+#[cfg(feature = "http")]
+pub use http_client::HttpClient;
 pub use layer::{CaptureFuture, CaptureLayer, CaptureService, TeeBody};
 #[cfg(feature = "geoip")]
 pub use locate::DatabaseError;

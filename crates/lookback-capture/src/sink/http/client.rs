@@ -1,25 +1,16 @@
 //! The HTTP client: HTTP/1.1, one server, no redirects.
 
-use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Request, Uri};
-use http_body_util::{BodyExt as _, Collected, Full, Limited};
-#[cfg(feature = "https")]
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as PooledClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::Full;
 use lookback_json::Json;
 
 use super::HttpSinkError;
 use super::chunk::Chunk;
-
-/// The most bytes of an answer that are read.
-const MOST_BYTES: usize = 64 * 1024;
+use crate::http_client::HttpClient;
 
 /// What a server answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,18 +28,11 @@ pub(super) enum Answer {
 /// Sends chunks to a server.
 #[derive(Debug)]
 pub(super) struct Client {
-    connections: Connections,
+    client: HttpClient,
     /// The URL, without a slash at its end.
     base: String,
     authorization: HeaderValue,
     pub(super) timeout: Duration,
-}
-
-#[derive(Debug)]
-enum Connections {
-    Plain(PooledClient<HttpConnector, Full<Bytes>>),
-    #[cfg(feature = "https")]
-    Tls(PooledClient<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 impl Client {
@@ -66,14 +50,9 @@ impl Client {
         if uri.query().is_some() {
             return Err(invalid(&format!("has a query: {FORM}")));
         }
-        let mut builder = PooledClient::builder(TokioExecutor::new());
-        // A server may close a connection that is idle for long.
-        builder
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(20));
-        let connections = match uri.scheme_str() {
-            Some("http") => Connections::Plain(builder.build_http()),
-            Some("https") => Connections::tls(&builder)?,
+        let client = match uri.scheme_str() {
+            Some("http") => HttpClient::plain(),
+            Some("https") => HttpClient::tls().map_err(HttpSinkError::new)?,
             _ => {
                 return Err(invalid(&format!(
                     "does not begin with http:// or https://: {FORM}"
@@ -88,7 +67,7 @@ impl Client {
             })?;
         authorization.set_sensitive(true);
         Ok(Self {
-            connections,
+            client,
             base: url.trim_end_matches('/').to_owned(),
             authorization,
             timeout: Duration::from_secs(30),
@@ -112,59 +91,14 @@ impl Client {
             Ok(request) => request,
             Err(error) => return Answer::Refused(error.to_string()),
         };
-        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
-            Ok(Ok((head, body))) => answer(&path, &head, &body),
-            Ok(Err(problem)) => Answer::Later(format!("{}: {problem}", self.base), None),
-            Err(_) => {
-                let problem = format!("{}: no answer within {:?}", self.base, self.timeout);
-                Answer::Later(problem, None)
-            }
+        match self.client.send(request, self.timeout).await {
+            Ok((head, body)) => answer(&path, &head, &body),
+            Err(problem) => Answer::Later(format!("{}: {problem}", self.base), None),
         }
-    }
-
-    async fn exchange(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(http::response::Parts, Bytes), String> {
-        let response = match &self.connections {
-            Connections::Plain(client) => client.request(request).await,
-            #[cfg(feature = "https")]
-            Connections::Tls(client) => client.request(request).await,
-        };
-        let (head, body) = response.map_err(|error| with_sources(&error))?.into_parts();
-        // What the head says is enough, if the body is too large or breaks off.
-        let body = Limited::new(body, MOST_BYTES).collect().await;
-        Ok((head, body.map(Collected::to_bytes).unwrap_or_default()))
     }
 }
 
 const FORM: &str = "it has the form https://host:port";
-
-impl Connections {
-    #[cfg(feature = "https")]
-    fn tls(builder: &hyper_util::client::legacy::Builder) -> Result<Self, HttpSinkError> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| {
-                HttpSinkError::new(format!(
-                    "the certificates of this machine cannot be read: {error}; \
-                     the variable SSL_CERT_FILE can name a file of them"
-                ))
-            })?
-            .https_only()
-            .enable_http1()
-            .build();
-        Ok(Self::Tls(builder.build(connector)))
-    }
-
-    #[cfg(not(feature = "https"))]
-    fn tls(_builder: &hyper_util::client::legacy::Builder) -> Result<Self, HttpSinkError> {
-        Err(HttpSinkError::new(
-            "a URL with https needs the feature `https` of `lookback-capture` \
-             (`capture-https` of `lookback`)",
-        ))
-    }
-}
 
 fn answer(path: &str, head: &http::response::Parts, body: &[u8]) -> Answer {
     let status = head.status;
@@ -210,17 +144,6 @@ fn answer(path: &str, head: &http::response::Parts, body: &[u8]) -> Answer {
         }
         _ => Answer::Refused(problem()),
     }
-}
-
-/// An error with its sources: the first only says that connecting failed.
-fn with_sources(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _written = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
