@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use crate::failure::Failure;
 use crate::output::Verbosity;
 
+mod alerts;
 mod db;
 mod import;
 mod metrics;
@@ -20,6 +21,7 @@ mod serve;
 mod storage;
 mod users;
 
+pub(crate) use alerts::{AlertCommand, CreateAlertArgs, MeasureArg, SubjectArg};
 pub(crate) use db::{DbCli, DbCommand, DecisionArgs, FilesArgs, RebaseArgs, WaitArgs};
 pub(crate) use import::{ImportArgs, ImportFormat, ImportKind, OnError};
 pub(crate) use metrics::{MetricCommand, RebuildArgs};
@@ -163,7 +165,7 @@ pub(crate) enum Command {
     },
 
     /// Take in records over HTTP, and serve them
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
 
     /// Let an agent read records, by the Model Context Protocol over standard input and output
     Mcp,
@@ -172,6 +174,12 @@ pub(crate) enum Command {
     Keys {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+
+    /// Watch records: make, list, test and delete the alert rules of the server
+    Alerts {
+        #[command(subcommand)]
+        command: AlertCommand,
     },
 
     /// Generate, apply and check migrations

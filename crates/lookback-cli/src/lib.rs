@@ -145,9 +145,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             Command::Metrics { command } => commands::metrics::run(&config()?, command).await,
             Command::Replay(args) => commands::replay::run(&config()?, *args).await,
-            Command::Serve(args) => commands::serve::run(&config()?, args).await,
+            Command::Serve(args) => commands::serve::run(&config()?, *args).await,
             Command::Mcp => commands::mcp::run(&config()?).await,
             Command::Keys { command } => commands::keys::run(&config()?, command).await,
+            Command::Alerts { command } => commands::alerts::run(&config()?, command).await,
             Command::Storage { command } => commands::storage::run(&config()?, command).await,
             Command::Users { command } => commands::users::run(&config()?, command).await,
             Command::Doctor { json } => commands::doctor::run(&config()?, json).await,

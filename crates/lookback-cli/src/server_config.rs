@@ -28,6 +28,8 @@ pub(crate) struct ServerOptions {
     pub(crate) connections: u32,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: tracing::Level,
+    /// Whether this process evaluates the alert rules.
+    pub(crate) has_alerts: bool,
     pub(crate) settings: Settings,
 }
 
@@ -38,6 +40,7 @@ impl Default for ServerOptions {
             connections: 16,
             log_format: LogFormat::Text,
             log_level: tracing::Level::WARN,
+            has_alerts: true,
             settings: Settings::default(),
         }
     }
@@ -352,6 +355,29 @@ const KEYS: &[ServerKey] = &[
         "168h",
         TIME,
         |to, text| set(&mut to.settings.session_lifetime, time(text))
+    ),
+    key!(
+        "alerts",
+        "ALERTS",
+        "alerts",
+        "on",
+        "on or off",
+        |to, text| {
+            let is_on = match text {
+                "on" | "true" => true,
+                "off" | "false" => false,
+                _ => return None,
+            };
+            set(&mut to.has_alerts, Some(is_on))
+        }
+    ),
+    key!(
+        "alert_interval",
+        "ALERT_INTERVAL",
+        "alert-interval",
+        "15s",
+        TIME,
+        |to, text| set(&mut to.settings.alerts.interval, time(text))
     ),
 ];
 

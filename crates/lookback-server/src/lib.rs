@@ -22,9 +22,10 @@
 //! and changing them; `windows`, `traces` and `replay`; `tail`, following records as they arrive;
 //! `openapi`, the document of all of it; `health`; `observe`, what is done for every request;
 //! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself;
-//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents.
+//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents; [`alerts`].
 
 mod access;
+pub mod alerts;
 mod body;
 mod cancel;
 mod client;

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
 use tokio::task::JoinSet;
 
+use crate::alerts::{self, AlertWorker};
 use crate::cancel::DbConnection;
 use crate::ingest::{bulk, grpc, loki, otlp, records as ingest};
 use crate::observe::observe;
@@ -131,6 +132,7 @@ impl Server {
             .merge(keys::routes())
             .merge(sessions::routes())
             .merge(tail::routes())
+            .merge(alerts::routes::routes())
             .route("/logs", post(ingest::logs))
             .route("/requests", post(ingest::requests))
             .route("/metrics", post(ingest::metrics))
@@ -220,6 +222,13 @@ impl Server {
         }
         stop.abort();
         result
+    }
+
+    /// Starts to evaluate the alert rules and to deliver their changes. Call it in one of the
+    /// processes or in all.
+    #[must_use = "it ends when it is dropped"]
+    pub fn spawn_alerts(&self) -> AlertWorker {
+        AlertWorker::spawn(&self.shared)
     }
 
     /// Shows the state of a maintenance worker in `GET /metrics`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::alerts::AlertSettings;
 use crate::tail::TailSettings;
 use crate::telemetry::MetricsAccess;
 
@@ -77,6 +78,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// How long a session is valid; 7 days by default.
     pub session_lifetime: Duration,
+    /// How alert rules are evaluated.
+    pub alerts: AlertSettings,
 }
 
 impl Default for Settings {
@@ -112,6 +115,7 @@ impl Default for Settings {
             logins_per_minute: 30,
             session_idle: Duration::from_secs(12 * 60 * 60),
             session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            alerts: AlertSettings::default(),
         }
     }
 }

@@ -41,6 +41,10 @@ pub use model::Model;
 #[doc(inline)]
 pub use query::{Page, QueryBuilder};
 pub use tables::{
+    AlertChange, AlertChangePatch, AlertComparison, AlertDelivery, AlertMeasure, AlertRule,
+    AlertRulePatch, AlertState, AlertSubject, NewAlertChange, NewAlertRule,
+};
+pub use tables::{
     ApiKey, ApiKeyPatch, GeoSource, KeyScope, Level, Log, LogPatch, Metric, MetricPatch, NewApiKey,
     NewLog, NewMetric, NewRequestSnapshot, NewUser, RequestSnapshot, RequestSnapshotPatch, User,
     UserPatch, UserRole,

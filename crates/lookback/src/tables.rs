@@ -1,5 +1,7 @@
 //! The tables of Lookback, one file each.
 
+mod alert_change;
+mod alert_rule;
 mod api_key;
 #[cfg(feature = "migrate")]
 mod internal;
@@ -8,6 +10,10 @@ mod metric;
 mod request_snapshot;
 mod user;
 
+pub use alert_change::{AlertChange, AlertChangePatch, AlertDelivery, AlertState, NewAlertChange};
+pub use alert_rule::{
+    AlertComparison, AlertMeasure, AlertRule, AlertRulePatch, AlertSubject, NewAlertRule,
+};
 pub use api_key::{ApiKey, ApiKeyPatch, KeyScope, NewApiKey};
 #[cfg(feature = "migrate")]
 pub(crate) use internal::*;

@@ -200,11 +200,19 @@ pub(crate) struct ServerFlags {
     /// How long a session lasts at most [default: 168h]
     #[arg(long, value_name = "TIME", hide_short_help = true)]
     session_lifetime: Option<String>,
+
+    /// Whether it evaluates the alert rules: on or off [default: on]
+    #[arg(long, value_name = "WHETHER", hide_short_help = true)]
+    alerts: Option<String>,
+
+    /// The time between two evaluations of an alert rule [default: 15s]
+    #[arg(long, value_name = "TIME", hide_short_help = true)]
+    alert_interval: Option<String>,
 }
 
 impl ServerFlags {
     /// The options by their names in `[server]`.
-    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 32] {
+    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 34] {
         [
             ("listen", &self.listen),
             ("source", &self.source),
@@ -238,6 +246,8 @@ impl ServerFlags {
             ("logins_per_minute", &self.logins_per_minute),
             ("session_idle", &self.session_idle),
             ("session_lifetime", &self.session_lifetime),
+            ("alerts", &self.alerts),
+            ("alert_interval", &self.alert_interval),
         ]
     }
 }

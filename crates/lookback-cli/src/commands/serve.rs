@@ -33,6 +33,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         connections,
         log_format,
         log_level,
+        has_alerts,
         mut settings,
     } = server_config.options()?;
     addresses::check(listen, &args)?;
@@ -72,6 +73,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     let worker = MaintenanceWorker::spawn(pool.clone(), maintenance(config))?;
     server.observe_maintenance(worker.observer());
     let reporting = tokio::spawn(report_failures(worker.observer()));
+    let alerts = has_alerts.then(|| server.spawn_alerts());
     let forgetting = tokio::spawn(forget(server.clone()));
 
     listening.tell(if is_encrypted { "https" } else { "http" }, say);
@@ -89,6 +91,9 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     reporting.abort();
     if let Some(syslog) = syslog {
         syslog.stop().await;
+    }
+    if let Some(alerts) = alerts {
+        alerts.stop().await;
     }
     worker.stop().await;
     pool.close().await;

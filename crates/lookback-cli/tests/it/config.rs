@@ -37,6 +37,8 @@ server.tail_poll_interval     200ms           default
 server.tail_heartbeat         15s             default
 server.tail_patience          30s             default
 server.tail_access_interval   10s             default
+server.alerts                 on              default
+server.alert_interval         15s             default
 ");
     lookback.write(
         "lookback.toml",
@@ -74,6 +76,8 @@ server.tail_poll_interval     200ms                        default
 server.tail_heartbeat         15s                          default
 server.tail_patience          30s                          default
 server.tail_access_interval   10s                          default
+server.alerts                 on                           default
+server.alert_interval         15s                          default
 ");
     let ran = lookback
         .command(&["config", "--json", "--pg-port", "1"])
@@ -217,6 +221,8 @@ server.tail_poll_interval           200ms           default
 server.tail_heartbeat               15s             default
 server.tail_patience                30s             default
 server.tail_access_interval         10s             default
+server.alerts                       on              default
+server.alert_interval               15s             default
 ");
     let json = lookback.run(&["config", "--json"]).succeeded().json();
     assert_eq!(json["data"]["retention.logs.older_than"]["value"], "2w");
@@ -266,6 +272,8 @@ server.tail_poll_interval     200ms           default
 server.tail_heartbeat         15s             default
 server.tail_patience          30s             default
 server.tail_access_interval   10s             default
+server.alerts                 on              default
+server.alert_interval         15s             default
 ");
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"

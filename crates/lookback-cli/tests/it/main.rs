@@ -5,6 +5,8 @@
     reason = "clippy.toml allows it in tests, and recognizes only functions with #[test] as such"
 )]
 
+#[cfg(unix)]
+mod alerts;
 mod bad_input;
 mod completions;
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 
 mod access;
 mod aggregates;
+mod alerts;
 mod bodies;
 mod capture;
 mod exports;

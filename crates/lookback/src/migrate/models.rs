@@ -13,9 +13,10 @@ use crate::model::{
     ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
 use crate::tables::{
-    ApiKey, Import, IngestLane, IngestedBatch, Log, LoginAttempt, Metric, OneTimePassword,
-    RequestSnapshot, RollupCell, RollupCorrection, RollupRange, SealedSegment, SearchBlock,
-    SearchPosting, SearchTemplate, Setting, User, UserSession,
+    AlertChange, AlertRule, AlertStatus, ApiKey, Import, IngestLane, IngestedBatch, Log,
+    LoginAttempt, Metric, OneTimePassword, RequestSnapshot, RollupCell, RollupCorrection,
+    RollupRange, SealedSegment, SearchBlock, SearchPosting, SearchTemplate, Setting, User,
+    UserSession,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -76,6 +77,9 @@ impl Models {
             .model::<UserSession>()
             .model::<LoginAttempt>()
             .model::<OneTimePassword>()
+            .model::<AlertRule>()
+            .model::<AlertChange>()
+            .model::<AlertStatus>()
             .model::<SealedSegment>()
             .model::<SearchBlock>()
             .model::<SearchTemplate>()

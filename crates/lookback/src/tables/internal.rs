@@ -2,9 +2,10 @@
 //!
 //! The models are for migrations only. The modules that use the tables have the
 //! SQL (`search/index.rs`, `ingest/connection.rs`, `ingest/batch_key.rs`, `setup.rs`); the
-//! command-line program has that of `imports`, and the server that of `sessions`, `login_attempts`
-//! and `one_time_passwords`.
+//! command-line program has that of `imports`, and the server that of `sessions`, `login_attempts`,
+//! `one_time_passwords` and `alert_statuses`.
 
+mod alert_status;
 mod import;
 mod ingest_lane;
 mod ingested_batch;
@@ -20,6 +21,7 @@ mod search_template;
 mod session;
 mod setting;
 
+pub(crate) use alert_status::AlertStatus;
 pub(crate) use import::Import;
 pub(crate) use ingest_lane::IngestLane;
 pub(crate) use ingested_batch::IngestedBatch;
