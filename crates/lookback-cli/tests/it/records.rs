@@ -482,6 +482,8 @@ $ lookback db reembed
 ! metrics: changed the vector of 0 of 0 rows
 ! request_snapshots: changed the vector of 0 of 0 rows
 ! api_keys: changed the vector of 0 of 0 rows
+! alert_rules: changed the vector of 0 of 0 rows
+! alert_changes: changed the vector of 0 of 0 rows
 ");
     transcript!(lookback.run(&["logs", "search", "gateway"]), @"
 $ lookback logs search gateway

@@ -3,7 +3,9 @@
 use crate::support::{Lookback, Ran, transcript};
 
 /// All commands that read or maintain tables.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 17] = [
+    &["alerts", "list"],
+    &["alerts", "history"],
     &["storage", "status"],
     &["storage", "seal"],
     &["storage", "compact"],
