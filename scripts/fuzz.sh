@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes the decoders and capture, one target at a time: `sh scripts/fuzz.sh SECONDS [TARGET…]`.
+# Fuzzes the decoders, filters, capture and the server, one target at a time: `sh scripts/fuzz.sh SECONDS [TARGET…]`.
 # It needs cargo-fuzz and a C++ compiler, and no other toolchain than the stable one:
 # without a sanitizer, since the decoders have no unsafe code. The release profile of
 # fuzz/Cargo.toml has the assertions.
@@ -13,7 +13,7 @@ if ! $cargo fuzz --version >/dev/null 2>&1; then
 fi
 seconds=$1
 shift
-[ $# -gt 0 ] || set -- decoder json_object text_line push_otlp_logs push_otlp_traces push_loki secrets capture
+[ $# -gt 0 ] || set -- decoder json_object text_line push_otlp_logs push_otlp_traces push_loki secrets filter capture server
 for target in "$@"; do
     # What was found before is kept in fuzz/corpus; the seeds are read beside it.
     mkdir -p "fuzz/corpus/$target"

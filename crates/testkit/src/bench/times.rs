@@ -73,6 +73,12 @@ impl Times {
     }
 }
 
+impl Extend<Duration> for Times {
+    fn extend<I: IntoIterator<Item = Duration>>(&mut self, times: I) {
+        self.0.extend(times.into_iter().map(|time| time.as_secs_f64()));
+    }
+}
+
 /// The times of several candidates that are measured in turn, ordered by their
 /// first measurement.
 #[derive(Clone, Debug, Default)]
