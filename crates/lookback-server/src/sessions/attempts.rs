@@ -28,7 +28,7 @@ const FORGIVEN: TimeDelta = TimeDelta::hours(1);
 /// How long it is known from where a user has logged in.
 const KNOWN: TimeDelta = TimeDelta::days(30);
 
-/// An attempt that is under way. It counts as failed unless it is said that it succeeded.
+/// An attempt that is under way. It counts as failed until it succeeds.
 #[derive(Debug)]
 pub(super) struct Attempt {
     network: Option<String>,
