@@ -1,6 +1,5 @@
 //! One reader: from positions to the body of its response.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use lookback::query::Position;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::Followed;
 use super::event::{self, EndReason};
@@ -101,37 +100,45 @@ impl<M: Followed> Reader<M> {
         } = self;
         let settings = client.shared.settings.tail.clone();
         let mut stopping = client.shared.stopping.subscribe();
-        let mut access = tokio::time::interval_at(
-            Instant::now() + settings.access_interval,
-            settings.access_interval,
-        );
-        access.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut check_at = Instant::now() + settings.access_interval;
         client.send(event::start(position), sender).await?;
         client.send_last(&last, sender).await?;
         drop(last);
         let mut sent = Instant::now();
         loop {
-            let page = {
-                let mut arrived = pin!(source.arrived(&client.shared, position));
-                loop {
-                    tokio::select! {
-                        biased;
-                        () = stopped(&mut stopping) => return Err(End::shutdown()),
-                        () = sender.closed() => return Err(End::Gone),
-                        _ = access.tick() => client.check_access().await?,
-                        () = tokio::time::sleep_until(sent + settings.heartbeat) => {
-                            client.send(event::heartbeat(position), sender).await?;
-                            sent = Instant::now();
-                        }
-                        page = &mut arrived => break page?,
-                    }
-                }
-            };
-            if !page.records.is_empty() {
-                client.send_page(&page, position, sender).await?;
-                sent = Instant::now();
+            // Nothing is read while this waits: a read that is not polled would keep its connection
+            // from those that this waits for.
+            if Instant::now() >= check_at {
+                client.check_access().await?;
+                check_at = Instant::now() + settings.access_interval;
             }
-            *position = page.position.clone();
+            let page = tokio::select! {
+                biased;
+                () = stopped(&mut stopping) => return Err(End::shutdown()),
+                () = sender.closed() => return Err(End::Gone),
+                page = source.read(&client.shared, position) => page?,
+            };
+            if let Some(page) = page {
+                if !page.records.is_empty() {
+                    client.send_page(&page, position, sender).await?;
+                    sent = Instant::now();
+                }
+                *position = page.position.clone();
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = stopped(&mut stopping) => return Err(End::shutdown()),
+                () = sender.closed() => return Err(End::Gone),
+                changed = source.subscription.changed() => {
+                    changed.map_err(|detail| End::Told(EndReason::Error, detail))?;
+                }
+                () = tokio::time::sleep_until(check_at) => {}
+                () = tokio::time::sleep_until(sent + settings.heartbeat) => {
+                    client.send(event::heartbeat(position), sender).await?;
+                    sent = Instant::now();
+                }
+            }
         }
     }
 }
@@ -149,22 +156,17 @@ impl End {
 }
 
 impl<M: Followed> Source<M> {
-    /// Waits until something has arrived behind a position, and reads a page of it.
-    async fn arrived(&mut self, shared: &Shared, from: &Position) -> Result<Arc<Page>, End> {
+    /// Reads a page of what has arrived behind a position; `None` if nothing has.
+    async fn read(&self, shared: &Shared, from: &Position) -> Result<Option<Arc<Page>>, End> {
+        let to = self.subscription.position();
+        if *from == to {
+            return Ok(None);
+        }
         loop {
-            let to = self.subscription.position();
-            if *from == to {
-                let changed = self.subscription.changed().await;
-                changed.map_err(|detail| End::Told(EndReason::Error, detail))?;
-                continue;
-            }
             match self.group.page(&shared.pool, from, &to).await {
-                Ok(page) if page.records.is_empty() && page.position == *from => {
-                    // It is ahead of the poll.
-                    let changed = self.subscription.changed().await;
-                    changed.map_err(|detail| End::Told(EndReason::Error, detail))?;
-                }
-                Ok(page) => return Ok(page),
+                // It is ahead of the poll.
+                Ok(page) if page.position == *from => return Ok(None),
+                Ok(page) => return Ok(Some(page)),
                 Err(error) if error.is_retryable() || error.is_timeout() => {
                     tracing::warn!("a tail waits for the database: {error}");
                     tokio::time::sleep(RETRY_PAUSE).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lookback::{ApiKey, Json, KeyScope};
 use lookback_server::{Server, Settings};
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -390,4 +391,33 @@ async fn tails_end_at_once_when_the_server_stops() {
     let id = follower.last_id.clone();
     let mut follower = Follower::start_with(&server, "/api/v1/logs/tail", &server.key, &id).await;
     assert_eq!(follower.message().await, "two");
+}
+
+/// A reader that waits for a connection must not keep one: all would wait for each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_readers_share_few_connections() {
+    let server = TestServer::start_with_pool(PgPoolOptions::new().max_connections(2), |settings| {
+        settings.tail.access_interval = Duration::from_millis(50);
+        // Longer than a follower waits.
+        settings.connection_timeout = Duration::from_secs(600);
+    })
+    .await;
+    let mut followers = Vec::new();
+    for n in 0..20 {
+        let path = format!("/api/v1/logs/tail?id__ne=-{n}");
+        followers.push(Follower::start(&server, &path).await);
+    }
+    let sql = "INSERT INTO logs (source, level, message) \
+               SELECT 'API', 'info', n::text FROM generate_series(1, 3000) AS n";
+    sqlx::query(sql).execute(&server.pool).await.unwrap();
+    let reading = followers.into_iter().map(|mut follower| {
+        tokio::spawn(async move {
+            for n in 1..=3_000 {
+                assert_eq!(follower.message().await, n.to_string());
+            }
+        })
+    });
+    for reader in reading.collect::<Vec<_>>() {
+        reader.await.unwrap();
+    }
 }
