@@ -64,15 +64,35 @@ impl DbConnection {
     }
 }
 
-/// Takes a connection for a stream, which is as long as its reader wants, or for a statement that is
-/// given up after a time: it is closed at its end in any case.
-pub(crate) async fn for_stream(shared: &Shared) -> Result<PoolConnection<Postgres>, Problem> {
-    let mut connection = shared.connection().await?;
-    let Some(mut connection) = connection.0.take() else {
-        unreachable!("it is taken at its end only")
-    };
-    connection.close_on_drop();
-    Ok(connection)
+/// A connection for a stream, which is as long as its reader wants, or for a statement that is given
+/// up after a time. Dropped before it is given back, it is closed.
+pub(crate) struct StreamConnection(Option<PoolConnection<Postgres>>);
+
+impl StreamConnection {
+    pub(crate) async fn take(shared: &Shared) -> Result<Self, Problem> {
+        let mut connection = shared.connection().await?;
+        Ok(Self(connection.0.take()))
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        match &mut self.0 {
+            Some(connection) => connection,
+            None => unreachable!("only `give_back` and `drop` take it"),
+        }
+    }
+
+    /// Gives the connection back to the pool, because its statement has ended.
+    pub(crate) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for StreamConnection {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
 }
 
 impl Deref for DbConnection {
@@ -81,7 +101,7 @@ impl Deref for DbConnection {
     fn deref(&self) -> &PgConnection {
         match &self.0 {
             Some(connection) => connection,
-            None => unreachable!("it is taken at its end only"),
+            None => unreachable!("only `drop` and `StreamConnection` take it"),
         }
     }
 }
@@ -90,7 +110,7 @@ impl DerefMut for DbConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match &mut self.0 {
             Some(connection) => connection,
-            None => unreachable!("it is taken at its end only"),
+            None => unreachable!("only `drop` and `StreamConnection` take it"),
         }
     }
 }

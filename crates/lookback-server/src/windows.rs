@@ -17,7 +17,7 @@ use crate::openapi::models::{list, nullable, object, object_with, reference};
 use crate::openapi::{Access, Operation};
 use crate::parameters::{Parameter, Parameters, Takes, invalid, wrong_parameter};
 use crate::problem::{Kind, Problem};
-use crate::cancel::for_stream;
+use crate::cancel::StreamConnection;
 use crate::records::answer;
 use crate::server::Shared;
 
@@ -141,8 +141,8 @@ impl Shape {
         let query = query
             .clone()
             .filter(Metric::window_start().gte(from) & Metric::window_start().lt(until));
-        let mut connection = for_stream(shared).await?;
-        let groups = aggregate_windows(&mut connection, &query, grouping);
+        let mut connection = StreamConnection::take(shared).await?;
+        let groups = aggregate_windows(connection.conn(), &query, grouping);
         let timeout = shared.settings.read_timeout;
         let groups: Result<Vec<WindowGroup>, Error> = if timeout.is_zero() {
             groups.await
@@ -154,6 +154,7 @@ impl Shape {
                 )
             })?
         };
+        connection.give_back();
         let groups = groups.map_err(invalid)?;
         let mut all = Totals::default();
         for group in &groups {

@@ -27,13 +27,12 @@ use lookback_formats::export::{
     RowEncoder, Shown,
 };
 use sqlx::PgConnection;
-use sqlx::pool::PoolConnection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::access::MayRead;
 use crate::parameters::{Deleted, Parameter, Parameters, Takes, invalid, wrong_parameter};
 use crate::problem::{Kind, Problem};
-use crate::cancel::for_stream;
+use crate::cancel::StreamConnection;
 use crate::server::Shared;
 
 pub(crate) const EXPORT: Takes = Takes::filters_and(&[
@@ -129,7 +128,7 @@ impl Format {
 
 /// A task that fills a body.
 struct Filling {
-    connection: PoolConnection<sqlx::Postgres>,
+    connection: StreamConnection,
     chunks: mpsc::Sender<io::Result<Bytes>>,
     /// Tells that the first row is there, or why it is not.
     started: Option<oneshot::Sender<Result<(), Problem>>>,
@@ -277,7 +276,7 @@ async fn respond<Q: Exported>(
     let (chunks, mut received) = mpsc::channel(MAX_QUEUED_CHUNKS);
     let (started, starting) = oneshot::channel();
     let filling = Filling {
-        connection: for_stream(shared).await?,
+        connection: StreamConnection::take(shared).await?,
         chunks,
         started: Some(started),
         timeout: shared.settings.read_timeout,
@@ -304,7 +303,7 @@ impl Filling {
         query: Q,
         mut encode: impl FnMut(Option<Q::Row>, &mut Vec<u8>) -> io::Result<()> + Send,
     ) {
-        let mut rows = query.stream(&mut self.connection);
+        let mut rows = query.stream(self.connection.conn());
         let mut out = Vec::with_capacity(2 * CHUNK_BYTES);
         loop {
             let next = tokio::select! {
@@ -348,9 +347,11 @@ impl Filling {
                 out.clear();
             }
             if is_last {
-                return;
+                break;
             }
         }
+        drop(rows);
+        self.connection.give_back();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lookback::{Level, Log, NewLog};
+use sqlx::postgres::PgPoolOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -31,6 +32,12 @@ async fn until_statements(server: &TestServer, wanted: i64) {
     }
 }
 
+/// A pool as that of the program.
+fn prepared() -> PgPoolOptions {
+    PgPoolOptions::new()
+        .after_connect(|conn, _| Box::pin(async { lookback_server::prepare_connection(conn).await }))
+}
+
 async fn ask(server: &TestServer, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let request = format!(
@@ -43,7 +50,7 @@ async fn ask(server: &TestServer, path: &str) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statement_of_a_client_that_hangs_up_ends() {
-    let server = TestServer::start_with(|settings| {
+    let server = TestServer::start_with_pool(prepared(), |settings| {
         settings.read_timeout = Duration::from_secs(600);
     })
     .await;
@@ -75,7 +82,7 @@ async fn statement_of_a_client_that_hangs_up_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn export_waits_for_its_reader_and_ends_with_it() {
-    let server = TestServer::start().await;
+    let server = TestServer::start_with_pool(prepared(), |_| {}).await;
     let message = "a line of some length ".repeat(40);
     let logs: Vec<NewLog> = (0..60_000)
         .map(|_| NewLog::new("API", Level::Info, message.as_str()))
