@@ -95,7 +95,10 @@ const KEYS: &[ServerKey] = &[
         "",
         "URLs such as https://staging.example.com, with commas between them",
         |to, text| {
-            let targets = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            let targets = text
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty());
             let targets = targets.map(|text| text.parse().ok()).collect();
             set(&mut to.settings.replay_targets, targets)
         }

@@ -80,19 +80,24 @@ async fn missing_migrations(conn: &mut PgConnection) -> Result<usize, lookback::
 }
 
 pub(crate) fn operations() -> Vec<Operation> {
-    let status = |status: &str| object([("status", json!({ "const": status }))]);
+    let is = |text: &str| json!({ "const": text });
+    let checks = ["database", "migrations", "queue"].map(|name| (name, is("ok")));
     vec![
         Operation::get("/health/live", "Whether the process lives", Access::Open).json(
             200,
             "It lives.",
-            status("live"),
+            object([("status", is("live"))]),
         ),
         Operation::get(
             "/health/ready",
             "Whether the database can be used",
             Access::Open,
         )
-        .json(200, "It can be used.", status("ready"))
+        .json(
+            200,
+            "It can be used, and a body would be taken.",
+            object([("status", is("ready")), ("checks", object(checks))]),
+        )
         .problems(&[Kind::Busy, Kind::Unavailable, Kind::Internal]),
     ]
 }

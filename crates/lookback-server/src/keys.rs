@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, Utc};
 use lookback::value::Bytes;
-use lookback::{ApiKey, ApiKeyPatch, KeyScope, NewApiKey};
+use lookback::{ApiKey, ApiKeyPatch, KeyScope, NewApiKey, json};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
@@ -22,6 +22,8 @@ use subtle::ConstantTimeEq as _;
 use crate::access::IsAdmin;
 use crate::body;
 use crate::ingest::{json_response, object};
+use crate::openapi::models::{self, object_with};
+use crate::openapi::{Access, Operation};
 use crate::problem::{Kind, Problem};
 use crate::records;
 use crate::server::Shared;
@@ -126,6 +128,38 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/keys", get(list).post(create_key))
         .route("/keys/{id}", axum::routing::delete(revoke))
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    let text = || json!({ "type": "string" });
+    let new = object_with(
+        [
+            ("name", text()),
+            ("scope", json!({ "enum": ["ingest", "read", "admin"] })),
+        ],
+        [("expires_at", models::nullable(text()))],
+    );
+    let key = models::record::<ApiKey>;
+    vec![
+        Operation::get(
+            "/api/v1/keys",
+            "A page of API keys, without secrets",
+            Access::Admin,
+        )
+        .query::<ApiKey>(records::LIST)
+        .json(200, "The keys.", records::page_of(key())),
+        Operation::post("/api/v1/keys", "Makes an API key", Access::Admin)
+            .body(&[("application/json", new)])
+            .json(
+                201,
+                "The key, which is shown this once.",
+                models::object([("data", key()), ("key", text())]),
+            )
+            .problems(&[Kind::InvalidRecord]),
+        Operation::delete("/api/v1/keys/{id}", "Revokes an API key", Access::Admin)
+            .answer(204, "It is revoked.", &[])
+            .problems(&[Kind::NotFound]),
+    ]
 }
 
 #[derive(Deserialize)]

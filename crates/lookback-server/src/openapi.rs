@@ -14,11 +14,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use lookback::value::JsonMap;
-use lookback::{Json, Log, Metric, RequestSnapshot, User, json};
+use lookback::{AlertChange, AlertRule, ApiKey, Json, Log, Metric, RequestSnapshot, User, json};
 
 use crate::problem::Kind;
 use crate::server::Shared;
-use crate::{health, ingest, records, replay, traces, windows};
+use crate::{
+    alerts, health, ingest, keys, mcp, records, replay, sessions, tail, telemetry, traces, users,
+    windows,
+};
 
 pub(crate) mod models;
 mod operation;
@@ -36,6 +39,13 @@ fn operations() -> Vec<Operation> {
         windows::operations(),
         traces::operations(),
         replay::operations(),
+        tail::operations(),
+        users::operations(),
+        keys::operations(),
+        sessions::operations(),
+        alerts::routes::operations(),
+        mcp::operations(),
+        telemetry::operations(),
         self_operations(),
     ]
     .concat()
@@ -124,6 +134,9 @@ fn build() -> Json {
     models::insert::<RequestSnapshot>(&mut schemas, &mut parameters);
     models::insert::<Metric>(&mut schemas, &mut parameters);
     models::insert::<User>(&mut schemas, &mut parameters);
+    models::insert::<ApiKey>(&mut schemas, &mut parameters);
+    models::insert::<AlertRule>(&mut schemas, &mut parameters);
+    models::insert::<AlertChange>(&mut schemas, &mut parameters);
     let mut paths = JsonMap::new();
     for operation in operations() {
         operation.insert_into(&mut paths);
@@ -154,7 +167,9 @@ fn build() -> Json {
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "lookback_session",
-                    "description": "The session of a user who has logged in.",
+                    "description": "The session of a user who has logged in (over https \
+                                    `__Host-lookback_session`). A change also needs the header \
+                                    `x-csrf-token`, with the token of `GET /api/v1/session`.",
                 },
             },
         },
@@ -184,7 +199,7 @@ fn problem_responses() -> JsonMap {
                 let header = header(json!({ "type": "string" }));
                 response.insert("headers".to_owned(), json!({ "www-authenticate": header }));
             }
-            503 => {
+            429 | 503 => {
                 let header = header(json!({ "type": "integer" }));
                 response.insert("headers".to_owned(), json!({ "retry-after": header }));
             }

@@ -57,11 +57,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All kinds, in the order of their statuses.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::InvalidQuery,
         Self::InvalidBody,
         Self::NotAuthenticated,
+        Self::WrongCredentials,
         Self::NotAllowed,
+        Self::PasswordChangeRequired,
+        Self::CrossSite,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
@@ -70,6 +73,7 @@ impl Kind {
         Self::UnsupportedType,
         Self::InvalidRecord,
         Self::KeyReused,
+        Self::TooManyRequests,
         Self::Internal,
         Self::Busy,
         Self::Unavailable,

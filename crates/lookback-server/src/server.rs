@@ -15,8 +15,8 @@ use lookback::{Log, Metric, RequestSnapshot};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tower_http::compression::CompressionLayer;
 use tokio::task::JoinSet;
+use tower_http::compression::CompressionLayer;
 
 use crate::alerts::{self, AlertWorker};
 use crate::cancel::DbConnection;

@@ -16,6 +16,8 @@ use crate::access::{IsSignedIn, cookie, cross_site, origin};
 use crate::body;
 use crate::client::Client;
 use crate::ingest::json_response;
+use crate::openapi::models::{nullable, object};
+use crate::openapi::{Access, Operation};
 use crate::passwords;
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
@@ -43,6 +45,59 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/session", get(current).post(log_in).delete(log_out))
         .route("/session/password", post(change_password))
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    let text = || json!({ "type": "string" });
+    let flag = || json!({ "type": "boolean" });
+    let user = object([
+        ("id", json!({ "type": "integer" })),
+        ("email", text()),
+        ("role", json!({ "enum": ["user", "admin"] })),
+    ]);
+    let session = || {
+        let data = object([
+            ("user", nullable(user.clone())),
+            ("csrf_token", nullable(text())),
+            ("expires_at", nullable(text())),
+            ("must_change_password", flag()),
+            ("is_open", flag()),
+        ]);
+        object([("data", data)])
+    };
+    let log_in = object([("email", text()), ("password", text())]);
+    let passwords = object([("current", text()), ("new", text())]);
+    vec![
+        Operation::get("/api/v1/session", "Who is logged in", Access::Session).json(
+            200,
+            "The user, and the token for changes.",
+            session(),
+        ),
+        Operation::post("/api/v1/session", "Logs a user in", Access::Open)
+            .body(&[("application/json", log_in)])
+            .json(200, "The session, whose token is in a cookie.", session())
+            .problems(&[
+                Kind::WrongCredentials,
+                Kind::CrossSite,
+                Kind::Conflict,
+                Kind::Internal,
+                Kind::Busy,
+                Kind::Unavailable,
+            ]),
+        Operation::delete("/api/v1/session", "Logs the user out", Access::Session).answer(
+            204,
+            "The session has ended.",
+            &[],
+        ),
+        Operation::post(
+            "/api/v1/session/password",
+            "Changes the password of the user, and ends all other sessions",
+            Access::Session,
+        )
+        .body(&[("application/json", passwords)])
+        .json(200, "The new session.", session())
+        .problems(&[Kind::WrongCredentials, Kind::InvalidRecord, Kind::Conflict]),
+    ]
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 //! One poll of a table serves all of its readers: [`hub`] has the position after everything that
 //! has arrived. Each reader has a position of its own, which its events have as their id, and reads
 //! what is between the two. So nothing waits in memory for a slow reader, and one that comes back
-//! goes on where it was. Decision 0019.
+//! goes on where it was. Decision 0020.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,14 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use lookback::query::Position;
-use lookback::{Filter, Log, Model, QueryBuilder, RequestSnapshot};
+use lookback::{Filter, Log, Model, QueryBuilder, RequestSnapshot, json};
 use serde::Serialize;
 
 use self::hub::Hub;
 use self::reader::{Client, Reader, Source};
 use crate::access::MayRead;
+use crate::openapi::{Access, Operation};
+use crate::parameters::{Parameter, Takes};
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
 
@@ -98,6 +100,29 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/logs/tail", get(tail::<Log>))
         .route("/requests/tail", get(tail::<RequestSnapshot>))
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    fn following<M: Model>(name: &str) -> Operation {
+        let path = format!("/api/v1/{name}/tail");
+        Operation::get(path, format!("The {name} as they arrive"), Access::Read)
+            .about("The header `Last-Event-ID` has the id of the last event that came.")
+            .query::<M>(Takes::filters_and(&[Parameter::After, Parameter::Deleted]))
+            .parameter(
+                "last",
+                "How many of the last records come first.",
+                json!({ "type": "integer", "minimum": 0, "maximum": 10_000 }),
+            )
+            .answer(
+                200,
+                "Server-sent events, without an end.",
+                &[("text/event-stream", json!({ "type": "string" }))],
+            )
+    }
+    vec![
+        following::<Log>("logs"),
+        following::<RequestSnapshot>("requests"),
+    ]
 }
 
 async fn tail<M: Followed>(

@@ -13,9 +13,11 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
+use lookback::json;
 use lookback::maintenance::MaintenanceObserver;
 
 use crate::access::MayRead;
+use crate::openapi::{Access, Operation};
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
 
@@ -98,6 +100,23 @@ impl Telemetry {
 }
 
 /// Answers with all measurements.
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get(
+            "/metrics",
+            "The metrics of the server itself, as Prometheus reads them",
+            Access::Read,
+        )
+        .about("A setting of the server lets everybody read them, or nobody.")
+        .answer(
+            200,
+            "The metrics.",
+            &[("text/plain", json!({ "type": "string" }))],
+        )
+        .problems(&[Kind::NotFound]),
+    ]
+}
+
 pub(crate) async fn metrics(
     State(shared): State<Arc<Shared>>,
     request: Request,

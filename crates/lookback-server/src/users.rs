@@ -9,12 +9,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
 use lookback::value::JsonMap;
-use lookback::{Error, NewUser, User, UserPatch, UserRole, password};
+use lookback::{Error, NewUser, User, UserPatch, UserRole, json, password};
 use serde::Deserialize;
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use crate::access::IsAdmin;
 use crate::body;
+use crate::openapi::models::{object, object_with, record};
+use crate::openapi::{Access, Operation};
 use crate::passwords::{self, WeakPassword};
 use crate::problem::{Kind, Problem, WrongField};
 use crate::records::{self, aggregate, export};
@@ -32,6 +34,31 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/users/{id}/restore", post(restore))
         .route("/users/stats", get(aggregate::stats::<User>))
         .route("/users/export", get(export::export::<User>))
+}
+
+/// The operations that only users have.
+pub(crate) fn operations() -> Vec<Operation> {
+    let text = || json!({ "type": "string" });
+    let one_time = || ("is_one_time", json!({ "type": "boolean" }));
+    let new = object_with(
+        [("email", text()), ("password", text())],
+        [("role", json!({ "enum": ["user", "admin"] })), one_time()],
+    );
+    let password = object_with([("password", text())], [one_time()]);
+    vec![
+        Operation::post("/api/v1/users", "Makes a user", Access::Admin)
+            .body(&[("application/json", new)])
+            .json(201, "The user.", object([("data", record::<User>())]))
+            .problems(&[Kind::InvalidRecord, Kind::Conflict]),
+        Operation::post(
+            "/api/v1/users/{id}/password",
+            "Sets the password of a user, and ends the user's sessions",
+            Access::Admin,
+        )
+        .body(&[("application/json", password)])
+        .answer(204, "It is set.", &[])
+        .problems(&[Kind::InvalidRecord, Kind::NotFound, Kind::Conflict]),
+    ]
 }
 
 #[derive(Deserialize)]

@@ -12,12 +12,12 @@ use lookback::value::{ColumnValue as _, ErrorRate, JsonMap};
 use lookback::{Error, Json, Metric, QueryBuilder, json};
 
 use crate::access::MayRead;
+use crate::cancel::StreamConnection;
 use crate::ingest::data_response;
 use crate::openapi::models::{list, nullable, object, object_with, reference};
 use crate::openapi::{Access, Operation};
 use crate::parameters::{Parameter, Parameters, Takes, invalid, wrong_parameter};
 use crate::problem::{Kind, Problem};
-use crate::cancel::StreamConnection;
 use crate::records::answer;
 use crate::server::Shared;
 

@@ -179,6 +179,6 @@ $ lookback serve --body-timeout soon
     lookback.write("lookback.toml", "[server]\nbody_size = 1\n");
     let ran = lookback.run(&["config"]).failed(2);
     let expected = "error: server.body_size (from lookback.toml): there is no such setting\n\
-                    hint: the settings are listen, source, connections, ";
+                    hint: the settings are listen, source, replay_targets, ";
     assert!(ran.err.starts_with(expected), "{ran:#?}");
 }

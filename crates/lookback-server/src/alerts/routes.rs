@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -18,6 +18,9 @@ use super::worker::test;
 use crate::access::{IsAdmin, MayRead};
 use crate::body::{Received, media_type};
 use crate::ingest::json_response;
+use crate::openapi::models::{self, nullable, object};
+use crate::openapi::{Access, Operation};
+use crate::parameters::Parameters;
 use crate::problem::{Kind, Problem, WrongField};
 use crate::records;
 use crate::server::Shared;
@@ -31,7 +34,101 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/alert_changes", get(records::list::<AlertChange>))
 }
 
-async fn list(State(shared): State<Arc<Shared>>, _access: MayRead) -> Result<Response, Problem> {
+pub(crate) fn operations() -> Vec<Operation> {
+    let text = || nullable(json!({ "type": "string" }));
+    let number = || nullable(json!({ "type": "number" }));
+    let status = || {
+        object([
+            ("state", json!({ "type": "string" })),
+            ("since", text()),
+            ("value", number()),
+            ("evaluated_at", text()),
+            ("problem", text()),
+        ])
+    };
+    let rule = || {
+        models::record_with::<AlertRule>([
+            ("condition", json!({ "type": "string" })),
+            ("webhook", text()),
+            ("status", status()),
+        ])
+    };
+    let one = || object([("data", rule())]);
+    let tested = object([
+        ("change_id", json!({ "type": "string" })),
+        ("webhook", json!({ "type": "string" })),
+        ("is_delivered", json!({ "type": "boolean" })),
+        ("status", nullable(json!({ "type": "integer" }))),
+        ("problem", text()),
+    ]);
+    let patch = || {
+        [
+            ("application/json", models::patch::<AlertRule>()),
+            ("application/merge-patch+json", models::patch::<AlertRule>()),
+        ]
+    };
+    vec![
+        Operation::get(
+            "/api/v1/alerts",
+            "All alert rules, with their state",
+            Access::Read,
+        )
+        .query::<AlertRule>(records::NOTHING)
+        .json(200, "The rules.", object([("data", models::list(rule()))])),
+        Operation::post("/api/v1/alerts", "Makes an alert rule", Access::Admin)
+            .body(&[("application/json", models::new::<AlertRule>())])
+            .json(201, "The rule.", one())
+            .problems(&[Kind::InvalidRecord, Kind::Conflict]),
+        Operation::get("/api/v1/alerts/{id}", "An alert rule", Access::Read)
+            .query::<AlertRule>(records::NOTHING)
+            .json(200, "The rule.", one())
+            .problems(&[Kind::NotFound]),
+        Operation::patch(
+            "/api/v1/alerts/{id}",
+            "Changes an alert rule",
+            Access::Admin,
+        )
+        .body(&patch())
+        .json(200, "The rule as it is now.", one())
+        .problems(&[Kind::NotFound, Kind::InvalidRecord, Kind::Conflict]),
+        Operation::delete(
+            "/api/v1/alerts/{id}",
+            "Deletes an alert rule",
+            Access::Admin,
+        )
+        .answer(204, "It is deleted.", &[])
+        .problems(&[Kind::NotFound]),
+        Operation::post(
+            "/api/v1/alerts/{id}/test",
+            "Sends a test to the webhook of a rule",
+            Access::Admin,
+        )
+        .json(
+            200,
+            "What the webhook answered.",
+            object([("data", tested)]),
+        )
+        .problems(&[Kind::NotFound, Kind::Conflict]),
+        Operation::get(
+            "/api/v1/alert_changes",
+            "A page of the changes of alerts",
+            Access::Read,
+        )
+        .query::<AlertChange>(records::LIST)
+        .json(
+            200,
+            "The changes.",
+            records::page_of(models::record::<AlertChange>()),
+        ),
+    ]
+}
+
+async fn list(
+    State(shared): State<Arc<Shared>>,
+    _access: MayRead,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Parameters::parse(query.as_deref(), records::NOTHING)?;
     let mut conn = shared.connection().await?;
     let reports = reports(&mut conn, None).await.map_err(invalid)?;
     let data: Vec<Json> = reports.iter().map(report_json).collect::<Result<_, _>>()?;
@@ -42,7 +139,9 @@ async fn read(
     State(shared): State<Arc<Shared>>,
     _access: MayRead,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    Parameters::parse(query.as_deref(), records::NOTHING)?;
     let mut conn = shared.connection().await?;
     report_response(&mut conn, id_of(&id)?).await
 }
@@ -52,7 +151,7 @@ async fn create(
     _access: IsAdmin,
     request: Request,
 ) -> Result<Response, Problem> {
-    let fields = object(&shared, request).await?;
+    let fields = received_object(&shared, request).await?;
     let new = NewAlertRule::from_json(fields).map_err(refused)?;
     let mut conn = shared.connection().await?;
     let mut transaction = conn.begin().await?;
@@ -72,7 +171,7 @@ async fn change(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&id)?;
-    let fields = object(&shared, request).await?;
+    let fields = received_object(&shared, request).await?;
     let patch = AlertRulePatch::from_json(fields).map_err(refused)?;
     let mut conn = shared.connection().await?;
     let mut transaction = conn.begin().await?;
@@ -132,7 +231,7 @@ async fn check_stored(conn: &mut PgConnection, id: i64) -> Result<(), Problem> {
 }
 
 /// Receives an object of JSON.
-async fn object(shared: &Shared, request: Request) -> Result<JsonMap, Problem> {
+async fn received_object(shared: &Shared, request: Request) -> Result<JsonMap, Problem> {
     let (parts, body) = request.into_parts();
     let media_type = media_type(&parts.headers);
     if !matches!(

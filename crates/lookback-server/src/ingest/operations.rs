@@ -14,6 +14,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             own::<Metric>("/api/v1/metrics", "Stores latency windows").problems(&[Kind::Conflict]),
         ],
         protocols(),
+        grpc(),
         bulk(),
     ]
     .concat()
@@ -99,6 +100,21 @@ fn protocols() -> Vec<Operation> {
         ])
         .answer(204, "All are stored.", &[]),
     ]
+}
+
+/// OpenTelemetry over gRPC.
+fn grpc() -> Vec<Operation> {
+    let message = || [("application/grpc", json!({ "type": "string" }))];
+    let paths = [
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    ];
+    let exports = paths.map(|path| {
+        storing(path, "The same as OTLP, over gRPC", false)
+            .body(&message())
+            .answer(200, "A message; its status is in the trailers.", &message())
+    });
+    exports.to_vec()
 }
 
 /// Elasticsearch.

@@ -18,6 +18,16 @@ pub(crate) fn record<M: Model>() -> Json {
     reference(name::<M>())
 }
 
+/// A record with more fields.
+pub(crate) fn record_with<'a, M: Model>(more: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
+    let visible = M::TABLE
+        .columns()
+        .iter()
+        .filter(|column| !column.is_hidden());
+    let fields = visible.map(|column| (column.name(), nullable_if(column, value_schema(column))));
+    object(fields.chain(more))
+}
+
 /// A reference to the schema of a record with the reasons why it was found.
 pub(crate) fn hit<M: Model>() -> Json {
     reference(&format!("{}Hit", name::<M>()))

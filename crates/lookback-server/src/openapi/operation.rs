@@ -19,6 +19,8 @@ pub(crate) enum Access {
     Read,
     /// Keys that may do everything.
     Admin,
+    /// Users that are logged in.
+    Session,
 }
 
 /// A method of a path.
@@ -66,8 +68,9 @@ impl Operation {
                 .push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));
         }
         let problems: &[Kind] = match access {
-            Access::Open => &[],
+            Access::Open => &[Kind::TooManyRequests],
             _ => &[
+                Kind::TooManyRequests,
                 Kind::NotAuthenticated,
                 Kind::NotAllowed,
                 Kind::Internal,
@@ -164,6 +167,14 @@ impl Operation {
             );
         }
         self.problems(&[Kind::InvalidQuery, Kind::TooSlow])
+    }
+
+    /// Adds a parameter of its query that only it has.
+    pub(crate) fn parameter(mut self, name: &str, about: &str, schema: Json) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": "query", "description": about, "schema": schema,
+        }));
+        self
     }
 
     /// Adds its body, by media type.
@@ -267,12 +278,14 @@ impl Operation {
             Access::Open => Json::Array(Vec::new()),
             Access::Ingest => json!([{ "key": [] }]),
             Access::Read | Access::Admin => json!([{ "key": [] }, { "session": [] }]),
+            Access::Session => json!([{ "session": [] }]),
         };
         let may = match self.access {
             Access::Open => None,
             Access::Ingest => Some("Keys of the scope `ingest` or `admin`."),
-            Access::Read => Some("Keys of the scope `read` or `admin`."),
-            Access::Admin => Some("Keys of the scope `admin`."),
+            Access::Read => Some("Keys of the scope `read` or `admin`, and users."),
+            Access::Admin => Some("Keys of the scope `admin`, and users who are admins."),
+            Access::Session => Some("Users who are logged in."),
         };
         let about: Vec<&str> = [self.about.as_str()].into_iter().chain(may).collect();
         let mut operation = JsonMap::from([

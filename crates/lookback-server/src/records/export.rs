@@ -30,9 +30,9 @@ use sqlx::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::access::MayRead;
+use crate::cancel::StreamConnection;
 use crate::parameters::{Deleted, Parameter, Parameters, Takes, invalid, wrong_parameter};
 use crate::problem::{Kind, Problem};
-use crate::cancel::StreamConnection;
 use crate::server::Shared;
 
 pub(crate) const EXPORT: Takes = Takes::filters_and(&[

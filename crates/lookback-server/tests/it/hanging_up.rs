@@ -34,8 +34,9 @@ async fn until_statements(server: &TestServer, wanted: i64) {
 
 /// A pool as that of the program.
 fn prepared() -> PgPoolOptions {
-    PgPoolOptions::new()
-        .after_connect(|conn, _| Box::pin(async { lookback_server::prepare_connection(conn).await }))
+    PgPoolOptions::new().after_connect(|conn, _| {
+        Box::pin(async { lookback_server::prepare_connection(conn).await })
+    })
 }
 
 async fn ask(server: &TestServer, path: &str) -> TcpStream {

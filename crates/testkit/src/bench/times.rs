@@ -75,7 +75,8 @@ impl Times {
 
 impl Extend<Duration> for Times {
     fn extend<I: IntoIterator<Item = Duration>>(&mut self, times: I) {
-        self.0.extend(times.into_iter().map(|time| time.as_secs_f64()));
+        self.0
+            .extend(times.into_iter().map(|time| time.as_secs_f64()));
     }
 }
 
