@@ -147,7 +147,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             Access::Admin,
         )
         .query::<ApiKey>(records::LIST)
-        .json(200, "The keys.", records::page_of(key())),
+        .json(
+            200,
+            "The keys.",
+            records::page_of(json!({ "anyOf": [key(), models::hit::<ApiKey>()] })),
+        ),
         Operation::post("/api/v1/keys", "Makes an API key", Access::Admin)
             .body(&[("application/json", new)])
             .json(

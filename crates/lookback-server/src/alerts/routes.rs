@@ -118,7 +118,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         .json(
             200,
             "The changes.",
-            records::page_of(models::record::<AlertChange>()),
+            records::page_of(json!({
+                "anyOf": [models::record::<AlertChange>(), models::hit::<AlertChange>()],
+            })),
         ),
     ]
 }

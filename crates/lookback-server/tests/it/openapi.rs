@@ -336,6 +336,8 @@ async fn answers_of_each_operation_are_as_the_document_says() {
     for (path, query) in [
         ("/api/v1/logs", "search=stock -cache nofield:x&hits=true"),
         ("/api/v1/logs", "search=stock&fold=true&total=none"),
+        ("/api/v1/keys", "hits=true"),
+        ("/api/v1/alert_changes", "hits=true"),
         (
             "/api/v1/logs/stats",
             "by=level,created_at__1h&measure=count,id__max&top=3",
