@@ -159,10 +159,17 @@ async fn overload(report: &mut Report, server: &Serving, pool: &PgPool, body: &B
         .map(|_| {
             let (stop, stored, refused) =
                 (Arc::clone(&stop), Arc::clone(&stored), Arc::clone(&refused));
-            let (mut client, body) = (server.client(), body.clone());
+            let (address, body) = (server.address.clone(), body.clone());
             thread::spawn(move || {
+                let mut client = Client::connect(&address);
                 while !stop.load(Relaxed) {
-                    let answer = client.post(&body);
+                    // A server that reads no more of a body hangs up, perhaps before its answer is
+                    // read.
+                    let Ok(answer) = client.try_post(&body) else {
+                        client = Client::connect(&address);
+                        refused.fetch_add(1, Relaxed);
+                        continue;
+                    };
                     match answer.status {
                         200 => stored.fetch_add(BATCH as u64, Relaxed),
                         503 => {
@@ -340,14 +347,15 @@ struct Serving {
 impl Serving {
     fn start(url: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lookback"))
+            .args(["serve", "--open", "--listen", "127.0.0.1:0"])
+            // The clients of the overload all have one address.
             .args([
-                "serve",
-                "--open",
-                "--listen",
-                "127.0.0.1:0",
-                "--database-url",
-                url,
+                "--client-connections",
+                "1000",
+                "--connections-per-address",
+                "1000",
             ])
+            .args(["--requests-per-second", "0", "--database-url", url])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -368,12 +376,7 @@ impl Serving {
     }
 
     fn client(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client {
-            input: BufReader::new(stream.try_clone().unwrap()),
-            stream,
-        }
+        Client::connect(&self.address)
     }
 
     /// Sends bodies with a few clients; returns the time of each.
@@ -442,44 +445,55 @@ impl Answer {
 }
 
 impl Client {
+    fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            input: BufReader::new(stream.try_clone().unwrap()),
+            stream,
+        }
+    }
+
     fn post(&mut self, body: &Body) -> Answer {
+        self.try_post(body).unwrap()
+    }
+
+    fn try_post(&mut self, body: &Body) -> std::io::Result<Answer> {
         let head = format!(
-            "POST {} HTTP/1.1\r\nhost: a\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
+            "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
             body.path,
             body.content_type,
             body.bytes.len()
         );
-        self.stream.write_all(head.as_bytes()).unwrap();
-        self.stream.write_all(&body.bytes).unwrap();
+        self.stream.write_all(head.as_bytes())?;
+        self.stream.write_all(&body.bytes)?;
         self.answer()
     }
 
     fn get(&mut self, path: &str) -> Answer {
-        let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.stream.write_all(head.as_bytes()).unwrap();
-        self.answer()
+        self.answer().unwrap()
     }
 
-    fn answer(&mut self) -> Answer {
+    fn answer(&mut self) -> std::io::Result<Answer> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert_ne!(
-                self.input.read_line(&mut head).unwrap(),
-                0,
-                "the server hung up: {head}"
-            );
+            if self.input.read_line(&mut head)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
         }
         let head = head.to_ascii_lowercase();
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.unwrap().parse().unwrap()];
-        self.input.read_exact(&mut body).unwrap();
-        Answer {
+        self.input.read_exact(&mut body)?;
+        Ok(Answer {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
             head,
             body,
-        }
+        })
     }
 }
 
