@@ -1,4 +1,4 @@
-//! Alerts: rules that are evaluated, and changes that are told to webhooks.
+//! Alerts: rules that are evaluated, and changes that are delivered to webhooks.
 //!
 //! [`phase`] is the state of a rule, pure; [`measure`] reads what a rule measures; [`store`] has the
 //! claims by which one process evaluates a rule and delivers a change; [`worker`] does both in the

@@ -85,7 +85,7 @@ pub(crate) async fn map(
         Ok(Json::Object(map)) => Ok(map),
         _ => Err(Problem::new(
             Kind::InvalidBody,
-            "the body must be an object of JSON with the fields to change",
+            "the body must be an object of JSON",
         )),
     }
 }

@@ -66,9 +66,9 @@ impl DbConnection {
 
 /// A connection for a stream, which is as long as its reader wants, or for a statement that is given
 /// up after a time. Dropped before it is given back, it is closed.
-pub(crate) struct StreamConnection(Option<PoolConnection<Postgres>>);
+pub(crate) struct CloseOnDrop(Option<PoolConnection<Postgres>>);
 
-impl StreamConnection {
+impl CloseOnDrop {
     pub(crate) async fn take(shared: &Shared) -> Result<Self, Problem> {
         let mut connection = shared.connection().await?;
         Ok(Self(connection.0.take()))
@@ -77,17 +77,17 @@ impl StreamConnection {
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         match &mut self.0 {
             Some(connection) => connection,
-            None => unreachable!("only `give_back` and `drop` take it"),
+            None => unreachable!("only `release` and `drop` take it"),
         }
     }
 
     /// Gives the connection back to the pool, because its statement has ended.
-    pub(crate) fn give_back(mut self) {
+    pub(crate) fn release(mut self) {
         drop(self.0.take());
     }
 }
 
-impl Drop for StreamConnection {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
             drop(connection.detach());
@@ -101,7 +101,7 @@ impl Deref for DbConnection {
     fn deref(&self) -> &PgConnection {
         match &self.0 {
             Some(connection) => connection,
-            None => unreachable!("only `drop` and `StreamConnection` take it"),
+            None => unreachable!("only `drop` and `CloseOnDrop` take it"),
         }
     }
 }
@@ -110,7 +110,7 @@ impl DerefMut for DbConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match &mut self.0 {
             Some(connection) => connection,
-            None => unreachable!("only `drop` and `StreamConnection` take it"),
+            None => unreachable!("only `drop` and `CloseOnDrop` take it"),
         }
     }
 }

@@ -139,6 +139,7 @@ impl Ingest<'_> {
         };
         let most = shared.settings.decompressed_bytes;
         // Decompressing, decoding and encoding take long for a large body.
+        let turn = shared.decoding.acquire().await;
         let prepared = tokio::task::spawn_blocking(move || {
             let received = received.decompress(&headers, most)?;
             let digest = digest(&received.bytes);
@@ -149,6 +150,7 @@ impl Ingest<'_> {
         let (prepared, digest, _room) = prepared
             .await
             .map_err(|_| Problem::new(Kind::Internal, "the body could not be decoded"))??;
+        drop(turn);
         let key = key.as_deref().map(|key| (key, digest));
         let mut conn = shared.connection().await?;
         let stored = store(&mut conn, key, &prepared).await?;

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -64,6 +66,9 @@ pub(crate) struct Shared {
     pub(crate) exports: Arc<Semaphore>,
     /// The requests that may still be sent again at a time.
     pub(crate) replays: Semaphore,
+    /// The bodies that may be decoded at a time: as many as there are processors. Others wait, since
+    /// each thread keeps memory of its own.
+    pub(crate) decoding: Semaphore,
     /// The passwords that may be hashed at a time.
     pub(crate) hashing: Semaphore,
     pub(crate) rates: Rates,
@@ -107,6 +112,7 @@ impl Server {
             stopping: watch::Sender::new(false),
             exports: Arc::new(Semaphore::new(settings.exports.min(Semaphore::MAX_PERMITS))),
             replays: Semaphore::new(REPLAYS),
+            decoding: Semaphore::new(thread::available_parallelism().map_or(2, NonZero::get)),
             hashing: passwords::places(),
             rates: Rates::new(&settings),
             settings,

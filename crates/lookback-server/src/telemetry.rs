@@ -184,7 +184,7 @@ impl Shared {
         let mut deliveries = out.family(
             "lookback_alert_deliveries_total",
             MetricKind::Counter,
-            "Attempts to tell a webhook.",
+            "Attempts to notify a webhook.",
         );
         for (result, counter) in ["delivered", "failed"]
             .iter()

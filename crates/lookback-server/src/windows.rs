@@ -12,7 +12,7 @@ use lookback::value::{ColumnValue as _, ErrorRate, JsonMap};
 use lookback::{Error, Json, Metric, QueryBuilder, json};
 
 use crate::access::MayRead;
-use crate::cancel::StreamConnection;
+use crate::cancel::CloseOnDrop;
 use crate::ingest::data_response;
 use crate::openapi::models::{list, nullable, object, object_with, reference};
 use crate::openapi::{Access, Operation};
@@ -141,7 +141,7 @@ impl Shape {
         let query = query
             .clone()
             .filter(Metric::window_start().gte(from) & Metric::window_start().lt(until));
-        let mut connection = StreamConnection::take(shared).await?;
+        let mut connection = CloseOnDrop::take(shared).await?;
         let groups = aggregate_windows(connection.conn(), &query, grouping);
         let timeout = shared.settings.read_timeout;
         let groups: Result<Vec<WindowGroup>, Error> = if timeout.is_zero() {
@@ -154,7 +154,7 @@ impl Shape {
                 )
             })?
         };
-        connection.give_back();
+        connection.release();
         let groups = groups.map_err(invalid)?;
         let mut all = Totals::default();
         for group in &groups {

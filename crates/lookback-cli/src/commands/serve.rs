@@ -76,7 +76,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     let alerts = has_alerts.then(|| server.spawn_alerts());
     let forgetting = tokio::spawn(forget(server.clone()));
 
-    listening.tell(if is_encrypted { "https" } else { "http" }, say);
+    listening.report(if is_encrypted { "https" } else { "http" }, say);
     let syslog = sockets.map(|sockets| sockets.start(&server));
     if keys == 0 && !args.open {
         say("there is no API key yet; make one in another terminal: \

@@ -1,4 +1,4 @@
-//! `lookback alerts`, and a server that is killed while it tells a webhook.
+//! `lookback alerts`, and a server that is killed while it notifies a webhook.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use lookback::table::ColumnValues as _;
-use lookback::value::{ColumnValue as _, JsonMap};
+use lookback::value::ColumnValue as _;
 use lookback::{AlertChange, AlertRule, AlertRulePatch, Error, Json, NewAlertRule, json};
 use sqlx::{Connection as _, PgConnection};
 
@@ -16,7 +16,7 @@ use super::condition::check;
 use super::store::{AlertReport, reports, rule_with_webhook};
 use super::worker::test;
 use crate::access::{IsAdmin, MayRead};
-use crate::body::{Received, media_type};
+use crate::body;
 use crate::ingest::json_response;
 use crate::openapi::models::{self, nullable, object};
 use crate::openapi::{Access, Operation};
@@ -153,7 +153,8 @@ async fn create(
     _access: IsAdmin,
     request: Request,
 ) -> Result<Response, Problem> {
-    let fields = received_object(&shared, request).await?;
+    let (parts, body) = request.into_parts();
+    let fields = body::map(&shared, &parts.headers, body).await?;
     let new = NewAlertRule::from_json(fields).map_err(refused)?;
     let mut conn = shared.connection().await?;
     let mut transaction = conn.begin().await?;
@@ -173,7 +174,8 @@ async fn change(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&id)?;
-    let fields = received_object(&shared, request).await?;
+    let (parts, body) = request.into_parts();
+    let fields = body::map(&shared, &parts.headers, body).await?;
     let patch = AlertRulePatch::from_json(fields).map_err(refused)?;
     let mut conn = shared.connection().await?;
     let mut transaction = conn.begin().await?;
@@ -230,30 +232,6 @@ async fn check_stored(conn: &mut PgConnection, id: i64) -> Result<(), Problem> {
         };
         Problem::new(Kind::InvalidRecord, format!("{field}: {problem}")).with_fields(vec![wrong])
     })
-}
-
-/// Receives an object of JSON.
-async fn received_object(shared: &Shared, request: Request) -> Result<JsonMap, Problem> {
-    let (parts, body) = request.into_parts();
-    let media_type = media_type(&parts.headers);
-    if !matches!(
-        &*media_type,
-        "application/json" | "application/merge-patch+json"
-    ) {
-        return Err(Problem::new(
-            Kind::UnsupportedType,
-            format!("content-type: expected application/json, got {media_type}"),
-        ));
-    }
-    let received = Received::read(shared, &parts.headers, body).await?;
-    let received = received.decompress(&parts.headers, shared.settings.decompressed_bytes)?;
-    match Json::from_slice(&received.bytes) {
-        Ok(Json::Object(fields)) => Ok(fields),
-        _ => Err(Problem::new(
-            Kind::InvalidBody,
-            "the body must be an object of JSON",
-        )),
-    }
 }
 
 async fn report_response(conn: &mut PgConnection, id: i64) -> Result<Response, Problem> {

@@ -1,4 +1,4 @@
-//! Telling a webhook.
+//! Delivering to a webhook.
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -30,7 +30,7 @@ use sqlx::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::access::MayRead;
-use crate::cancel::StreamConnection;
+use crate::cancel::CloseOnDrop;
 use crate::parameters::{Deleted, Parameter, Parameters, Takes, invalid, wrong_parameter};
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
@@ -128,7 +128,7 @@ impl Format {
 
 /// A task that fills a body.
 struct Filling {
-    connection: StreamConnection,
+    connection: CloseOnDrop,
     chunks: mpsc::Sender<io::Result<Bytes>>,
     /// Tells that the first row is there, or why it is not.
     started: Option<oneshot::Sender<Result<(), Problem>>>,
@@ -276,7 +276,7 @@ async fn respond<Q: Exported>(
     let (chunks, mut received) = mpsc::channel(MAX_QUEUED_CHUNKS);
     let (started, starting) = oneshot::channel();
     let filling = Filling {
-        connection: StreamConnection::take(shared).await?,
+        connection: CloseOnDrop::take(shared).await?,
         chunks,
         started: Some(started),
         timeout: shared.settings.read_timeout,
@@ -351,7 +351,7 @@ impl Filling {
             }
         }
         drop(rows);
-        self.connection.give_back();
+        self.connection.release();
     }
 }
 

@@ -54,7 +54,7 @@ enum End {
     /// The client has gone.
     Gone,
     /// The server ends it.
-    Told(EndReason, String),
+    Announced(EndReason, String),
 }
 
 impl<M: Followed> Reader<M> {
@@ -83,7 +83,7 @@ impl<M: Followed> Reader<M> {
         let Ok(end_place) = sender.clone().try_reserve_owned() else {
             return;
         };
-        if let Err(End::Told(reason, detail)) = self.follow(last, &sender).await {
+        if let Err(End::Announced(reason, detail)) = self.follow(last, &sender).await {
             end_place.send(event::end(reason, &detail, &self.position));
         }
     }
@@ -131,7 +131,7 @@ impl<M: Followed> Reader<M> {
                 () = stopped(&mut stopping) => return Err(End::shutdown()),
                 () = sender.closed() => return Err(End::Gone),
                 changed = source.subscription.changed() => {
-                    changed.map_err(|detail| End::Told(EndReason::Error, detail))?;
+                    changed.map_err(|detail| End::Announced(EndReason::Error, detail))?;
                 }
                 () = tokio::time::sleep_until(check_at) => {}
                 () = tokio::time::sleep_until(sent + settings.heartbeat) => {
@@ -151,7 +151,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 
 impl End {
     fn shutdown() -> Self {
-        Self::Told(EndReason::Shutdown, "the server stops".to_owned())
+        Self::Announced(EndReason::Shutdown, "the server stops".to_owned())
     }
 }
 
@@ -171,7 +171,7 @@ impl<M: Followed> Source<M> {
                     tracing::warn!("a tail waits for the database: {error}");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
-                Err(error) => return Err(End::Told(EndReason::Error, error.to_string())),
+                Err(error) => return Err(End::Announced(EndReason::Error, error.to_string())),
             }
         }
     }
@@ -235,7 +235,7 @@ impl Client {
                 Ok(())
             }
             Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::Told(
+            Err(_) => Err(End::Announced(
                 EndReason::Slow,
                 format!("nothing was read for {} s", patience.as_secs_f64()),
             )),
@@ -247,9 +247,10 @@ impl Client {
     async fn check_access(&self) -> Result<(), End> {
         let mut parts = self.parts.clone();
         match MayRead::from_request_parts(&mut parts, &self.shared).await {
-            Err(problem) if matches!(problem.status().as_u16(), 401 | 403) => {
-                Err(End::Told(EndReason::Access, problem.detail().to_owned()))
-            }
+            Err(problem) if matches!(problem.status().as_u16(), 401 | 403) => Err(End::Announced(
+                EndReason::Access,
+                problem.detail().to_owned(),
+            )),
             _ => Ok(()),
         }
     }

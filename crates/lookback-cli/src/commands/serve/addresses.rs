@@ -102,7 +102,7 @@ pub(super) async fn listen(listen: SocketAddr, args: &ServeArgs) -> Result<Liste
 
 impl Listening {
     /// Prints where the server listens.
-    pub(super) fn tell(&self, scheme: &str, say: impl Fn(&str)) {
+    pub(super) fn report(&self, scheme: &str, say: impl Fn(&str)) {
         let main = self.main.0;
         say(&format!("listening on {scheme}://{main}"));
         for (address, purpose, _) in &self.others {

@@ -15,8 +15,8 @@ use crate::args::ServeArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// How often messages that are not stored are told of.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How often messages that are not stored are reported.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Checks that only the own machine sends, if nobody has said who else may.
 pub(super) fn check(args: &ServeArgs) -> Result<(), Failure> {
@@ -87,11 +87,11 @@ impl Sockets {
     pub(super) fn start(self, server: &Server) -> Receiving {
         let mut syslog = Syslog::new(server).allow(self.allowed).offset(self.offset);
         if let Some(socket) = self.udp {
-            tell("UDP", socket.local_addr());
+            report("UDP", socket.local_addr());
             syslog = syslog.udp(socket);
         }
         if let Some(listener) = self.tcp {
-            tell("TCP", listener.local_addr());
+            report("TCP", listener.local_addr());
             syslog = syslog.tcp(listener);
         }
         let counts = syslog.counts();
@@ -102,17 +102,17 @@ impl Sockets {
             };
             syslog.serve(signal).await;
         });
-        let telling = tokio::spawn(tell_losses(Arc::clone(&counts)));
+        let reporting = tokio::spawn(report_losses(Arc::clone(&counts)));
         Receiving {
             counts,
             stop,
             served,
-            telling,
+            reporting,
         }
     }
 }
 
-fn tell(what: &str, address: std::io::Result<SocketAddr>) {
+fn report(what: &str, address: std::io::Result<SocketAddr>) {
     if let Ok(address) = address {
         output::note(&format!("listening on {address} for syslog over {what}"));
     }
@@ -123,7 +123,7 @@ pub(super) struct Receiving {
     counts: Arc<Counts>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
-    telling: JoinHandle<()>,
+    reporting: JoinHandle<()>,
 }
 
 impl Receiving {
@@ -132,18 +132,18 @@ impl Receiving {
         // If it has ended, there is nothing to stop.
         let _sent = self.stop.send(());
         let _ended = self.served.await;
-        self.telling.abort();
+        self.reporting.abort();
         output::note(&format!("syslog: {}", self.counts));
     }
 }
 
 /// Prints the counts whenever more messages were not stored.
-async fn tell_losses(counts: Arc<Counts>) {
-    let mut told = 0;
+async fn report_losses(counts: Arc<Counts>) {
+    let mut reported = 0;
     loop {
-        tokio::time::sleep(TELL_EVERY).await;
-        if counts.losses() > told {
-            told = counts.losses();
+        tokio::time::sleep(REPORT_EVERY).await;
+        if counts.losses() > reported {
+            reported = counts.losses();
             output::warning(&format!("syslog: {counts}"));
         }
     }
