@@ -18,6 +18,8 @@ pub(crate) const MAX_LIMIT: u64 = 10_000;
 pub(crate) const DEFAULT_LIMIT: u32 = 50;
 /// The most lines before and after one.
 const MAX_LINES: u64 = 500;
+/// The most of the last records, before those that arrive.
+const MAX_LAST: u64 = 10_000;
 
 /// A parameter that is no filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,7 @@ pub(crate) enum Parameter {
     NewSince,
     Exact,
     Lines,
+    Last,
     Format,
     Fields,
     ForSpreadsheets,
@@ -79,7 +82,7 @@ impl Takes {
 }
 
 impl Parameter {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::Search,
         Self::Hits,
         Self::Fold,
@@ -99,6 +102,7 @@ impl Parameter {
         Self::NewSince,
         Self::Exact,
         Self::Lines,
+        Self::Last,
         Self::Format,
         Self::Fields,
         Self::ForSpreadsheets,
@@ -129,6 +133,7 @@ impl Parameter {
             Self::NewSince => "new_since",
             Self::Exact => "exact",
             Self::Lines => "lines",
+            Self::Last => "last",
             Self::Format => "format",
             Self::Fields => "fields",
             Self::ForSpreadsheets => "for_spreadsheets",
@@ -157,7 +162,9 @@ impl Parameter {
             Self::Limit => "The most records of the page: 50 by default, and 1,000 of a trace.",
             Self::Most => "The most records; by default all.",
             Self::Offset => "The number of records to skip.",
-            Self::After => "The cursor `metadata.next` of another page.",
+            Self::After => {
+                "The cursor `metadata.next` of another page; of a tail, the id of the last event."
+            }
             Self::Before => "The cursor `metadata.previous` of another page.",
             Self::Total => "How records are counted: exactly, not at all, or up to a number.",
             Self::Deleted => "Whether deleted records are seen.",
@@ -178,6 +185,7 @@ impl Parameter {
             Self::NewSince => "Only patterns whose first record is of this time or later.",
             Self::Exact => "Reads every record, instead of the counts of sealed ones.",
             Self::Lines => "The most lines before, and after, the line.",
+            Self::Last => "How many of the last records come first.",
             Self::Format => "The format of the export.",
             Self::Fields => "The fields to write, in this order; by default all.",
             Self::ForSpreadsheets => {
@@ -226,6 +234,9 @@ impl Parameter {
             Self::Lines => {
                 json!({ "type": "integer", "minimum": 0, "maximum": MAX_LINES, "default": 20 })
             }
+            Self::Last => {
+                json!({ "type": "integer", "minimum": 0, "maximum": MAX_LAST, "default": 0 })
+            }
             Self::Format => json!({ "type": "string", "default": "jsonl" }),
             Self::Compare => json!({ "enum": ["none", "previous"], "default": "none" }),
             Self::Percentiles => json!({
@@ -249,7 +260,7 @@ pub(crate) fn time_schema() -> Json {
 }
 
 /// Which records are seen.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Deleted {
     #[default]
     Without,
@@ -287,6 +298,7 @@ pub(crate) struct Parameters {
     pub(crate) compare: bool,
     pub(crate) percentiles: Option<Vec<u8>>,
     pub(crate) latency: bool,
+    pub(crate) last: u32,
     /// The others, as they were sent.
     filters: Vec<String>,
 }
@@ -395,6 +407,7 @@ impl Parameters {
             Parameter::NewSince => self.new_since = Some(time()?),
             Parameter::Exact => self.exact = flag()?,
             Parameter::Lines => self.lines = Some(small(number(0, MAX_LINES)?)),
+            Parameter::Last => self.last = small(number(0, MAX_LAST)?),
             Parameter::Format => self.format = Some(value.to_owned()),
             Parameter::Fields => self.fields.extend(items()),
             Parameter::ForSpreadsheets => self.for_spreadsheets = flag()?,
@@ -427,6 +440,11 @@ impl Parameters {
             deleted: self.deleted,
             ..Self::default()
         }
+    }
+
+    /// What restricts the records, as text: the same text for the same records.
+    pub(crate) fn restriction(&self) -> String {
+        format!("{:?} {}", self.deleted, self.filters.join("&"))
     }
 
     /// Returns the query of the filters.

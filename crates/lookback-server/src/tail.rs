@@ -13,14 +13,14 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use lookback::query::Position;
-use lookback::{Filter, Log, Model, QueryBuilder, RequestSnapshot, json};
+use lookback::{Log, Model, QueryBuilder, RequestSnapshot, json};
 use serde::Serialize;
 
 use self::hub::Hub;
 use self::reader::{Client, Reader, Source};
 use crate::access::MayRead;
 use crate::openapi::{Access, Operation};
-use crate::parameters::{Parameter, Takes};
+use crate::parameters::Deleted;
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
 
@@ -107,12 +107,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         let path = format!("/api/v1/{name}/tail");
         Operation::get(path, format!("The {name} as they arrive"), Access::Read)
             .about("The header `Last-Event-ID` has the id of the last event that came.")
-            .query::<M>(Takes::filters_and(&[Parameter::After, Parameter::Deleted]))
-            .parameter(
-                "last",
-                "How many of the last records come first.",
-                json!({ "type": "integer", "minimum": 0, "maximum": 10_000 }),
-            )
+            .query::<M>(parameters::TAIL)
             .answer(
                 200,
                 "Server-sent events, without an end.",
@@ -131,25 +126,20 @@ async fn tail<M: Followed>(
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let _access = MayRead::from_request_parts(&mut parts, &shared).await?;
-    let parameters = parameters::parse(&parts)?;
+    let (parameters, after) = parameters::parse(&parts)?;
     let place = Arc::clone(&shared.tail_places)
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Busy, "too many readers follow the tables"))?;
-    let mut query = QueryBuilder::<M>::new();
-    if !parameters.filters.is_empty() {
-        let filter = Filter::from_query(&parameters.filters).map_err(invalid)?;
-        query = query.filter(filter);
+    let mut query = parameters.filtered::<M>()?;
+    if parameters.deleted != Deleted::Without {
+        query = M::read_deleted_at(query);
     }
-    query = match parameters.deleted {
-        parameters::Deleted::Without => query,
-        parameters::Deleted::With => M::read_deleted_at(query.with_deleted()),
-        parameters::Deleted::Only => M::read_deleted_at(query.only_deleted()),
-    };
-    let key = parameters.key();
+    let key = parameters.restriction();
     let hub = Arc::clone(M::hub(&shared.tails));
     let subscription = hub.join(&shared).await?;
     let now = subscription.position();
-    let position = match parameters.after {
+    let is_first = after.is_none();
+    let position = match after {
         Some(after) => {
             check_position::<M>(&shared, &after, &now).await?;
             after
@@ -161,7 +151,7 @@ async fn tail<M: Followed>(
         .arrived(&shared.pool, &position, &position)
         .await
         .map_err(invalid)?;
-    let last = if parameters.last > 0 {
+    let last = if is_first && parameters.last > 0 {
         last_records(&shared, &query, parameters.last, &now).await?
     } else {
         Vec::new()

@@ -169,14 +169,6 @@ impl Operation {
         self.problems(&[Kind::InvalidQuery, Kind::TooSlow])
     }
 
-    /// Adds a parameter of its query that only it has.
-    pub(crate) fn parameter(mut self, name: &str, about: &str, schema: Json) -> Self {
-        self.parameters.push(json!({
-            "name": name, "in": "query", "description": about, "schema": schema,
-        }));
-        self
-    }
-
     /// Adds its body, by media type.
     pub(crate) fn body(mut self, contents: &[(&str, Json)]) -> Self {
         let contents = contents.iter();

@@ -8,8 +8,6 @@ use lookback::KeyScope;
 use lookback_server::{MetricsAccess, prepare_connection};
 use sqlx::Executor as _;
 use sqlx::postgres::PgPoolOptions;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 
 use crate::support::TestServer;
 
@@ -195,36 +193,6 @@ async fn wait_for_running(server: &TestServer, expected: i64) {
         assert!(started.elapsed() < DEADLINE, "never {expected}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-#[tokio::test]
-async fn statement_ends_soon_after_its_client_has_gone() {
-    let server = TestServer::start_with_pool(
-        PgPoolOptions::new()
-            .max_connections(4)
-            .after_connect(|conn, _| Box::pin(prepare_connection(conn))),
-        |settings| {
-            settings.read_timeout = Duration::from_secs(600);
-            settings.request_timeout = Duration::from_secs(600);
-        },
-    )
-    .await;
-    // Both by a client that hangs up, and by the server's own limit.
-    let lock = with_locked_logs(&server).await;
-    for path in ["/api/v1/logs", "/api/v1/logs/1"] {
-        let mut client = TcpStream::connect(server.address).await.unwrap();
-        let head = format!(
-            "GET {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\r\n",
-            server.key
-        );
-        client.write_all(head.as_bytes()).await.unwrap();
-        wait_for_running(&server, 1).await;
-        drop(client);
-        wait_for_running(&server, 0).await;
-    }
-    lock.rollback().await.unwrap();
-    // The pool has all of its connections.
-    assert_eq!(server.get("/api/v1/logs").await.status, 200);
 }
 
 #[tokio::test]
