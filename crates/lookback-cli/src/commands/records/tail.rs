@@ -1,6 +1,6 @@
 //! `tail`: records as they arrive, from the database or from a server.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use lookback::query::{Position, Tail};
 use lookback::{Error, Json, Model};
 use serde::Serialize;
 use sqlx::PgConnection;
-use tokio::sync::{mpsc, oneshot};
 
 use super::export::interrupted;
 use super::{
@@ -22,7 +21,10 @@ use crate::failure::Failure;
 use crate::output::{self, Cell, GrowingColumns, Heading};
 
 mod event_stream;
+mod printer;
 mod remote;
+
+use printer::Printer;
 
 /// The number of bytes that are printed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -48,17 +50,14 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         conn: database::connect(config).await?,
         tail,
         lines: Lines::new(&args),
-        printer: Printer::spawn(args.json),
-        printed: None,
-        printing: None,
+        printer: Printer::spawn(args.json, None),
     };
     let ended = tokio::select! {
         ended = follower.follow() => ended,
         () = closed_output() => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
         () = pin!(interrupted()) => Err(Failure::interrupted("interrupted")),
     };
-    follower.end_printing().await;
-    match (ended, &follower.printed) {
+    match (ended, follower.printer.end().await) {
         (Err(failure), Some(position)) if failure.is_interrupted() => Err(failure.hint(format!(
             "to continue with the next record: {same_call} --after {position}"
         ))),
@@ -93,11 +92,7 @@ struct Follower<'c, M> {
     conn: PgConnection,
     tail: Tail<M>,
     lines: Lines,
-    printer: Printer,
-    /// The position after the last record that was printed.
-    printed: Option<Position>,
-    /// What is being printed, and the position after it.
-    printing: Option<(oneshot::Receiver<io::Result<()>>, Option<Position>)>,
+    printer: Printer<Position>,
 }
 
 impl<M: Model + Serialize + TableRow> Follower<'_, M> {
@@ -107,7 +102,7 @@ impl<M: Model + Serialize + TableRow> Follower<'_, M> {
             .start(&mut self.conn)
             .await
             .map_err(start_failure)?;
-        self.printed = self.tail.position();
+        self.printer.begin_at(self.tail.position());
         loop {
             match self.tail.next(&mut self.conn).await {
                 Ok(record) => self.print(record).await?,
@@ -132,25 +127,8 @@ impl<M: Model + Serialize + TableRow> Follower<'_, M> {
                 }
             }
         }
-        let printed = self.printer.print(text).await?;
-        let (printed, position) = self.printing.insert((printed, self.tail.position()));
-        let done = printed.await.map_err(|_| Printer::ended())?;
-        self.printed = position.take();
-        self.printing = None;
-        done.map_err(output::stdout_error)?;
+        self.printer.print(text, self.tail.position()).await?;
         failed
-    }
-
-    /// Waits a moment for what is being printed when an interrupt comes: it counts as printed.
-    async fn end_printing(&mut self) {
-        const MOMENT: Duration = Duration::from_millis(500);
-        let Some((printed, position)) = self.printing.take() else {
-            return;
-        };
-        let ended = tokio::time::timeout(MOMENT, printed).await;
-        if matches!(ended, Ok(Ok(Ok(())))) {
-            self.printed = position;
-        }
     }
 
     /// Connects until it succeeds, with growing pauses; an interrupt ends the attempts.
@@ -244,40 +222,6 @@ impl Lines {
         // Lines of a log begin with the time; `--json` has the id.
         let has_id = M::headings().first().map(Heading::name) == Some("ID");
         self.columns.push_line(&cells[usize::from(has_id)..], text);
-    }
-}
-
-/// A thread that prints: a reader that does not read delays the records, but not Ctrl-C.
-struct Printer(mpsc::Sender<(String, oneshot::Sender<io::Result<()>>)>);
-
-impl Printer {
-    fn spawn(is_json: bool) -> Self {
-        let (sender, mut texts) = mpsc::channel::<(String, oneshot::Sender<_>)>(1);
-        std::thread::spawn(move || {
-            while let Some((text, printed)) = texts.blocking_recv() {
-                let done = if is_json {
-                    let mut out = io::stdout();
-                    out.write_all(text.as_bytes()).and_then(|()| out.flush())
-                } else {
-                    output::text(&text)
-                };
-                // Nobody waits for it after an interrupt.
-                let _ = printed.send(done);
-            }
-        });
-        Self(sender)
-    }
-
-    /// Prints a text; the receiver gets its end.
-    async fn print(&self, text: String) -> Result<oneshot::Receiver<io::Result<()>>, Failure> {
-        let (sender, printed) = oneshot::channel();
-        let sent = self.0.send((text, sender)).await;
-        sent.map_err(|_| Self::ended())?;
-        Ok(printed)
-    }
-
-    fn ended() -> Failure {
-        Failure::failed("the thread that prints has ended: this is a bug in lookback")
     }
 }
 

@@ -70,15 +70,14 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         client: Client::new(server, key(args)?)?,
         path: path::<M>(args),
         lines: Lines::new(args),
-        printer: Printer::spawn(args.json),
-        printed: args.after.clone(),
+        printer: Printer::spawn(args.json, args.after.clone()),
     };
     let ended = tokio::select! {
         ended = follower.follow::<M>() => ended,
         () = closed_output() => Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()),
         () = pin!(interrupted()) => Err(Failure::interrupted("interrupted")),
     };
-    match (ended, &follower.printed) {
+    match (ended, follower.printer.end().await) {
         (Err(failure), Some(position)) if failure.is_interrupted() => Err(failure.hint(format!(
             "to continue with the next record: {same_call} --after {position}"
         ))),
@@ -134,9 +133,7 @@ struct Follower {
     client: Client,
     path: String,
     lines: Lines,
-    printer: Printer,
-    /// The position after the last record that was printed.
-    printed: Option<String>,
+    printer: Printer<String>,
 }
 
 impl Follower {
@@ -145,7 +142,8 @@ impl Follower {
         let mut was_connected = false;
         let mut is_reported = false;
         loop {
-            let connected = self.client.connect(&self.path, self.printed.as_deref());
+            let printed = self.printer.position().map(String::as_str);
+            let connected = self.client.connect(&self.path, printed);
             let cut = match connected.await {
                 Ok(response) => {
                     if is_reported {
@@ -218,13 +216,14 @@ impl Follower {
                 Some(event) if event.name == "end" => ended = Some(end(&event.data)),
                 _ => {}
             }
+            let id = parser.last_id();
+            let position = Some(id.to_owned()).filter(|id| !id.is_empty());
             if text.len() >= CHUNK_BYTES || (is_last && !text.is_empty()) {
-                let printed = self.printer.print(std::mem::take(&mut text)).await?;
-                let done = printed.await.map_err(|_| Cut::from(Printer::ended()))?;
-                done.map_err(|error| Failure::from(output::stdout_error(error)))?;
-            }
-            if text.is_empty() && !parser.last_id().is_empty() {
-                self.printed = Some(parser.last_id().to_owned());
+                self.printer
+                    .print(std::mem::take(&mut text), position)
+                    .await?;
+            } else if text.is_empty() && position.is_some() {
+                self.printer.begin_at(position);
             }
             if let Some(ended) = ended.take() {
                 return Err(ended);
