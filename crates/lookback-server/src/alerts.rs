@@ -1,8 +1,8 @@
 //! Alerts: rules that are evaluated, and changes that are delivered to webhooks.
 //!
-//! [`phase`] is the state of a rule, pure; [`measure`] reads what a rule measures; [`store`] has the
-//! claims by which one process evaluates a rule and delivers a change; [`worker`] does both in the
-//! background; [`webhook`] sends; [`routes`] are the rules over HTTP. Decision 0021,
+//! `phase` is the state of a rule, pure; `measure` reads what a rule measures; `store` has the
+//! claims by which one process evaluates a rule and delivers a change; `worker` does both in the
+//! background; `webhook` sends; `routes` are the rules over HTTP. Decision 0021,
 //! docs/guide/alerts.md.
 
 use std::time::Duration;
