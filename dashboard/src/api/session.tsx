@@ -1,0 +1,76 @@
+/** Who is signed in. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { createContext, useContext } from "react";
+import { ApiError, call, setCsrfToken } from "./client";
+
+export interface Session {
+  user: { id: number; email: string; role: "admin" | "user" } | null;
+  csrf_token: string | null;
+  expires_at: string | null;
+  must_change_password: boolean;
+  /** Whether the server asks nobody to sign in (`lookback serve --open`). */
+  is_open: boolean;
+}
+
+const KEY = ["session"];
+
+async function readSession(): Promise<Session | null> {
+  try {
+    return keep((await call<{ data: Session }>("/session")).data);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+function keep(session: Session): Session {
+  setCsrfToken(session.csrf_token ?? "");
+  return session;
+}
+
+/** The session: undefined while it is read, null if nobody is signed in. */
+export function useSessionQuery() {
+  return useQuery({ queryKey: KEY, queryFn: readSession, staleTime: Infinity });
+}
+
+export function useSignIn() {
+  const client = useQueryClient();
+  return async (email: string, password: string): Promise<void> => {
+    const answer = await call<{ data: Session }>("/session", { method: "POST", body: { email, password } });
+    client.setQueryData(KEY, keep(answer.data));
+  };
+}
+
+export function useChangePassword() {
+  const client = useQueryClient();
+  return async (current: string, password: string): Promise<void> => {
+    await call("/session/password", { method: "POST", body: { current, new: password } });
+    await client.invalidateQueries({ queryKey: KEY });
+  };
+}
+
+/** Ends the session here; the server is asked to end it, too, unless it has. */
+export function useSignOut() {
+  const client = useQueryClient();
+  return async (isOver = false): Promise<void> => {
+    if (!isOver) await call("/session", { method: "DELETE" });
+    client.setQueryData(KEY, null);
+    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
+  };
+}
+
+const SessionContext = createContext<Session | null>(null);
+export const SessionProvider = SessionContext.Provider;
+
+/** The session of the views, all of which need one. */
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (session === null) throw new Error("no session");
+  return session;
+}
+
+/** Whether the user may change things. */
+export function useIsAdmin(): boolean {
+  const session = useSession();
+  return session.is_open || session.user?.role === "admin";
+}

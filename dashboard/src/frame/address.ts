@@ -1,0 +1,49 @@
+/** The state of a view, which is in the address: all of it are strings. */
+import { useNavigate, useRouterState } from "@tanstack/react-router";
+import { useCallback } from "react";
+
+export type Params = Record<string, string>;
+
+/** Reads the part of an address behind `?`. */
+export function parseParams(text: string): Params {
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
+/** Writes the part of an address behind `?`; what is empty is left out. */
+export function formatParams(params: Record<string, unknown>): string {
+  const kept = Object.entries(params).filter((pair): pair is [string, string] => typeof pair[1] === "string" && pair[1] !== "");
+  const text = new URLSearchParams(kept).toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+/** All parameters of the address. */
+export function useParams(): Params {
+  return useRouterState({ select: (state) => state.location.search as Params });
+}
+
+/** Changes parameters of the address: an empty one is taken away. `replace` leaves no step to go back to. */
+export function useSetParams(): (changed: Params, options?: { replace?: boolean; to?: string }) => void {
+  const navigate = useNavigate();
+  return useCallback(
+    (changed, { replace = false, to } = {}) => {
+      void navigate({ to: to ?? ".", replace, search: ((before: Params) => ({ ...before, ...changed })) });
+    },
+    [navigate],
+  );
+}
+
+/** One parameter of the address. */
+export function useParam(name: string, fallback = ""): [value: string, set: (value: string, options?: { replace?: boolean }) => void] {
+  const value = useRouterState({ select: (state) => (state.location.search as Params)[name] }) ?? fallback;
+  const setParams = useSetParams();
+  const set = useCallback(
+    (next: string, options?: { replace?: boolean }) => setParams({ [name]: next === fallback ? "" : next }, options),
+    [fallback, name, setParams],
+  );
+  return [value, set];
+}
+
+/** The parameters that changing the view keeps: the range, and the search. */
+export function sharedParams(params: Params): Params {
+  return { ...(params["range"] ? { range: params["range"] } : {}), ...(params["q"] ? { q: params["q"] } : {}) };
+}

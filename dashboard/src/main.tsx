@@ -1,0 +1,52 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode, useEffect } from "react";
+import { createRoot } from "react-dom/client";
+import { ApiError, listenForSignOut } from "./api/client";
+import { SessionProvider, useSessionQuery, useSignOut } from "./api/session";
+import { KeysProvider } from "./frame/keys";
+import { Failure, Loading } from "./parts/State";
+import { router } from "./router";
+import { ChangePassword, SignIn } from "./views/sign-in/SignIn";
+import "./style/base.css";
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // Nothing moves that was not asked to.
+      refetchOnWindowFocus: false,
+      staleTime: 30_000,
+      retry: (times, error) => times < 2 && error instanceof ApiError && error.isPassing,
+      retryDelay: (times, error) => (error instanceof ApiError && error.retryAfter !== undefined ? error.retryAfter * 1000 : 500 * 2 ** times),
+    },
+  },
+});
+
+/** The page of who is signed in, or the way to sign in. */
+function Page() {
+  const session = useSessionQuery();
+  const signOut = useSignOut();
+  useEffect(() => listenForSignOut(() => void signOut(true)), [signOut]);
+  if (session.isPending) return <Loading what="the server" />;
+  if (session.isError) return <Failure error={session.error} what="The page" onRetry={() => void session.refetch()} />;
+  if (session.data === null) return <SignIn />;
+  if (session.data.must_change_password) return <ChangePassword isRequired />;
+  return (
+    <SessionProvider value={session.data}>
+      <RouterProvider router={router} />
+    </SessionProvider>
+  );
+}
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <KeysProvider>
+          <Page />
+        </KeysProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * The range of time that a view shows. In the address it is `1h`, `7d` (until now: relative ones stay
+ * relative), or `2026-11-29T10:00:00Z..2026-11-29T11:00:00Z`.
+ */
+export type Range = { kind: "last"; amount: number; unit: Unit } | { kind: "between"; from: Date; until: Date };
+export type Unit = "m" | "h" | "d";
+
+export const UNIT_MS: Record<Unit, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+export const UNIT_NAMES: Record<Unit, string> = { m: "minute", h: "hour", d: "day" };
+
+export const DEFAULT_RANGE = "1h";
+export const COMMON_RANGES = ["5m", "15m", "1h", "6h", "1d", "7d", "30d"];
+
+/** The longest range: a hundred years. */
+const LONGEST_MS = 36_525 * UNIT_MS.d;
+
+/** Reads a range, or returns null if it is none. */
+export function parseRange(text: string): Range | null {
+  const last = /^(\d{1,5})([mhd])$/.exec(text.trim());
+  if (last) {
+    const amount = Number(last[1]);
+    const unit = last[2] as Unit;
+    return amount > 0 && amount * UNIT_MS[unit] <= LONGEST_MS ? { kind: "last", amount, unit } : null;
+  }
+  const [from, until, ...rest] = text.split("..").map((part) => new Date(part.trim()));
+  if (!from || !until || rest.length > 0 || !(from.getTime() < until.getTime())) return null;
+  return { kind: "between", from, until };
+}
+
+/** Writes a range as it stands in the address. */
+export function formatRange(range: Range): string {
+  return range.kind === "last" ? `${range.amount}${range.unit}` : `${range.from.toISOString()}..${range.until.toISOString()}`;
+}
+
+/** The two ends of a range, as of `now`. */
+export function resolve(range: Range, now: Date): { from: Date; until: Date } {
+  if (range.kind === "between") return { from: range.from, until: range.until };
+  return { from: new Date(now.getTime() - range.amount * UNIT_MS[range.unit]), until: now };
+}
+
+/** The range of the same length before (`-1`) or after (`1`). */
+export function shift(range: Range, by: -1 | 1, now: Date): Range {
+  const { from, until } = resolve(range, now);
+  const length = until.getTime() - from.getTime();
+  return { kind: "between", from: new Date(from.getTime() + by * length), until: new Date(until.getTime() + by * length) };
+}
+
+const BUCKETS: [text: string, ms: number][] = [
+  ["1s", 1000],
+  ["5s", 5000],
+  ["10s", 10_000],
+  ["30s", 30_000],
+  ["1m", 60_000],
+  ["5m", 300_000],
+  ["10m", 600_000],
+  ["15m", 900_000],
+  ["30m", 1_800_000],
+  ["1h", 3_600_000],
+  ["3h", 10_800_000],
+  ["6h", 21_600_000],
+  ["12h", 43_200_000],
+  ["1d", 86_400_000],
+  ["7d", 604_800_000],
+  ["30d", 2_592_000_000],
+];
+
+/** The finest bucket that cuts a range into `most` at most, as a parameter and in milliseconds. */
+export function bucketFor(from: Date, until: Date, most = 80, finest = 0): { text: string; ms: number } {
+  const length = until.getTime() - from.getTime();
+  const found = BUCKETS.find(([, ms]) => ms >= finest && length / ms <= most) ?? ["365d", 365 * UNIT_MS.d];
+  return { text: found[0], ms: found[1] };
+}
+
+/** How a range is called: `Last hour`, `29 Nov 10:00 – 11:00`. */
+export function nameRange(range: Range, locale?: string): string {
+  if (range.kind === "last") {
+    const unit = UNIT_NAMES[range.unit];
+    return range.amount === 1 ? `Last ${unit}` : `Last ${range.amount} ${unit}s`;
+  }
+  const format = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return format.formatRange(range.from, range.until);
+}

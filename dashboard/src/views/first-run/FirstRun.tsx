@@ -1,0 +1,5 @@
+import { Empty } from "../../parts/State";
+
+export function FirstRun() {
+  return <Empty title="FirstRun" />;
+}

@@ -1,0 +1,5 @@
+import { Empty } from "../../parts/State";
+
+export function Metrics() {
+  return <Empty title="Metrics" />;
+}

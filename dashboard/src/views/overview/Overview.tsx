@@ -1,0 +1,5 @@
+import { Empty } from "../../parts/State";
+
+export function Overview() {
+  return <Empty title="Overview" />;
+}
