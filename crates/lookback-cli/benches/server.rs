@@ -240,10 +240,11 @@ async fn reads(report: &mut Report, server: &Serving, pool: &PgPool) {
         ),
     ] {
         let (mut by_http, mut by_library) = (Times::default(), Times::default());
+        let mut added = Vec::with_capacity(READS);
         for _ in 0..READS {
             let clock = Instant::now();
             let answer = client.get(path);
-            by_http.push(clock.elapsed());
+            let over_http = clock.elapsed();
             assert_eq!(answer.status, 200, "{}", answer.text());
             let clock = Instant::now();
             let mut query = Log::records().limit(20).total_up_to(0);
@@ -252,15 +253,19 @@ async fn reads(report: &mut Report, server: &Serving, pool: &PgPool) {
                 None => query.order_by(Log::created_at().desc()),
             };
             let page = query.list(pool).await.unwrap();
-            by_library.push(clock.elapsed());
+            let in_library = clock.elapsed();
             assert_eq!(page.data.len(), 20);
+            by_http.push(over_http);
+            by_library.push(in_library);
+            added.push((over_http.as_secs_f64() - in_library.as_secs_f64()) * 1_000.0);
         }
         report.figure(&format!("{name}, over HTTP"), &by_http, None);
         report.figure(&format!("{name}, by the library"), &by_library, None);
-        let added = (by_http.median() - by_library.median()) * 1_000.0;
+        // Of neighbours, since what else the machine does is the same for both.
+        added.sort_by(f64::total_cmp);
         report.ratio(
             &format!("{name}: added by HTTP, ms"),
-            added,
+            added[READS / 2],
             Target::AtMost(2.0),
         );
     }

@@ -58,7 +58,7 @@ pub(crate) async fn serve(
         tls: settings
             .tls
             .as_ref()
-            .map(|tls| TlsAcceptor::from(Arc::clone(&tls.0))),
+            .map(|tls| TlsAcceptor::from(Arc::clone(&tls.config))),
         builder: builder(settings),
         addresses: Arc::new(Addresses::default()),
     };

@@ -16,8 +16,10 @@ use crate::database;
 use crate::failure::Failure;
 use crate::privileges;
 use crate::server_config::ServerOptions;
+use certificate::CertificateFiles;
 
 mod addresses;
+mod certificate;
 mod first_admin;
 mod log;
 mod security;
@@ -39,6 +41,12 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     addresses::check(listen, &args)?;
     syslog::check(&args)?;
     security::apply(&args, &mut settings)?;
+    let certificate = args.tls_cert.as_deref().zip(args.tls_key.as_deref());
+    let certificate = certificate.map(|(certificate, key)| CertificateFiles::new(certificate, key));
+    settings.tls = certificate
+        .as_ref()
+        .map(CertificateFiles::tls)
+        .transpose()?;
     if args.migrate {
         let migrate = DbCommand::Migrate {
             dry_run: false,
@@ -68,7 +76,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         first_admin::make(&pool).await?;
     }
     settings.read_timeout = config.timeout();
-    let is_encrypted = settings.tls.is_some();
+    let tls = settings.tls.clone();
     let server = Server::new(pool.clone(), settings);
     let worker = MaintenanceWorker::spawn(pool.clone(), maintenance(config))?;
     server.observe_maintenance(worker.observer());
@@ -76,7 +84,11 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     let alerts = has_alerts.then(|| server.spawn_alerts());
     let forgetting = tokio::spawn(forget(server.clone()));
 
-    listening.report(if is_encrypted { "https" } else { "http" }, say);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let following = certificate
+        .zip(tls)
+        .map(|(files, tls)| tokio::spawn(files.follow(tls, say)));
+    listening.report(scheme, say);
     let syslog = sockets.map(|sockets| sockets.start(&server));
     if keys == 0 && !args.open {
         say("there is no API key yet; make one in another terminal: \
@@ -88,6 +100,9 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     };
     let served = server.serve_all(listening.listeners(), signal).await;
     forgetting.abort();
+    if let Some(following) = following {
+        following.abort();
+    }
     reporting.abort();
     if let Some(syslog) = syslog {
         syslog.stop().await;

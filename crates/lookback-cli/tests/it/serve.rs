@@ -700,6 +700,44 @@ async fn server_speaks_tls_and_believes_configured_proxies() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_read_again_after_a_hangup() {
+    let lookback = Lookback::new().await;
+    let pem = |name: &str| {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../lookback-server/tests/it/tls"
+        );
+        std::fs::read(format!("{folder}/{name}")).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("a.pem"), folder.path().join("a.key"));
+    std::fs::write(&certificate, pem("certificate.pem")).unwrap();
+    std::fs::write(&key, pem("key.pem")).unwrap();
+    let options = [
+        "--tls-cert",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ];
+    let mut serving = Serving::start(&lookback, &options);
+    let hang_up = |serving: &mut Serving, expected: &str| {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(serving.child.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+        let mut line = String::new();
+        while !line.contains(expected) {
+            line.clear();
+            assert_ne!(serving.err.read_line(&mut line).unwrap(), 0, "it ended");
+        }
+    };
+    // The certificate is there before its key.
+    std::fs::write(&certificate, pem("other-certificate.pem")).unwrap();
+    hang_up(&mut serving, "the certificate before it is still in use");
+    std::fs::write(&key, pem("other-key.pem")).unwrap();
+    hang_up(&mut serving, "the certificate was read again");
+    serving.stop();
+}
+
+#[tokio::test]
 async fn wrong_security_options_are_explained() {
     let lookback = Lookback::new().await;
     for (options, expected) in [

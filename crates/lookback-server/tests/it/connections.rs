@@ -14,6 +14,8 @@ use crate::support::{PASSWORD, TestServer};
 
 const CERTIFICATE: &[u8] = include_bytes!("tls/certificate.pem");
 const KEY: &[u8] = include_bytes!("tls/key.pem");
+const OTHER_CERTIFICATE: &[u8] = include_bytes!("tls/other-certificate.pem");
+const OTHER_KEY: &[u8] = include_bytes!("tls/other-key.pem");
 
 /// How long a test waits for what has to happen.
 const LONG: Duration = Duration::from_secs(60);
@@ -319,9 +321,13 @@ async fn server_waits_for_requests_and_not_for_idle_connections() {
 
 /// A client that trusts the certificate of the tests.
 fn connector(protocols: &[&[u8]]) -> TlsConnector {
+    connector_that_trusts(CERTIFICATE, protocols)
+}
+
+fn connector_that_trusts(certificate: &[u8], protocols: &[&[u8]]) -> TlsConnector {
     let mut roots = rustls::RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_slice(CERTIFICATE).unwrap())
+        .add(CertificateDer::from_pem_slice(certificate).unwrap())
         .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
@@ -413,6 +419,31 @@ async fn without_a_handshake_there_is_nothing_over_tls() {
     assert!(ask(&mut stream, LIVE).await.starts_with("HTTP/1.1 200"));
 }
 
+#[tokio::test]
+async fn another_certificate_is_for_the_connections_that_come_after_it() {
+    let tls = Tls::from_pem(CERTIFICATE, KEY).unwrap();
+    let server = TestServer::start_with(|settings| settings.tls = Some(tls.clone())).await;
+    let name = ServerName::try_from("localhost").unwrap();
+    let connecting = async |certificate| {
+        let stream = connect(&server).await;
+        connector_that_trusts(certificate, &[b"http/1.1"])
+            .connect(name.clone(), stream)
+            .await
+    };
+    let mut earlier = connecting(CERTIFICATE).await.unwrap();
+
+    // A renewal that went wrong changes nothing.
+    assert!(tls.replace(OTHER_CERTIFICATE, KEY).is_err());
+    assert!(tls.replace(b"", OTHER_KEY).is_err());
+    assert!(connecting(OTHER_CERTIFICATE).await.is_err());
+
+    tls.replace(OTHER_CERTIFICATE, OTHER_KEY).unwrap();
+    assert!(connecting(CERTIFICATE).await.is_err());
+    let mut later = connecting(OTHER_CERTIFICATE).await.unwrap();
+    assert!(ask(&mut later, LIVE).await.starts_with("HTTP/1.1 200"));
+    assert!(ask(&mut earlier, LIVE).await.starts_with("HTTP/1.1 200"));
+}
+
 #[test]
 fn wrong_certificates_say_what_is_wrong() {
     for (certificate, key, expected) in [
@@ -420,6 +451,11 @@ fn wrong_certificates_say_what_is_wrong() {
         (KEY, KEY, "expected a certificate as PEM"),
         (CERTIFICATE, &b""[..], "expected a private key as PEM"),
         (CERTIFICATE, CERTIFICATE, "expected a private key as PEM"),
+        (
+            CERTIFICATE,
+            OTHER_KEY,
+            "cannot use the certificate and its key",
+        ),
     ] {
         let error = Tls::from_pem(certificate, key).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
