@@ -4,14 +4,18 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo down test test-long test-anywhere test-older test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server fuzz train-encoder
+.PHONY: help up page demo down test test-long test-anywhere test-older test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 up: ## Build, start store and server, migrate, load a small sample and search it (LISTEN=127.0.0.1:4000)
+	@sh scripts/page.sh --try
 	$(CARGO) build --profile up --locked -p lookback-cli
 	@LISTEN="$(LISTEN)" sh scripts/up.sh $(LOOKBACK)
+
+page: ## Build the web page, which the next build of the program has (needs Node.js 20.19 and npm)
+	@sh scripts/page.sh
 
 demo: ## Run the example shop with some customers, and look at what was captured (SECONDS=20)
 	$(CARGO) build --profile up --locked -p lookback-cli -p shop

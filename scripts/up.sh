@@ -47,7 +47,7 @@ until grep -q '^listening on http' "$state/serve.log"; do
     fi
     sleep 0.1
 done
-# The other addresses follow at once.
+# The other addresses and the page follow at once.
 sleep 0.3
 cat "$state/serve.log"
 url=$(sed -n 's/^listening on \(http.*\)$/\1/p' "$state/serve.log")
@@ -64,3 +64,8 @@ Some things to try:
   $lookback logs tail level__in=warn,error
 
 END
+if grep -q '^the page: ' "$state/serve.log"; then
+    printf 'The page, to which users log in: %s/\n\n' "$url"
+else
+    printf 'This program has no page: make page, with Node.js 20.19 or later, and make up again\n\n'
+fi

@@ -22,7 +22,8 @@
 //! and changing them; `windows`, `traces` and `replay`; `tail`, following records as they arrive;
 //! `openapi`, the document of all of it; `health`; `observe`, what is done for every request;
 //! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself;
-//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents; [`alerts`].
+//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents; [`alerts`]; `page`, the web
+//! page.
 
 mod access;
 pub mod alerts;
@@ -37,6 +38,7 @@ pub mod keys;
 pub mod mcp;
 mod observe;
 mod openapi;
+mod page;
 mod parameters;
 pub mod passwords;
 mod problem;
@@ -56,6 +58,7 @@ mod windows;
 
 pub use access::origin::{Origin, OriginError};
 pub use cancel::prepare_connection;
+pub use page::has_page;
 pub use replay::{ReplayClient, ReplayClientError};
 pub use server::Server;
 pub use settings::Settings;

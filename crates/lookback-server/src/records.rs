@@ -405,12 +405,7 @@ pub(crate) fn tagged(json: &str, headers: &HeaderMap) -> Response {
     let hash = hash[..12].iter().map(|byte| format!("{byte:02x}"));
     // Weak: it is the same for an answer that is compressed.
     let tag = format!("W/\"{}\"", hash.collect::<String>());
-    let known = headers.get_all(IF_NONE_MATCH).into_iter();
-    let known = known.filter_map(|value| value.to_str().ok());
-    let mut known = known.flat_map(|value| value.split(',')).map(str::trim);
-    let strong = &tag[2..];
-    let is_known = known.any(|known| known == "*" || known == tag || known == strong);
-    let mut response = if is_known {
+    let mut response = if knows_tag(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         text_response(json.to_owned())
@@ -419,6 +414,15 @@ pub(crate) fn tagged(json: &str, headers: &HeaderMap) -> Response {
         response.headers_mut().insert(ETAG, tag);
     }
     response
+}
+
+/// Whether a client has what a tag stands for, which is weak.
+pub(crate) fn knows_tag(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get_all(IF_NONE_MATCH).into_iter();
+    let known = known.filter_map(|value| value.to_str().ok());
+    let mut known = known.flat_map(|value| value.split(',')).map(str::trim);
+    let strong = tag.trim_start_matches("W/");
+    known.any(|known| known == "*" || known.trim_start_matches("W/") == strong)
 }
 
 async fn change<M: Model + Serialize + Sync>(

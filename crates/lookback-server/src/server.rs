@@ -31,8 +31,8 @@ use crate::settings::Settings;
 use crate::tail::{self, Tails};
 use crate::telemetry::{self, Telemetry};
 use crate::{
-    connections, guard, health, keys, mcp, openapi, passwords, records, replay, traces, users,
-    windows,
+    connections, guard, health, keys, mcp, openapi, page, passwords, records, replay, traces,
+    users, windows,
 };
 
 /// How long the key of a batch is known.
@@ -162,6 +162,7 @@ impl Server {
             .route("/elastic/_bulk", post(bulk::bulk).put(bulk::bulk))
             .route("/elastic/{index}/_bulk", post(bulk::bulk).put(bulk::bulk))
             .merge(openapi::routes())
+            .merge(page::routes())
             .method_not_allowed_fallback(async || {
                 Problem::new(Kind::MethodNotAllowed, "the path has other methods")
             })

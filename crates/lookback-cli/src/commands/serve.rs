@@ -94,6 +94,9 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         say("there is no API key yet; make one in another terminal: \
              lookback keys create NAME --scope ingest");
     }
+    if lookback_server::has_page() {
+        say(&format!("the page: {}/", listening.url(scheme)));
+    }
     let signal = async move {
         records::interrupted().await;
         say("stopping: no more requests are taken");

@@ -179,6 +179,8 @@ async fn server_stores_for_a_key_and_stops_on_a_signal() {
         rest.ends_with("stopping: no more requests are taken\nstopped\n"),
         "{rest}"
     );
+    let page = format!("the page: http://{}/\n", serving.address);
+    assert_eq!(rest.contains(&page), lookback_server::has_page(), "{rest}");
 }
 
 #[tokio::test]

@@ -107,6 +107,10 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ("GET", "/docs"),
     ("GET", "/docs/page.js"),
     ("GET", "/docs/page.css"),
+    ("GET", "/"),
+    ("GET", "/ui"),
+    ("GET", "/ui/"),
+    ("GET", "/ui/logs"),
 ];
 
 /// The routes of the router itself: a new one has to be in a table above.

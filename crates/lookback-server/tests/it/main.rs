@@ -16,6 +16,7 @@ mod ingest;
 mod mcp;
 mod openapi;
 mod operations;
+mod page;
 mod protocols;
 mod records;
 mod replays;

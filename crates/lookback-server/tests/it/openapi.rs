@@ -44,7 +44,10 @@ pub(crate) async fn routes_of(server: &TestServer) -> BTreeMap<String, BTreeSet<
         let allowed = allowed.map_or("", |allowed| allowed.to_str().unwrap());
         let methods = allowed.split(',').map(str::trim);
         let methods = methods.filter(|method| !method.is_empty() && *method != "HEAD");
-        routes.insert(path, methods.map(str::to_owned).collect());
+        routes.insert(
+            path.replace("{*", "{"),
+            methods.map(str::to_owned).collect(),
+        );
     }
     assert!(
         routes.len() > 30,
@@ -67,7 +70,7 @@ async fn every_route_is_in_the_document() {
     let routes = routes_of(&server).await;
     let mut missing = Vec::new();
     for (path, methods) in &routes {
-        let item = paths.get(path.replace("{*", "{").as_str());
+        let item = paths.get(path.as_str());
         if item.is_none() {
             missing.push(format!("{path}: no operation"));
         }
@@ -279,6 +282,7 @@ async fn answers_of_each_operation_are_as_the_document_says() {
         let id = if path.contains("/keys/") { "2" } else { "1" };
         let url = path.replace("{id}", id);
         let url = url.replace("{trace_id}", "t-1").replace("{index}", "logs");
+        let url = url.replace("{path}", "logs");
         assert!(
             !url.contains('{'),
             "{asked}: say what its parameter is here"
@@ -305,7 +309,10 @@ async fn answers_of_each_operation_are_as_the_document_says() {
             || path.ends_with("/restore")
             // A key has no session, and the rule no webhook.
             || path.starts_with("/api/v1/session")
-            || path.ends_with("/test");
+            || path.ends_with("/test")
+            // It leads to the page, which may not be built.
+            || path == "/"
+            || path.starts_with("/ui");
         assert!(is_success, "{asked}: {answer:?}");
         checker.check(method, &path, &asked, &answer);
         let is_open = operation["security"].as_array().unwrap().is_empty();

@@ -103,8 +103,8 @@ pub(super) async fn listen(listen: SocketAddr, args: &ServeArgs) -> Result<Liste
 impl Listening {
     /// Prints where the server listens.
     pub(super) fn report(&self, scheme: &str, say: impl Fn(&str)) {
-        let main = self.main.0;
-        say(&format!("listening on {scheme}://{main}"));
+        let main = self.url(scheme);
+        say(&format!("listening on {main}"));
         for (address, purpose, _) in &self.others {
             say(&format!("listening on {address} for {}", purpose.name));
         }
@@ -113,9 +113,14 @@ impl Listening {
             output::warning(&format!("not listening on {address} for {name}: {error}"));
             output::advice(&format!(
                 "another program may use the port: {option} ADDRESS chooses one, {option} off \
-                 none; {scheme}://{main} takes {name}, too"
+                 none; {main} takes {name}, too"
             ));
         }
+    }
+
+    /// The address of the server.
+    pub(super) fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.main.0)
     }
 
     pub(super) fn listeners(self) -> Vec<TcpListener> {
