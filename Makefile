@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up page demo down test test-long test-anywhere test-older test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server fuzz train-encoder
+.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -24,8 +24,13 @@ demo: ## Run the example shop with some customers, and look at what was captured
 down: ## Stop the server and the private PostgreSQL, and keep the data
 	@if [ -x $(LOOKBACK) ]; then sh scripts/down.sh $(LOOKBACK); else echo "nothing to stop: make up has not been run here"; fi
 
-test: ## Run the tests on a real PostgreSQL, started for them
+test: ## Run the tests on a real PostgreSQL, started for them, and those of the page if Chromium is there
+	@sh scripts/page.sh --try
 	$(CARGO) test --workspace --locked
+	@LOOKBACK=$(or $(CARGO_TARGET_DIR),target)/debug/lookback sh scripts/test-page.sh
+
+test-page: ## Test the page in Chromium (needs Node.js 20.19, npm and Chromium; FILTER=logs)
+	CARGO="$(CARGO)" FILTER="$(FILTER)" PAGE=required sh scripts/test-page.sh
 
 test-long: test-anywhere test-older test-loggers test-openapi test-exporters ## Run the property tests with many more cases, and the other test-… commands
 	PROPTEST_CASES=20000 PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-$$(date +%s)} $(CARGO) test --workspace --locked
@@ -78,6 +83,12 @@ bench-import: ## Measure the import of files and of a stream against raw COPY (R
 
 bench-server: ## Measure the server against the library's writer, and under too much load (ROWS=200000)
 	$(CARGO) bench --locked -p lookback-cli --bench server
+
+bench-page: ## Measure the page in Chromium: what it loads, paints, and keeps (ROWS=100000 MINUTES=10)
+	CARGO="$(CARGO)" PAGE=required sh scripts/test-page.sh bench/figures.mjs
+
+page-pictures: ## Make the pictures of the page in docs/images
+	CARGO="$(CARGO)" PAGE=required sh scripts/test-page.sh bench/pictures.mjs
 
 bench-decode: ## Measure decoding the lines of other programs against parsing JSON
 	$(CARGO) bench --locked -p lookback-formats --bench decode

@@ -15,5 +15,13 @@ export default ts.config(
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
     },
   },
-  { files: ["scripts/**/*.mjs", "tests/**/*.mjs"], languageOptions: { globals: { console: "readonly", fetch: "readonly", process: "readonly", URL: "readonly", setTimeout: "readonly", performance: "readonly" } } },
+  {
+    // Programs of Node.js; parts of them run in the browser.
+    files: ["scripts/**/*.mjs", "tests/**/*.mjs", "bench/**/*.mjs"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ["console", "document", "fetch", "performance", "PerformanceObserver", "process", "setTimeout", "URL"].map((name) => [name, "readonly"]),
+      ),
+    },
+  },
 );

@@ -1,12 +1,16 @@
 #!/bin/sh
 # Runs the example shop with some customers, and looks at what was captured. Called by `make demo`;
-# you can run it any number of times. SECONDS is how long the customers come (20).
+# you can run it any number of times. SECONDS is how long the customers come (20). In a terminal, or
+# with STAY=yes, the shop stays open then, beside a server with the page, until Ctrl-C.
 set -eu
 lookback=$1
 shop=$2
 traffic=$3
 seconds=${SECONDS:-20}
 address=127.0.0.1:${PORT:-3417}
+page=127.0.0.1:${PAGE_PORT:-4010}
+stay=${STAY:-no}
+[ ! -t 1 ] || stay=${STAY:-yes}
 
 say() {
     printf '\n%s\n' "$*"
@@ -32,7 +36,14 @@ log=$(mktemp)
 LOOKBACK_DATABASE_URL=$DATABASE_URL DATABASE_URL="${before%/*}/shop$options" ADDRESS=$address \
     "$shop" >"$log" 2>&1 &
 pid=$!
-trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -f "$log"' EXIT
+others=
+end() {
+    # shellcheck disable=SC2086
+    kill $others "$pid" 2>/dev/null || true
+    wait || true
+    rm -f "$log" "$log.serve"
+}
+trap end EXIT
 trap 'exit 130' INT TERM
 waited=0
 until grep -q 'the shop is open' "$log"; do
@@ -69,6 +80,28 @@ id=$("$lookback" requests list path__startswith=/report status_code=500 --limit 
 if [ -n "$id" ]; then
     say 'A request that fails is sent again, to see whether it still does:'
     run replay "$id" --to "http://$address" || true
+fi
+
+if [ "$stay" = yes ]; then
+    # It asks for no password, and sends requests again to the shop alone.
+    "$lookback" serve --open --listen "$page" --otlp-grpc off --otlp-http off \
+        --replay-targets "http://$address" 2>"$log.serve" &
+    others=$!
+    SHOP="http://$address" SECONDS=86400 PAUSE=2000 "$traffic" >/dev/null 2>&1 &
+    others="$others $!"
+    waited=0
+    until grep -q '^listening on http' "$log.serve"; do
+        waited=$((waited + 1))
+        # The server is the first of the others.
+        if ! kill -0 "${others%% *}" 2>/dev/null || [ "$waited" -ge 100 ]; then
+            cat "$log.serve" >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+    say "The page: http://$page. The customers go on coming; the payments fail at times, and a report
+always. Find out why, and send a failed request again to http://$address. Ctrl-C closes all of it."
+    wait "$pid"
 fi
 
 say 'The shop closes, and its last windows are stored.'

@@ -1,6 +1,7 @@
 //! Sends the requests of some customers to the shop: `cargo run --bin traffic`.
 //!
-//! `SHOP` is its address (`http://127.0.0.1:3000`), `SECONDS` how long they come (20).
+//! `SHOP` is its address (`http://127.0.0.1:3000`), `SECONDS` how long they come (20), `PAUSE` the most
+//! milliseconds between two requests of one (60).
 
 #![expect(clippy::print_stdout, reason = "a program for a person at a terminal")]
 
@@ -21,6 +22,7 @@ use shop::api::{CUSTOMERS, PASSWORD};
 async fn main() -> Result<(), Failure> {
     let shop = env::var("SHOP").unwrap_or_else(|_| "http://127.0.0.1:3000".to_owned());
     let seconds: u64 = env::var("SECONDS").map_or(Ok(20), |seconds| seconds.parse())?;
+    let pause: u64 = env::var("PAUSE").map_or(Ok(60), |pause| pause.parse())?;
     let end = Instant::now() + Duration::from_secs(seconds);
     let client = Client::builder(TokioExecutor::new()).build_http();
     let visits: Vec<_> = CUSTOMERS
@@ -31,6 +33,7 @@ async fn main() -> Result<(), Failure> {
                 shop: shop.clone(),
                 customer,
                 token: String::new(),
+                pause: pause.max(6),
                 sent: 0,
                 failed: 0,
             };
@@ -57,6 +60,8 @@ struct Visitor {
     shop: String,
     customer: &'static str,
     token: String,
+    /// The most milliseconds between two requests.
+    pause: u64,
     sent: u32,
     failed: u32,
 }
@@ -79,7 +84,7 @@ impl Visitor {
                 12 => drop(self.get("/orders").await?),
                 _ => self.buy().await?,
             }
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(5..60))).await;
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(5..self.pause))).await;
         }
         Ok(self)
     }

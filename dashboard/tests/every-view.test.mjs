@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { faults, openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { fill, HOSTILE, minutesAgo } from "./lib/records.mjs";
+import { startServer } from "./lib/server.mjs";
+
+const VIEWS = ["", "logs", "requests", "metrics", "alerts", "storage", "users", "keys", "start", "account"];
+
+let server, browser;
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  await fill(server, 60);
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+test("no serious fault for those who use it without a mouse or without seeing it", async (t) => {
+  for (const scheme of ["light", "dark"]) {
+    const { page, wrong, close } = await openPage(browser, server.url, { scheme });
+    await signIn(page);
+    for (const view of VIEWS) {
+      await t.test(`${view || "overview"}, ${scheme}`, async () => {
+        await page.goto(`/ui/${view}`);
+        await page.waitForLoadState("networkidle");
+        assert.deepEqual(await faults(page), []);
+      });
+    }
+    assert.deepEqual(wrong, []);
+    await close();
+  }
+});
+
+test("every view fits on a telephone", async (t) => {
+  const { page, wrong, close } = await openPage(browser, server.url, { width: 360, height: 640, hasTouch: true, isMobile: true });
+  await signIn(page);
+  for (const view of VIEWS) {
+    await t.test(view || "overview", async () => {
+      await page.goto(`/ui/${view}`);
+      await page.waitForLoadState("networkidle");
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(wide <= 360, `it is ${wide} pixels wide`);
+    });
+  }
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("hostile texts in every field are shown as they are, and do nothing", async () => {
+  const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, number) => [`key${number}`, number]));
+  await server.call("POST", "/logs", [
+    ...HOSTILE.map((text) => ({ level: "error", source: text.slice(0, 60), message: text, meta: { [text]: text }, created_at: minutesAgo(1) })),
+    { level: "error", source: "LARGE", message: "x".repeat(1_000_000), meta: many, created_at: minutesAgo(1) },
+  ]);
+  await server.call(
+    "POST",
+    "/requests",
+    HOSTILE.map((text) => ({
+      method: "GET",
+      path: `/${text}`,
+      status_code: 500,
+      duration: 3,
+      user_id: text,
+      version: text.slice(0, 60),
+      stage: "prod",
+      timestamp: minutesAgo(1),
+      headers: { [text.replace(/[\r\n]/g, "")]: text },
+      query: { [text]: text },
+      body: { [text]: text },
+      response_body: text,
+      response_headers: {},
+    })),
+  );
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await signIn(page);
+  for (const view of ["", "logs", "requests"]) {
+    await page.goto(`/ui/${view}`);
+    await page.waitForLoadState("networkidle");
+    if (view !== "") {
+      const rows = page.getByRole("option");
+      await rows.first().waitFor();
+      for (let row = 0; row < Math.min(await rows.count(), 8); row++) {
+        await rows.nth(row).click();
+        await page.waitForTimeout(100);
+      }
+    }
+    assert.doesNotMatch(await page.title(), /broken/);
+    assert.equal(await page.locator("#view script, #view img, #view svg[onload]").count(), 0);
+  }
+  assert.deepEqual(wrong, []);
+  await close();
+});

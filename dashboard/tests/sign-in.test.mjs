@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { faults, openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { fill } from "./lib/records.mjs";
+import { ADMIN, READER, startServer } from "./lib/server.mjs";
+
+let server, browser;
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  await fill(server, 60);
+  await server.call("POST", "/users", { ...READER, role: "user" });
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+test("a wrong password says so, keeps the e-mail, and the right one opens the page", async () => {
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await page.goto("/");
+  await page.getByLabel("E-mail").fill(ADMIN.email);
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.getByLabel("E-mail").inputValue(), ADMIN.email);
+  assert.deepEqual(await faults(page), []);
+  await page.getByLabel("Password").fill(ADMIN.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("signing out ends the session on the server, too", async () => {
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await signIn(page);
+  await page.getByRole("button", { name: /^ada/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByLabel("E-mail").waitFor();
+  assert.equal(await page.evaluate(async () => (await fetch("/api/v1/logs")).status), 401);
+  await page.goto("/ui/logs");
+  await page.getByLabel("E-mail").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a session that ends meanwhile leads to the sign-in, and back to the same view", async () => {
+  const { page, close } = await openPage(browser, server.url);
+  await signIn(page);
+  await page.goto("/ui/logs?q=level%3Aerror");
+  await page.context().clearCookies();
+  await page.keyboard.press("r");
+  await page.getByLabel("E-mail").waitFor();
+  await page.getByLabel("E-mail").fill(ADMIN.email);
+  await page.getByLabel("Password").fill(ADMIN.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
+  assert.match(page.url(), /\/ui\/logs\?q=level%3Aerror/);
+  await close();
+});
+
+test("a user who may only read is not offered what admins do", async () => {
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await signIn(page, READER);
+  await page.getByRole("button", { name: /^bob/ }).click();
+  assert.equal(await page.getByRole("menuitem", { name: "Users" }).count(), 0);
+  assert.equal(await page.getByRole("menuitem", { name: "API keys" }).count(), 0);
+  for (const view of ["users", "keys"]) {
+    await page.goto(`/ui/${view}`);
+    await page.getByText(/admin/i).first().waitFor();
+    assert.equal(await page.getByRole("button", { name: /create|new/i }).count(), 0, view);
+  }
+  assert.deepEqual(wrong, []);
+  await close();
+});
