@@ -34,4 +34,4 @@ if [ $# -gt 0 ]; then
 fi
 npm run --silent check
 npm test --silent
-exec node --test --test-concurrency=1 "tests/${FILTER:-}*.test.mjs"
+exec node --test --test-concurrency=1 --test-reporter=spec --test-timeout=300000 tests/"${FILTER:-}"*.test.mjs

@@ -8,7 +8,8 @@ const VIEWS = ["", "logs", "requests", "metrics", "alerts", "storage", "users", 
 
 let server, browser;
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  browser = await startBrowser();
+  server = await startServer();
   await fill(server, 60);
 });
 after(async () => {

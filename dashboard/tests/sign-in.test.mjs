@@ -6,7 +6,8 @@ import { ADMIN, READER, startServer } from "./lib/server.mjs";
 
 let server, browser;
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), startBrowser()]);
+  browser = await startBrowser();
+  server = await startServer();
   await fill(server, 60);
   await server.call("POST", "/users", { ...READER, role: "user" });
 });

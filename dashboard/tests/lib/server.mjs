@@ -1,7 +1,7 @@
 // A server of its own for the tests: the program, on a private PostgreSQL that nothing else uses.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,10 @@ export const READER = { email: "bob@shop.example", password: "velvet-harbor-77" 
 
 /** Starts a server on an empty store; `close` ends it and takes the store away. */
 export async function startServer(options = []) {
-  const data = mkdtempSync(join(tmpdir(), "lookback-page-"));
+  const folder = mkdtempSync(join(tmpdir(), "lookback-page-"));
+  // PostgreSQL, which root starts as another user, has to get there.
+  chmodSync(folder, 0o755);
+  const data = join(folder, "data");
   const environment = { ...process.env, LOOKBACK_ADMIN_EMAIL: ADMIN.email, LOOKBACK_ADMIN_PASSWORD: ADMIN.password };
   delete environment.DATABASE_URL;
   delete environment.LOOKBACK_DATABASE_URL;
@@ -59,7 +62,7 @@ export async function startServer(options = []) {
         await once(serving, "exit");
       }
       spawnSync(program, ["pg", "stop", "--data-dir", data, "--quiet"]);
-      rmSync(data, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
