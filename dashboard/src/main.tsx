@@ -3,11 +3,12 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError, listenForSignOut } from "./api/client";
-import { SessionProvider, useSessionQuery, useSignOut } from "./api/session";
+import { SessionProvider, useSessionEnd, useSessionQuery } from "./api/session";
 import { KeysProvider } from "./frame/keys";
 import { Failure, Loading } from "./parts/State";
 import { router } from "./router";
-import { ChangePassword, SignIn } from "./views/sign-in/SignIn";
+import { FirstPassword } from "./views/sign-in/Account";
+import { SignIn, SignInAgain } from "./views/sign-in/SignIn";
 import "./style/base.css";
 
 const client = new QueryClient({
@@ -25,15 +26,17 @@ const client = new QueryClient({
 /** The page of who is signed in, or the way to sign in. */
 function Page() {
   const session = useSessionQuery();
-  const signOut = useSignOut();
-  useEffect(() => listenForSignOut(() => void signOut(true)), [signOut]);
+  const end = useSessionEnd();
+  useEffect(() => listenForSignOut(end), [end]);
   if (session.isPending) return <Loading what="the server" />;
   if (session.isError) return <Failure error={session.error} what="The page" onRetry={() => void session.refetch()} />;
   if (session.data === null) return <SignIn />;
-  if (session.data.must_change_password) return <ChangePassword isRequired />;
+  if (session.data.must_change_password) return <FirstPassword />;
   return (
     <SessionProvider value={session.data}>
-      <RouterProvider router={router} />
+      {/* A page of another user is another page. */}
+      <RouterProvider key={session.data.user?.id} router={router} />
+      {session.data.isOver && <SignInAgain email={session.data.user?.email ?? ""} />}
     </SessionProvider>
   );
 }

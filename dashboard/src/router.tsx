@@ -3,7 +3,6 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 import { formatParams, parseParams } from "./frame/address";
 import { Frame } from "./frame/Frame";
 import { WindowProvider } from "./frame/window";
-import { ChangePassword } from "./views/sign-in/SignIn";
 import { Empty, Failure } from "./parts/State";
 
 const root = createRootRoute({
@@ -30,7 +29,7 @@ const tree = root.addChildren([
   route("/alerts", lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts")),
   route("/storage", lazyRouteComponent(() => import("./views/storage/Storage"), "Storage")),
   route("/start", lazyRouteComponent(() => import("./views/first-run/FirstRun"), "FirstRun")),
-  createRoute({ getParentRoute: () => root, path: "/account", component: () => <ChangePassword isRequired={false} /> }),
+  createRoute({ getParentRoute: () => root, path: "/account", component: lazyRouteComponent(() => import("./views/sign-in/Account"), "Account") }),
 ]);
 
 export const router = createRouter({

@@ -74,7 +74,26 @@ interface Call {
 }
 
 /** Calls the API, and returns its whole answer. */
-export async function call<T>(path: string, { method = "GET", parameters = {}, body, signal }: Call = {}): Promise<T> {
+export async function call<T>(path: string, options: Call = {}): Promise<T> {
+  try {
+    return await callOnce<T>(path, options);
+  } catch (error) {
+    // Another tab has signed in since: the session is another one, and so is its token.
+    const isOld = error instanceof ApiError && error.kind === "cross-site" && path !== "/session" && (await renewToken());
+    if (!isOld) throw error;
+    return callOnce<T>(path, options);
+  }
+}
+
+/** Reads the token of the session that the browser has now, and returns whether it is another one. */
+async function renewToken(): Promise<boolean> {
+  const before = csrfToken;
+  const { data } = await callOnce<{ data: { csrf_token: string | null } }>("/session");
+  csrfToken = data.csrf_token ?? "";
+  return csrfToken !== before;
+}
+
+async function callOnce<T>(path: string, { method = "GET", parameters = {}, body, signal }: Call = {}): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (method !== "GET") headers["x-csrf-token"] = csrfToken;
   if (body !== undefined) headers["content-type"] = "application/json";

@@ -1,6 +1,6 @@
 /** Who is signed in. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, useContext } from "react";
+import { createContext, useCallback, useContext } from "react";
 import { ApiError, call, setCsrfToken } from "./client";
 
 export interface Session {
@@ -10,6 +10,8 @@ export interface Session {
   must_change_password: boolean;
   /** Whether the server asks nobody to sign in (`lookback serve --open`). */
   is_open: boolean;
+  /** Whether it has ended while the page was used: the page stays as it is, behind a sign-in. */
+  isOver?: boolean;
 }
 
 const KEY = ["session"];
@@ -37,26 +39,43 @@ export function useSignIn() {
   const client = useQueryClient();
   return async (email: string, password: string): Promise<void> => {
     const answer = await call<{ data: Session }>("/session", { method: "POST", body: { email, password } });
+    const before = client.getQueryData<Session | null>(KEY);
+    // Another user may see less: nothing of the one before stays.
+    if (before?.user?.id !== answer.data.user?.id) client.removeQueries({ predicate: isOfViews });
     client.setQueryData(KEY, keep(answer.data));
+    // What failed without a session is asked for again.
+    void client.invalidateQueries({ predicate: isOfViews });
   };
+}
+
+function isOfViews({ queryKey }: { queryKey: readonly unknown[] }): boolean {
+  return queryKey[0] !== KEY[0];
 }
 
 export function useChangePassword() {
   const client = useQueryClient();
   return async (current: string, password: string): Promise<void> => {
-    await call("/session/password", { method: "POST", body: { current, new: password } });
-    await client.invalidateQueries({ queryKey: KEY });
+    const answer = await call<{ data: Session }>("/session/password", { method: "POST", body: { current, new: password } });
+    client.setQueryData(KEY, keep(answer.data));
   };
 }
 
-/** Ends the session here; the server is asked to end it, too, unless it has. */
+/** Signs the user out. */
 export function useSignOut() {
   const client = useQueryClient();
-  return async (isOver = false): Promise<void> => {
-    if (!isOver) await call("/session", { method: "DELETE" });
+  return useCallback(async (): Promise<void> => {
+    await call("/session", { method: "DELETE" });
     client.setQueryData(KEY, null);
-    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
-  };
+    client.removeQueries({ predicate: isOfViews });
+  }, [client]);
+}
+
+/** Notes that the session has ended on the server. What is shown stays, and what was typed. */
+export function useSessionEnd() {
+  const client = useQueryClient();
+  return useCallback(() => {
+    client.setQueryData<Session | null>(KEY, (session) => (session ? { ...session, isOver: true } : null));
+  }, [client]);
 }
 
 const SessionContext = createContext<Session | null>(null);

@@ -1,12 +1,26 @@
 /** A dialog in front of the page: the browser keeps the focus in it, and Escape closes it. */
 import { useEffect, useRef } from "react";
 import type { ReactNode } from "react";
+import styles from "./Dialog.module.css";
 
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+interface Props {
+  title: string;
+  onClose: () => void;
+  /** A `form` shows its title and a button to close it, and a click beside it loses nothing. */
+  kind?: "plain" | "form";
+  children: ReactNode;
+}
+
+export function Dialog({ title, onClose, kind = "plain", children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const pressed = useRef<EventTarget | null>(null);
   useEffect(() => {
     const shown = dialog.current;
-    if (shown && !shown.open) shown.showModal();
+    if (shown && !shown.open) {
+      shown.showModal();
+      // Not the button that closes it, which comes first.
+      shown.querySelector<HTMLElement>("[data-autofocus], input, select, textarea")?.focus();
+    }
     return () => shown?.close();
   }, []);
   return (
@@ -15,14 +29,27 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     <dialog
       ref={dialog}
       aria-label={title}
+      className={kind === "form" ? styles.form : undefined}
       onCancel={(event) => {
         event.preventDefault();
         onClose();
       }}
+      onMouseDown={(event) => {
+        pressed.current = event.target;
+      }}
       onClick={(event) => {
-        if (event.target === dialog.current) onClose();
+        // A text that is marked beyond the edge ends in a click on the ground: that is not meant.
+        if (kind === "plain" && event.target === dialog.current && pressed.current === dialog.current) onClose();
       }}
     >
+      {kind === "form" && (
+        <header className={styles.head}>
+          <h2>{title}</h2>
+          <button type="button" className="plain" aria-label="Close" title="Close (Esc)" onClick={onClose}>
+            ✕
+          </button>
+        </header>
+      )}
       {children}
     </dialog>
   );
