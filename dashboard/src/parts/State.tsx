@@ -26,11 +26,11 @@ export function Loading({ what, onCancel }: { what: string; onCancel?: () => voi
 }
 
 /** What happened, whether anything was lost, and what to do. */
-export function Failure({ error, what, onRetry }: { error: unknown; what: string; onRetry?: () => void }) {
+export function Failure({ error, what, verb = "loaded", onRetry }: { error: unknown; what: string; verb?: string; onRetry?: () => void }) {
   const api = error instanceof ApiError ? error : null;
   return (
     <div role="alert" className={styles.failure}>
-      <strong>{what} could not be loaded.</strong>
+      <strong>{what} could not be {verb}.</strong>
       <span>{api?.detail ?? String(error)}</span>
       {api?.fields.map((field) => (
         <span key={field.field}>

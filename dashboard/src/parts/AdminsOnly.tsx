@@ -1,0 +1,17 @@
+/** Says why a view of admins is not there for others. */
+import type { ReactNode } from "react";
+import { useIsAdmin, useSession } from "../api/session";
+import { Empty } from "./State";
+
+export function AdminsOnly({ what, children }: { what: string; children: ReactNode }) {
+  const isAdmin = useIsAdmin();
+  const { user } = useSession();
+  if (isAdmin) return children;
+  return (
+    <Empty title={`Only admins see ${what}.`}>
+      <p>
+        You are signed in as <bdi>{user?.email}</bdi>, who may read records. An admin can make you one, too, at Users.
+      </p>
+    </Empty>
+  );
+}
