@@ -1,12 +1,21 @@
 /** Small parts that show one value. */
 import { useState } from "react";
-import { clock, inFull } from "../time/format";
+import { clock, day, inFull } from "../time/format";
 
 /** A time of the local zone, with UTC when one points at it. Copying it gives RFC 3339. */
 export function Time({ at }: { at: string }) {
   return (
     <time className="data" dateTime={at} title={inFull(at)}>
       {clock(at)}
+    </time>
+  );
+}
+
+/** A day of the local zone with its year, for what is far from now; pointing at it says the time. */
+export function Day({ at }: { at: string }) {
+  return (
+    <time className="data" dateTime={at} title={inFull(at)}>
+      {day(at)}
     </time>
   );
 }

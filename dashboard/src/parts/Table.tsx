@@ -8,6 +8,10 @@ export interface Column<T> {
   label: string;
   cell: (row: T) => ReactNode;
   isNumber?: boolean;
+  /** Whether the column is as wide as what is in it. */
+  isNarrow?: boolean;
+  /** Whether long texts go on in the next line. */
+  isWrapped?: boolean;
   /** Whether its head sorts. */
   isSorted?: boolean;
   /** The label is for those who cannot see that it goes without saying. */
@@ -40,7 +44,7 @@ export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld 
               <th
                 key={column.name}
                 scope="col"
-                className={column.isNumber ? "number" : undefined}
+                className={classOf(column)}
                 aria-sort={column.name === sortedBy ? (isDown ? "descending" : "ascending") : undefined}
               >
                 {column.isSorted && onSort ? (
@@ -59,7 +63,7 @@ export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld 
           {rows.map((row) => (
             <tr key={idOf(row)} className={isChosen?.(row) ? "is-chosen" : undefined}>
               {columns.map((column) => (
-                <td key={column.name} className={column.isNumber ? "number" : undefined}>
+                <td key={column.name} className={classOf(column)}>
                   {column.cell(row)}
                 </td>
               ))}
@@ -69,6 +73,10 @@ export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld 
       </table>
     </div>
   );
+}
+
+function classOf(column: Pick<Column<never>, "isNumber" | "isNarrow" | "isWrapped">): string | undefined {
+  return [column.isNumber ? "number" : "", column.isNarrow ? (styles.narrow ?? "") : "", column.isWrapped ? (styles.wrapped ?? "") : ""].join(" ").trim() || undefined;
 }
 
 /** The order after a click on a head: numbers begin with the largest, texts with the first. */

@@ -15,6 +15,14 @@ export function clock(text: string, now = new Date()): string {
   return time.toDateString() === now.toDateString() ? hours : `${DAY.format(time)} ${hours}`;
 }
 
+const WHOLE_DAY = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short", year: "numeric" });
+
+/** `29 Nov 2026`. */
+export function day(text: string): string {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? text : WHOLE_DAY.format(time);
+}
+
 /** What a time says when one points at it: UTC, and the local zone by its name. */
 export function inFull(text: string): string {
   const time = new Date(text);

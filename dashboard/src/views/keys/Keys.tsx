@@ -6,7 +6,7 @@ import { useParam } from "../../frame/address";
 import { AdminsOnly } from "../../parts/AdminsOnly";
 import { More } from "../../parts/More";
 import { Name } from "../../parts/Name";
-import { Time } from "../../parts/Show";
+import { Day, Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
 import type { Column } from "../../parts/Table";
@@ -36,6 +36,7 @@ function AllKeys() {
       name: "actions",
       label: "Actions",
       isLabelHidden: true,
+      isNarrow: true,
       cell: (key) => (
         <button type="button" className="plain" aria-label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>
           Revoke …
@@ -93,7 +94,7 @@ const COLUMNS: Column<ApiKey>[] = [
   { name: "name", label: "Name", isSorted: true, cell: (key) => <Name text={key.name} /> },
   { name: "prefix", label: "Begins with", cell: (key) => <code>lb_{key.prefix}_…</code> },
   { name: "scope", label: "May", isSorted: true, cell: (key) => key.scope },
-  { name: "created_at", label: "Created", isSorted: true, cell: (key) => <Time at={key.created_at} /> },
+  { name: "created_at", label: "Created", isSorted: true, cell: (key) => <Day at={key.created_at} /> },
   { name: "last_used_at", label: "Last used", isSorted: true, cell: (key) => (key.last_used_at === null ? <span className="quiet">never</span> : <Time at={key.last_used_at} />) },
   { name: "expires_at", label: "Expires", isSorted: true, cell: (key) => <Expiry at={key.expires_at} /> },
 ];
@@ -109,7 +110,7 @@ function Expiry({ at }: { at: string | null }) {
   if (at === null) return <span className="quiet">never</span>;
   return (
     <>
-      <Time at={at} /> {new Date(at).getTime() <= now && "expired"}
+      <Day at={at} /> {new Date(at).getTime() <= now && <span className="quiet">expired</span>}
     </>
   );
 }

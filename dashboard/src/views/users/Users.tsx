@@ -9,7 +9,7 @@ import { Menu } from "../../parts/Menu";
 import { More } from "../../parts/More";
 import { Name } from "../../parts/Name";
 import { FindBox, Switch } from "../../parts/Tools";
-import { Time } from "../../parts/Show";
+import { Day } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
 import type { Column } from "../../parts/Table";
@@ -43,6 +43,7 @@ function AllUsers() {
       name: "actions",
       label: "Actions",
       isLabelHidden: true,
+      isNarrow: true,
       cell: (user) => (
         <Menu label="⋯" name={`What to do with ${user.email}`}>
           <button type="button" role="menuitem" className="plain" onClick={() => setDoing({ what: "edit", user })}>
@@ -92,8 +93,8 @@ function AllUsers() {
 const COLUMNS: Column<User>[] = [
   { name: "email", label: "E-mail", isSorted: true, cell: (user) => <Name text={user.email} /> },
   { name: "role", label: "Role", isSorted: true, cell: (user) => user.role },
-  { name: "created_at", label: "Created", isSorted: true, cell: (user) => <Time at={user.created_at} /> },
-  { name: "updated_at", label: "Changed", isSorted: true, cell: (user) => <Time at={user.updated_at} /> },
+  { name: "created_at", label: "Created", isSorted: true, cell: (user) => <Day at={user.created_at} /> },
+  { name: "updated_at", label: "Changed", isSorted: true, cell: (user) => <Day at={user.updated_at} /> },
 ];
 
 function DeletedUsers({ parameters }: { parameters: Record<string, string | number> }) {
@@ -105,6 +106,7 @@ function DeletedUsers({ parameters }: { parameters: Record<string, string | numb
       name: "actions",
       label: "Actions",
       isLabelHidden: true,
+      isNarrow: true,
       cell: (user) => (
         <button type="button" aria-label={`Restore ${user.email}`} disabled={restore.isPending} onClick={() => restore.mutate(user)}>
           Restore

@@ -1,0 +1,81 @@
+/** What rules have become, the newest first, and whether their webhooks got to know. */
+import type { AlertChange } from "../../api/client";
+import { usePages } from "../../api/pages";
+import { useParam } from "../../frame/address";
+import { useKeys } from "../../frame/keys";
+import { More } from "../../parts/More";
+import { Name } from "../../parts/Name";
+import { Time } from "../../parts/Show";
+import { Failure, Loading } from "../../parts/State";
+import { Table } from "../../parts/Table";
+import type { Column } from "../../parts/Table";
+import { ViewHead } from "../../parts/ViewHead";
+import type { Rule } from "./rule";
+
+export function History({ rules }: { rules: Rule[] }) {
+  const [rule, setRule] = useParam("rule");
+  const [state, setState] = useParam("state");
+  const changes = usePages<AlertChange>("/alert_changes", {
+    order_by: "-id",
+    limit: 50,
+    ...(/^\d+$/.test(rule) ? { rule_id: rule } : {}),
+    ...(state === "" ? {} : { state }),
+  });
+  useKeys([{ keys: "h", name: "Read the history again", run: () => void changes.query.refetch() }]);
+  const { query } = changes;
+  // A deleted rule has a history, and no name in the list.
+  const isUnknown = rule !== "" && !rules.some((one) => String(one.id) === rule);
+  return (
+    <section aria-label="History">
+      <ViewHead title="History" level={2}>
+        <select aria-label="Rule" value={rule} onChange={(event) => setRule(event.target.value)}>
+          <option value="">All rules</option>
+          {isUnknown && <option value={rule}>Rule {rule}</option>}
+          {rules.map((one) => (
+            <option key={one.id} value={one.id}>
+              {one.name.slice(0, 60)}
+            </option>
+          ))}
+        </select>
+        <select aria-label="State" value={state} onChange={(event) => setState(event.target.value)}>
+          <option value="">All changes</option>
+          <option value="firing">Firing</option>
+          <option value="resolved">Resolved</option>
+          <option value="test">Tests</option>
+        </select>
+        <button type="button" onClick={() => void query.refetch()}>
+          Read again
+        </button>
+      </ViewHead>
+      {query.isPending && <Loading what="the history" />}
+      {query.isError && <Failure error={query.error} what="The history" onRetry={() => void query.refetch()} />}
+      {query.isSuccess && changes.rows.length === 0 && <p className="quiet padded">No rule has fired{rule === "" && state === "" ? " yet" : " that is shown here"}.</p>}
+      {changes.rows.length > 0 && <Table label="Changes of alerts" columns={COLUMNS} rows={changes.rows} idOf={(change) => change.id} isOld={changes.isOld} />}
+      <More query={query} />
+    </section>
+  );
+}
+
+const COLUMNS: Column<AlertChange>[] = [
+  { name: "created_at", label: "Time", cell: (change) => <Time at={change.created_at} /> },
+  { name: "state", label: "Became", cell: (change) => <span className={change.state === "firing" ? "level-error" : undefined}>{change.state}</span> },
+  { name: "rule_name", label: "Rule", cell: (change) => <Name text={change.rule_name} /> },
+  { name: "message", label: "Message", isWrapped: true, cell: (change) => <Name text={change.message} /> },
+  { name: "delivery", label: "Delivery", isWrapped: true, cell: (change) => <Delivery change={change} /> },
+];
+
+function Delivery({ change }: { change: AlertChange }) {
+  const { delivery, attempts, delivered_at: at, last_error: error } = change;
+  if (delivery === "none") return <span className="quiet">no webhook</span>;
+  if (delivery === "delivered") return <>delivered {at !== null && <Time at={at} />}</>;
+  return (
+    <>
+      {delivery === "pending" ? "waiting" : "failed"}, {attempts} {attempts === 1 ? "attempt" : "attempts"}
+      {error !== null && (
+        <>
+          : <Name text={error} />
+        </>
+      )}
+    </>
+  );
+}

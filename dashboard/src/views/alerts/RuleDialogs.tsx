@@ -1,0 +1,60 @@
+/** The dialogs that test and delete a rule. */
+import { useState } from "react";
+import { Confirm } from "../../parts/Confirm";
+import { Dialog } from "../../parts/Dialog";
+import { Form, FormActions, FormProblem } from "../../parts/Form";
+import { useForm } from "../../parts/useForm";
+import { useRuleChange } from "./data";
+import type { TestResult } from "./data";
+import type { Rule } from "./rule";
+import styles from "./Alerts.module.css";
+
+interface Props {
+  rule: Rule;
+  onClose: () => void;
+}
+
+export function TestRule({ rule, onClose }: Props) {
+  const change = useRuleChange();
+  const [result, setResult] = useState<TestResult | null>(null);
+  const form = useForm({
+    send: async () => {
+      setResult(null);
+      setResult((await change<{ data: TestResult }>("POST", `/${rule.id}/test`)).data);
+    },
+  });
+  return (
+    <Dialog title="Test the webhook" kind="form" onClose={onClose}>
+      <Form form={form} label="Test the webhook">
+        <p>
+          <bdi>{rule.webhook}</bdi> gets a change with the state <code>test</code> of <bdi>{rule.name}</bdi>.
+        </p>
+        <div role="status">{result && <Result result={result} />}</div>
+        <FormProblem />
+        <FormActions sending="Sending …" onCancel={onClose}>
+          {result ? "Send again" : "Send"}
+        </FormActions>
+      </Form>
+    </Dialog>
+  );
+}
+
+function Result({ result }: { result: TestResult }) {
+  if (result.is_delivered) return <p>✓ Delivered: it answered {result.status}.</p>;
+  return (
+    <p className={styles.problem}>
+      ⚠ Not delivered: <bdi>{result.problem}</bdi>
+    </p>
+  );
+}
+
+export function DeleteRule({ rule, onClose }: Props) {
+  const change = useRuleChange();
+  return (
+    <Confirm title="Delete a rule" action="Delete" run={() => change<undefined>("DELETE", `/${rule.id}`)} onClose={onClose}>
+      <p>
+        <bdi>{rule.name}</bdi> is no longer watched. Its history stays. To watch it again later, pause it instead.
+      </p>
+    </Confirm>
+  );
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { bodyOf, filterOf, NEW_RULE, pairsOf, searchOf, thresholdOf } from "./rule";
+
+describe("filterOf", () => {
+  it("writes a search as a filter of the API", () => {
+    expect(filterOf({ search: 'level:error source:API payment "timed out"', subject: "logs", isRaw: false })).toBe("level=error&source=API&match=payment+%22timed+out%22");
+    expect(filterOf({ search: "  ", subject: "logs", isRaw: false })).toBeNull();
+  });
+});
+
+describe("searchOf", () => {
+  it("is read back as the same filter", () => {
+    for (const filter of ["level=error&source=API", "level__in=warn%2Cerror", "match=disk+full", "status_code__between=500%2C599", "source=a+b", "meta.user.id=42", ""]) {
+      const model = filter.startsWith("status") ? "requests" : "logs";
+      const text = searchOf(filter, model);
+      expect(text, filter).not.toBeNull();
+      expect(new URLSearchParams(pairsOf({ search: text ?? "", subject: model, isRaw: false })).toString()).toBe(filter);
+    }
+  });
+
+  it("is nothing where no search says the same", () => {
+    expect(searchOf("or(level=error,level=warn)", "logs")).toBeNull();
+  });
+});
+
+describe("thresholdOf", () => {
+  it("takes error rates in percent", () => {
+    expect(thresholdOf({ measure: "error_rate", threshold: "7" })).toBe(0.07);
+    expect(thresholdOf({ measure: "count", threshold: "7" })).toBe(7);
+    expect(thresholdOf({ measure: "count", threshold: "" })).toBeNaN();
+  });
+});
+
+describe("bodyOf", () => {
+  it("leaves the webhook of before alone unless another is typed", () => {
+    expect(bodyOf(NEW_RULE)).not.toHaveProperty("webhook_url");
+    expect(bodyOf({ ...NEW_RULE, hasWebhook: false })["webhook_url"]).toBeNull();
+    expect(bodyOf({ ...NEW_RULE, webhook: " https://a.example/x " })["webhook_url"]).toBe("https://a.example/x");
+  });
+});
