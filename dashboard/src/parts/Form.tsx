@@ -43,13 +43,15 @@ interface FieldProps {
   name: string;
   label: string;
   hint?: ReactNode;
+  /** What the page itself finds wrong while one types. */
+  problem?: string | null;
   children: (control: Control) => ReactNode;
 }
 
-export function Field({ name, label, hint, children }: FieldProps) {
+export function Field({ name, label, hint, problem: typed = null, children }: FieldProps) {
   const { faults, clear } = useFormContext();
   const id = useId();
-  const problem = faults.fields[name];
+  const problem = typed ?? faults.fields[name];
   const described = [problem === undefined ? "" : `${id}-problem`, hint === undefined ? "" : `${id}-hint`].filter((one) => one !== "").join(" ");
   return (
     <div className={styles.field}>

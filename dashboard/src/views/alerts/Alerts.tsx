@@ -1,4 +1,5 @@
 /** Rules that watch the records, and what became of them. */
+import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useIsAdmin } from "../../api/session";
 import { useParam } from "../../frame/address";
@@ -24,6 +25,8 @@ import { ruleInWords } from "./words";
 export function Alerts() {
   const isAdmin = useIsAdmin();
   const rules = useRules();
+  const change = useRuleChange();
+  const pause = useMutation({ mutationFn: (rule: Rule) => change("PATCH", `/${rule.id}`, { enabled: !rule.enabled }) });
   const [sort, setSort] = useParam("sort", "state");
   const [dialog, setDialog] = useParam("do");
   useKeys([{ keys: "r", name: "Look again", run: () => void rules.refetch() }]);
@@ -44,13 +47,14 @@ export function Alerts() {
       </ViewHead>
       {rules.isPending && <Loading what="the rules" />}
       {rules.isError && <Failure error={rules.error} what="The rules" onRetry={() => void rules.refetch()} />}
+      {pause.isError && <Failure error={pause.error} what="The rule" verb="changed" onRetry={() => pause.mutate(pause.variables)} />}
       {rules.data?.length === 0 && (
         <Empty title="Nothing is watched yet.">
           <p>A rule counts log lines or requests, or measures latencies, and calls a webhook when that goes beyond a threshold.</p>
         </Empty>
       )}
       {rows.length > 0 && (
-        <Table label="Rules" columns={[...COLUMNS, actions(isAdmin, setDialog)]} rows={rows} idOf={(rule) => rule.id} sort={sort} onSort={setSort} />
+        <Table label="Rules" columns={[...COLUMNS, actions({ isAdmin, open: setDialog, onPause: pause.mutate })]} rows={rows} idOf={(rule) => rule.id} sort={sort} onSort={setSort} />
       )}
       <History rules={rules.data ?? []} />
       {isAdmin && what === "new" && <RuleForm rule={null} onClose={close} />}
@@ -99,18 +103,17 @@ export function valueInWords(measure: Measure, value: number | null): string {
 
 const PATHS = { logs: "/logs", requests: "/requests", metrics: "/metrics" };
 
-function actions(isAdmin: boolean, open: (dialog: string) => void): Column<Rule> {
-  return {
-    name: "actions",
-    label: "Actions",
-    isLabelHidden: true,
-    isNarrow: true,
-    cell: (rule) => <RuleMenu rule={rule} isAdmin={isAdmin} open={open} />,
-  };
+interface Actions {
+  isAdmin: boolean;
+  open: (dialog: string) => void;
+  onPause: (rule: Rule) => void;
 }
 
-function RuleMenu({ rule, isAdmin, open }: { rule: Rule; isAdmin: boolean; open: (dialog: string) => void }) {
-  const change = useRuleChange();
+function actions(all: Actions): Column<Rule> {
+  return { name: "actions", label: "Actions", isLabelHidden: true, isNarrow: true, cell: (rule) => <RuleMenu rule={rule} {...all} /> };
+}
+
+function RuleMenu({ rule, isAdmin, open, onPause }: Actions & { rule: Rule }) {
   const [, setHistory] = useParam("rule");
   const draft = draftOf(rule);
   return (
@@ -129,7 +132,7 @@ function RuleMenu({ rule, isAdmin, open }: { rule: Rule; isAdmin: boolean; open:
           <button type="button" role="menuitem" className="plain" onClick={() => open(`change-${rule.id}`)}>
             Change …
           </button>
-          <button type="button" role="menuitem" className="plain" onClick={() => void change("PATCH", `/${rule.id}`, { enabled: !rule.enabled })}>
+          <button type="button" role="menuitem" className="plain" onClick={() => onPause(rule)}>
             {rule.enabled ? "Pause" : "Go on"}
           </button>
           {rule.webhook !== null && (

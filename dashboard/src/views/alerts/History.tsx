@@ -70,7 +70,8 @@ function Delivery({ change }: { change: AlertChange }) {
   if (delivery === "delivered") return <>delivered {at !== null && <Time at={at} />}</>;
   return (
     <>
-      {delivery === "pending" ? "waiting" : "failed"}, {attempts} {attempts === 1 ? "attempt" : "attempts"}
+      {delivery === "pending" ? "waiting" : "failed"}
+      {attempts > 0 && ` after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`}
       {error !== null && (
         <>
           : <Name text={error} />

@@ -69,7 +69,8 @@ export function RuleForm({ rule, onClose }: { rule: Rule | null; onClose: () => 
         <Field
           name="search"
           label={draft.isRaw ? "Filter, as the API has it" : "Only those with"}
-          hint={problem ?? (draft.isRaw ? "No search of the box says the same." : HINTS[draft.subject])}
+          hint={draft.isRaw ? "No search of the box says the same." : HINTS[draft.subject]}
+          problem={problem}
         >
           {(control) => <input {...control} className="data" spellCheck={false} autoComplete="off" value={draft.search} onChange={(event) => set({ search: event.target.value })} />}
         </Field>

@@ -19,7 +19,7 @@ const rule: Said = {
 
 describe("ruleInWords", () => {
   it("says a count with its filters and what is called", () => {
-    expect(ruleInWords(rule)).toBe("When more than 5 log lines with level error and source API come in 5 minutes, call https://hooks.example.com/….");
+    expect(ruleInWords(rule)).toBe("When more than 5 log lines with level error and source API come in 5 minutes, call https://hooks.example.com/…");
   });
 
   it("says any and none", () => {

@@ -20,7 +20,7 @@ const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
 export function ruleInWords(rule: Said): string {
   const lasting = rule.fireAfter > 0 ? `, and it stays so for ${seconds(rule.fireAfter)}` : "";
   const then = rule.webhook === null ? "note it here" : `call ${rule.webhook}`;
-  return `When ${condition(rule)}${lasting}, ${then}.`;
+  return `When ${condition(rule)}${lasting}, ${then}${then.endsWith("…") ? "" : "."}`;
 }
 
 /** When it is over. */
