@@ -1,5 +1,121 @@
-import { Empty } from "../../parts/State";
+/** What the tables hold: sizes, partitions, what is not sealed yet, and what pruning would take. */
+import { useStorage } from "../../api/storage";
+import type { StoredTable } from "../../api/storage";
+import { useParam } from "../../frame/address";
+import { useKeys } from "../../frame/keys";
+import { Day, Time } from "../../parts/Show";
+import { Empty, Failure, Loading } from "../../parts/State";
+import { sortRows } from "../../parts/sort";
+import { Table } from "../../parts/Table";
+import type { Column } from "../../parts/Table";
+import { ViewHead } from "../../parts/ViewHead";
+import { bytes, count } from "../../time/format";
+import { Bytes, Legend } from "./Bytes";
+import { Partitions } from "./Partitions";
+import styles from "./Storage.module.css";
+import { blockerInWords, isBehind, isSealed, nameOf, planInWords, retentionInWords, statesInWords } from "./words";
 
 export function Storage() {
-  return <Empty title="Storage" />;
+  const storage = useStorage();
+  const [sort, setSort] = useParam("sort", "-all");
+  useKeys([{ keys: "r", name: "Look again", run: () => void storage.refetch() }]);
+  const tables = storage.data?.data ?? [];
+  const all = tables.reduce((sum, table) => sum + table.bytes.all, 0);
+  const most = Math.max(...tables.map((table) => table.bytes.all), 1);
+  const behind = tables.filter(isBehind);
+  return (
+    <>
+      <ViewHead title="Storage">
+        {storage.data && (
+          <span className="quiet">
+            {bytes(all)} · measured <Time at={storage.data.metadata.measured_at} />
+          </span>
+        )}
+        <button type="button" disabled={storage.isFetching} onClick={() => void storage.refetch()}>
+          Look again
+        </button>
+      </ViewHead>
+      {storage.isPending && <Loading what="the sizes of the tables" />}
+      {storage.isError && <Failure error={storage.error} what="The storage" onRetry={() => void storage.refetch()} />}
+      {storage.isSuccess && tables.length === 0 && <Empty title="There is no table." />}
+      {behind.map((table) => (
+        <p key={table.table} className={`padded level-warn ${styles.note ?? ""}`} role="status">
+          ⚠ Sealing of {nameOf(table.table).toLowerCase()} is behind: {count(table.unsealed_rows)} records wait. Searches read them one by one.
+        </p>
+      ))}
+      {tables.length > 0 && (
+        <>
+          <Legend />
+          <Table label="Tables" columns={columns(most)} rows={sortRows(tables, sort, valueOf)} idOf={(table) => table.table} sort={sort} onSort={setSort} isOld={storage.isFetching} />
+          {tables.map((table) => (
+            <TableDetail key={table.table} table={table} />
+          ))}
+        </>
+      )}
+    </>
+  );
+}
+
+function valueOf(table: StoredTable, name: string): string | number | null {
+  if (name === "rows") return table.rows;
+  if (name === "unsealed") return isSealed(table) ? table.unsealed_rows : null;
+  if (name === "oldest") return table.oldest;
+  if (name === "newest") return table.newest;
+  return name === "table" ? nameOf(table.table) : table.bytes.all;
+}
+
+function columns(most: number): Column<StoredTable>[] {
+  return [
+    { name: "table", label: "Table", isSorted: true, cell: (table) => nameOf(table.table) },
+    { name: "bar", label: "Size by part", isLabelHidden: true, cell: (table) => <Bytes bytes={table.bytes} most={most} /> },
+    { name: "all", label: "Size", isNumber: true, isSorted: true, cell: (table) => bytes(table.bytes.all) },
+    { name: "rows", label: "Records", isNumber: true, isSorted: true, cell: (table) => <Records table={table} /> },
+    { name: "unsealed", label: "Not sealed", isNumber: true, isSorted: true, cell: (table) => (isSealed(table) ? count(table.unsealed_rows) : "–") },
+    { name: "oldest", label: "Oldest", isSorted: true, cell: (table) => (table.oldest === null ? "–" : <Day at={table.oldest} />) },
+    { name: "newest", label: "Newest", isSorted: true, cell: (table) => (table.newest === null ? "–" : <Time at={table.newest} />) },
+    { name: "partitions", label: "Partitions", cell: (table) => statesInWords(table.partitions) },
+  ];
+}
+
+function Records({ table }: { table: StoredTable }) {
+  if (table.rows_are_exact) return count(table.rows);
+  return <span title="Sealed records are counted as of their sealing">~{count(table.rows)}</span>;
+}
+
+function TableDetail({ table }: { table: StoredTable }) {
+  const name = nameOf(table.table);
+  const plan = table.prune_plan;
+  return (
+    <section aria-label={name} className={styles.detail}>
+      <h2>{name}</h2>
+      <dl className={styles.facts}>
+        <dt>Retention</dt>
+        <dd>{retentionInWords(table.retention)}</dd>
+        <dt>Pruning would take</dt>
+        <dd>
+          {planInWords(plan)}
+          {plan !== null && plan.oldest_remaining !== null && (
+            <>
+              {" "}
+              The oldest that stays is of <Day at={plan.oldest_remaining} />.
+            </>
+          )}
+          {plan?.blockers.map((blocker) => (
+            <span key={blocker.partition} className={`quiet ${styles.line ?? ""}`}>
+              <bdi>{blockerInWords(blocker)}</bdi>
+            </span>
+          ))}
+        </dd>
+        {isSealed(table) && (
+          <>
+            <dt>Sealed</dt>
+            <dd>
+              {table.sealed_until === null ? "Nothing yet" : `Up to id ${count(table.sealed_until)}`}; {count(table.unsealed_rows)} records wait. The newest id is {count(table.newest_id)}.
+            </dd>
+          </>
+        )}
+      </dl>
+      {table.partitions.length > 0 && <Partitions table={table} />}
+    </section>
+  );
 }
