@@ -16,7 +16,7 @@ export interface Tail<T> {
 
 /** How many records are kept: a tail that runs for hours needs no more memory than one of minutes. */
 export const MOST_KEPT = 5000;
-/** How often the page is told of new records: more often than one can read, less than they may arrive. */
+/** The pause between two updates of the page: shorter than one can read, longer than that between two records. */
 const PAUSE_MS = 200;
 const LONGEST_WAIT_MS = 30_000;
 

@@ -40,7 +40,8 @@ export function KeysProvider({ children }: { children: ReactNode }) {
       // A dialog has its own keys, and closes itself.
       if (document.querySelector("dialog[open]")) return;
       const action = registry.actions.find((one) => one.keys === keys && (!isTyped || one.inInputs === true));
-      if (!action) return;
+      // Enter presses what has the focus.
+      if (!action || (keys === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary"))) return;
       event.preventDefault();
       action.run(event);
     };

@@ -1,5 +1,86 @@
-import { Empty } from "../../parts/State";
+/** Requests: a list that filters narrow, one of them in detail beside it, and sending it again. */
+import { useState } from "react";
+import { useParam, useSetParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { useKeys } from "../../frame/keys";
+import { Panel } from "../../parts/Panel";
+import { withFilter } from "../../query/parse";
+import { Countries } from "./Countries";
+import { useRequestDetail } from "./detail/RequestDetail";
+import { Facets } from "./Facets";
+import { RequestList } from "./RequestList";
+import { useRequestSearch } from "./search";
+import { Toolbar } from "./Toolbar";
+import { Traffic } from "./Traffic";
+import { pointedAt } from "./pointed";
+import { useRequestList } from "./useRequestList";
+import styles from "./Requests.module.css";
+
+/** Whether there is room for filters beside the list, and the detail. */
+const hasRoom = (hasDetail: boolean) => matchMedia(`(min-width: ${hasDetail ? 1500 : 1000}px)`).matches;
 
 export function Requests() {
-  return <Empty title="Requests" />;
+  const search = useRequestSearch();
+  const list = useRequestList(search);
+  const setParams = useSetParams();
+  const [open] = useParam("open");
+  const [chart] = useParam("chart", "time");
+  const [facets, setFacets] = useParam("facets");
+  const [chosen, setChosen] = useState<number | null>(null);
+  const { text: rangeText } = useWindow();
+  const openId = /^\d{1,19}$/.test(open) ? Number(open) : null;
+  const current = openId ?? chosen;
+  const hasFacets = facets === "" ? hasRoom(openId !== null) : facets === "show";
+
+  const show = (id: number) => {
+    setChosen(id);
+    setParams({ open: String(id) }, { replace: openId !== null });
+  };
+  const close = () => {
+    setChosen(openId);
+    setParams({ open: "", tab: "" });
+  };
+  const detail = useRequestDetail(openId, list.rows, show);
+
+  const move = (by: number) => {
+    const at = list.rows.findIndex((row) => row.id === current);
+    const next = list.rows[Math.min(list.rows.length - 1, Math.max(0, at < 0 ? 0 : at + by))];
+    if (!next) return;
+    if (openId === null) setChosen(next.id);
+    else show(next.id);
+  };
+  const filter = (isExcluded: boolean) => {
+    const row = list.rows.find((one) => one.id === current);
+    const value = pointedAt() ?? (row ? { field: "path", value: row.path } : null);
+    if (value) setParams({ q: withFilter(search.text, value.field, value.value, isExcluded) });
+  };
+  useKeys([
+    { keys: "j", name: "Next request", run: () => move(1) },
+    { keys: "k", name: "Request before", run: () => move(-1) },
+    {
+      keys: "Enter",
+      name: "Open the request",
+      run: () => {
+        const first = current ?? list.rows[0]?.id;
+        if (first !== undefined) show(first);
+      },
+    },
+    { keys: "f", name: "Only the value under the pointer, or this path", run: () => filter(false) },
+    { keys: "x", name: "All but the value under the pointer, or this path", run: () => filter(true) },
+  ]);
+
+  return (
+    <div className={styles.view} data-open={openId !== null || undefined}>
+      <Toolbar search={search} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
+      {chart === "country" ? <Countries search={search} /> : <Traffic search={search} />}
+      <div className={styles.main}>
+        <Panel label="Request" detail={detail} onClose={close}>
+          <div className={styles.columns} data-facets={hasFacets || undefined}>
+            {hasFacets && <Facets search={search} />}
+            <RequestList key={rangeText} search={search} list={list} chosen={current} onOpen={(row) => show(row.id)} onMove={move} />
+          </div>
+        </Panel>
+      </div>
+    </div>
+  );
 }

@@ -1,0 +1,77 @@
+/** A row of the list: when, what, how it ended, how long it took, who asked and from where. */
+import { memo } from "react";
+import { Status, Time } from "../../parts/Show";
+import { duration } from "../../time/format";
+import { showControls } from "./controls";
+import { Marked } from "./Marked";
+import { isOutgoing } from "./snapshot";
+import type { RequestRow } from "./useRequestList";
+import styles from "./List.module.css";
+
+/** `data-field` and `data-value` are what the keys f and x filter by, where the pointer is. */
+export const RequestLine = memo(function RequestLine({ row, slowest }: { row: RequestRow; slowest: number }) {
+  const path = row.hit?.highlights.find((one) => one.field === "path");
+  const elsewhere = row.hit?.highlights.find((one) => one.field !== "path");
+  return (
+    <>
+      <span className={styles.time}>
+        <Time at={row.timestamp} />
+      </span>
+      <span className={styles.method} data-field="method" data-value={row.method}>
+        {row.method}
+      </span>
+      <span className={styles.path} title={row.path} data-field="path" data-value={row.path}>
+        {isOutgoing(row) && (
+          <span className="quiet" title="The application sent this request itself">
+            →{" "}
+          </span>
+        )}
+        <bdi>{path ? <Marked highlight={path} /> : showControls(row.path.slice(0, 400))}</bdi>
+        {elsewhere && (
+          <span className="quiet">
+            {"  "}
+            {elsewhere.field}: <bdi>
+              <Marked highlight={elsewhere} />
+            </bdi>
+          </span>
+        )}
+      </span>
+      <span className={styles.status} data-field="status" data-value={row.status_code ?? ""}>
+        <Status code={row.status_code} />
+      </span>
+      <span className={styles.duration}>
+        <span className={styles.bar} aria-hidden>
+          <span style={{ width: `${slowest > 0 ? Math.max(1, ((row.duration ?? 0) / slowest) * 100) : 0}%` }} />
+        </span>
+        {duration(row.duration)}
+      </span>
+      <span className={styles.user} title={row.user_id ?? undefined} data-field="user" data-value={row.user_id ?? ""}>
+        <bdi>{showControls(row.user_id?.slice(0, 100) ?? "")}</bdi>
+      </span>
+      <span className={styles.country} data-field="country" data-value={row.geo_country ?? ""}>
+        <bdi>{row.geo_country ?? ""}</bdi>
+      </span>
+      <span className={styles.version} title={`${row.stage} ${row.version}`} data-field="version" data-value={row.version}>
+        <bdi>
+          {row.stage} {row.version}
+        </bdi>
+      </span>
+    </>
+  );
+});
+
+/** What the columns are. */
+export function ListHead() {
+  return (
+    <div className={styles.head} aria-hidden>
+      <span className={styles.time}>Time</span>
+      <span className={styles.method}>Method</span>
+      <span className={styles.path}>Path</span>
+      <span className={styles.status}>Status</span>
+      <span className={styles.duration}>Duration</span>
+      <span className={styles.user}>User</span>
+      <span className={styles.country}>From</span>
+      <span className={styles.version}>Stage, version</span>
+    </div>
+  );
+}

@@ -1,0 +1,101 @@
+/** The list of requests, with its states: loading, failed, empty, live. */
+import { Link } from "@tanstack/react-router";
+import { useRef } from "react";
+import { useParam, useSetParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { Empty, Failure, Loading } from "../../parts/State";
+import { VirtualList } from "../../parts/VirtualList";
+import { count } from "../../time/format";
+import { nameRange } from "../../time/range";
+import { ListHead, RequestLine } from "./RequestLine";
+import type { RequestSearch } from "./search";
+import type { RequestRow, useRequestList } from "./useRequestList";
+import styles from "./List.module.css";
+
+interface Props {
+  search: RequestSearch;
+  list: ReturnType<typeof useRequestList>;
+  chosen: number | null;
+  onOpen: (row: RequestRow) => void;
+  onMove: (by: number) => void;
+}
+
+export function RequestList({ search, list, chosen, onOpen, onMove }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const { query, rows } = list;
+  if (query.isError && rows.length === 0) return <Failure error={query.error} what="The list" onRetry={() => void query.refetch()} />;
+  if (query.isPending) return <Loading what="the requests" />;
+  if (rows.length === 0) return <NothingFound search={search} />;
+  const slowest = rows.reduce((most, row) => Math.max(most, row.duration ?? 0), 0);
+  const toTop = () => box.current?.querySelector("[role=listbox]")?.scrollTo({ top: 0 });
+  return (
+    <div className={styles.list}>
+      <ListHead />
+      {/* The list in it has the focus and the role; arrows elsewhere scroll. */}
+      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
+      <div
+        ref={box}
+        className={styles.rows}
+        data-old={query.isPlaceholderData || undefined}
+        onScrollCapture={({ target }) => target instanceof HTMLElement && list.setAtTop(target.scrollTop < 4)}
+        onKeyDown={(event) => {
+          const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20 }[event.key];
+          if (by === undefined) return;
+          event.preventDefault();
+          onMove(by);
+        }}
+      >
+        <VirtualList rows={rows} idOf={(row) => row.id} label="Requests" chosen={chosen} onOpen={onOpen} onEnd={list.more}>
+          {(row) => <RequestLine row={row} slowest={slowest} />}
+        </VirtualList>
+      </div>
+      {list.waiting > 0 && (
+        <button type="button" className={styles.pill} onClick={toTop}>
+          ↑ {count(list.waiting)} new
+        </button>
+      )}
+      <ListState list={list} />
+    </div>
+  );
+}
+
+/** One line below the list, if it has something to say. */
+function ListState({ list: { query, tail } }: Pick<Props, "list">) {
+  if (tail.state === "lost") return <p className={styles.foot}>Live is interrupted; trying again ({tail.retries}). Nothing is lost: it goes on behind the last request.</p>;
+  if (query.isFetchNextPageError)
+    return (
+      <p className={styles.foot}>
+        More could not be loaded.{" "}
+        <button type="button" className="plain" onClick={() => void query.fetchNextPage()}>
+          Try again
+        </button>
+      </p>
+    );
+  if (query.isFetchingNextPage) return <p className={styles.foot}>Loading more …</p>;
+  return null;
+}
+
+function NothingFound({ search }: { search: RequestSearch }) {
+  const { range, setRange, text } = useWindow();
+  const [deleted] = useParam("deleted");
+  const setParams = useSetParams();
+  return (
+    <Empty title={deleted === "only" ? "No request is deleted here." : `No requests in: ${nameRange(range)}.`}>
+      {search.text !== "" && (
+        <button type="button" onClick={() => setParams({ q: "" })}>
+          Without the search
+        </button>
+      )}
+      {text !== "7d" && (
+        <button type="button" onClick={() => setRange({ kind: "last", amount: 7, unit: "d" })}>
+          Look at the last 7 days
+        </button>
+      )}
+      {search.text === "" && (
+        <span>
+          Requests come here from capture, an import, or the API: <Link to="/start">send the first</Link>.
+        </span>
+      )}
+    </Empty>
+  );
+}

@@ -1,0 +1,84 @@
+/** One request: what was asked, what was answered, what was logged and called, and sending it again. */
+import type { ReactNode } from "react";
+import { useParam, useSetParams } from "../../../frame/address";
+import { Status } from "../../../parts/Show";
+import { Failure, Loading } from "../../../parts/State";
+import { fieldOf, withFilter } from "../../../query/parse";
+import { duration } from "../../../time/format";
+import { showControls } from "../controls";
+import { Replay } from "../replay/Replay";
+import type { RequestRow } from "../useRequestList";
+import { DeletedNotice, RequestActions } from "./actions";
+import { RequestTab, ResponseTab } from "./MessageTab";
+import type { OnFilter } from "./Pairs";
+import { Similar } from "./Similar";
+import { Tabs } from "./Tabs";
+import { TraceTab } from "./TraceTab";
+import { useRequest, useTrace } from "./useRequest";
+import type { OpenRequest } from "./useRequest";
+import styles from "./Detail.module.css";
+
+/** The parts of the panel beside the list, or null if no request is open. */
+export function useRequestDetail(id: number | null, rows: RequestRow[], onOpen: (id: number) => void): { title: ReactNode; actions?: ReactNode; body: ReactNode } | null {
+  const query = useRequest(id, rows);
+  if (id === null) return null;
+  if (query.isError) return { title: `Request ${id}`, body: <Failure error={query.error} what="The request" onRetry={() => void query.refetch()} /> };
+  if (!query.data) return { title: `Request ${id}`, body: <Loading what="the request" /> };
+  const { record } = query.data;
+  return {
+    title: (
+      <>
+        <Status code={record.status_code} />
+        <span className="data">{record.method}</span>
+        <bdi className={`data ${styles.headPath ?? ""}`} title={record.path}>
+          {showControls(record.path.slice(0, 500))}
+        </bdi>
+        <span className="data">{duration(record.duration)}</span>
+      </>
+    ),
+    actions: <RequestActions key={id} request={query.data} />,
+    body: <Body key={id} request={query.data} onOpen={onOpen} />,
+  };
+}
+
+function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) => void }) {
+  const { record } = request;
+  const [tab, setTab] = useParam("tab", "request");
+  const [text] = useParam("q");
+  const setParams = useSetParams();
+  const trace = useTrace(record.trace_id);
+  const number = (kind: "log" | "call") => (trace.data ? trace.data.entries.filter((entry) => entry.kind === kind).length : null);
+  const filter: OnFilter = (field, value, isExcluded) => {
+    // A name that no filter can say is looked for by its value.
+    const isField = fieldOf(field, "requests") !== null && /^[A-Za-z_][\w.[\]-]*$/.test(field);
+    const words = `${isExcluded ? "-" : ""}"${String(value).replace(/["\\]/g, "\\$&")}"`;
+    setParams({ q: isField ? withFilter(text, field, value, isExcluded) : `${text} ${words}`.trim() });
+  };
+  const tabs = [
+    { name: "request", label: "Request" },
+    { name: "response", label: "Response" },
+    { name: "logs", label: `Logs${inBrackets(number("log"))}` },
+    { name: "calls", label: `Calls${inBrackets(number("call"))}` },
+    { name: "replay", label: "Replay" },
+  ];
+  const chosen = tabs.some((one) => one.name === tab) ? tab : "request";
+  return (
+    <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(name) => setTab(name, { replace: true })}>
+      <DeletedNotice request={request} />
+      {chosen === "request" && (
+        <>
+          <RequestTab record={record} onFilter={filter} />
+          <Similar id={record.id} onOpen={onOpen} />
+        </>
+      )}
+      {chosen === "response" && <ResponseTab record={record} onFilter={filter} />}
+      {chosen === "logs" && <TraceTab key="logs" record={record} trace={trace} show="all" onOpen={onOpen} />}
+      {chosen === "calls" && <TraceTab key="calls" record={record} trace={trace} show="calls" onOpen={onOpen} />}
+      {chosen === "replay" && <Replay record={record} />}
+    </Tabs>
+  );
+}
+
+function inBrackets(number: number | null): string {
+  return number === null ? "" : ` (${number})`;
+}

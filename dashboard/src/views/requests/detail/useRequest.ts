@@ -1,0 +1,56 @@
+/** The request that is open, its trace, and what is similar to it. */
+import { useQuery } from "@tanstack/react-query";
+import { ApiError, call, list, read } from "../../../api/client";
+import type { Log, RequestSnapshot } from "../../../api/client";
+import { useParam } from "../../../frame/address";
+import type { RequestRow } from "../useRequestList";
+
+export interface OpenRequest {
+  record: RequestSnapshot;
+  isDeleted: boolean;
+}
+
+/** Reads a request, unless the list has it already. A deleted one is read, too: it can be restored. */
+export function useRequest(id: number | null, rows: RequestRow[]) {
+  const [deleted] = useParam("deleted");
+  return useQuery<OpenRequest>({
+    queryKey: ["requests", "one", id],
+    enabled: id !== null,
+    queryFn: async ({ signal }) => {
+      const path = `/requests/${id ?? 0}`;
+      try {
+        return { record: await read<RequestSnapshot>(path, {}, signal), isDeleted: false };
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        return { record: await read<RequestSnapshot>(path, { deleted: "only" }, signal), isDeleted: true };
+      }
+    },
+    initialData: () => {
+      const row = rows.find((one) => one.id === id);
+      return row && { record: row, isDeleted: deleted === "only" };
+    },
+  });
+}
+
+export type TraceEntry = { kind: "request" | "call"; time: string; record: RequestSnapshot } | { kind: "log"; time: string; record: Log };
+
+export interface Trace {
+  entries: TraceEntry[];
+  isComplete: boolean;
+  limit: number;
+}
+
+export function useTrace(traceId: string | null) {
+  return useQuery<Trace>({
+    queryKey: ["traces", traceId],
+    enabled: traceId !== null,
+    queryFn: async ({ signal }) => {
+      const answer = await call<{ data: TraceEntry[]; metadata: { is_complete: boolean; limit: number } }>(`/traces/${encodeURIComponent(traceId ?? "")}`, { signal });
+      return { entries: answer.data, isComplete: answer.metadata.is_complete, limit: answer.metadata.limit };
+    },
+  });
+}
+
+export function useSimilar(id: number) {
+  return useQuery({ queryKey: ["requests", "similar", id], queryFn: async ({ signal }) => (await list<RequestRow>(`/requests/${id}/similar`, { limit: 20, total: "none" }, signal)).data });
+}

@@ -1,0 +1,67 @@
+/** What the view asks for: the filters and words of the search, the range, the order, all from the address. */
+import { useMemo, useState } from "react";
+import { useParam } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { parse } from "../../query/parse";
+
+export type Order = "newest" | "slowest" | "ranked";
+export type Deleted = "" | "only";
+export type Pairs = [name: string, value: string][];
+
+export interface RequestSearch {
+  /** The text of the search. */
+  text: string;
+  order: Order;
+  hasWords: boolean;
+  /** Parameters of counts: the range, the filters and the words. */
+  counted: Pairs;
+  /** Parameters of the list. While the view is live its range stands still, since the tail adds to it. */
+  listed: Pairs;
+  /** Parameters of the tail; null where records cannot come in at the top. */
+  followed: Pairs | null;
+}
+
+const ORDER_BY: Record<Order, string | null> = { newest: "-timestamp,-id", slowest: "-duration,-id", ranked: null };
+
+export function useRequestSearch(): RequestSearch {
+  const [text] = useParam("q");
+  const [asked] = useParam("order", "newest");
+  const [deleted] = useParam("deleted");
+  const { filters, isLive, range, text: rangeText } = useWindow();
+  const ranged = filters("timestamp");
+  const rangedText = JSON.stringify(ranged);
+
+  // Turning live on or off moves nothing: the list keeps the range that it had.
+  const [held, setHeld] = useState({ rangeText, isLive, rangedText });
+  let kept = held;
+  if (held.rangeText !== rangeText || (!isLive && !held.isLive && held.rangedText !== rangedText)) kept = { rangeText, isLive, rangedText };
+  else if (held.isLive !== isLive) kept = { ...held, isLive };
+  if (kept !== held) setHeld(kept);
+  const heldText = kept.rangedText;
+
+  return useMemo(() => {
+    const order = orderOf(asked, parse(text, "requests").words);
+    const asks = parametersOf(text, order, deleted);
+    const order_by = ORDER_BY[order];
+    return {
+      text,
+      order,
+      hasWords: parse(text, "requests").words !== "",
+      counted: [...(JSON.parse(rangedText) as Pairs), ...asks],
+      listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
+      followed: order === "newest" && range.kind === "last" ? [...asks, ["last", "50"]] : null,
+    };
+  }, [asked, deleted, heldText, range.kind, rangedText, text]);
+}
+
+/** Without words there is nothing to rank by. */
+function orderOf(asked: string, words: string): Order {
+  if (asked === "ranked") return words === "" ? "newest" : "ranked";
+  return asked === "slowest" ? "slowest" : "newest";
+}
+
+/** The parameters of a text: those of its filters, and its words. */
+export function parametersOf(text: string, order: Order, deleted: string): Pairs {
+  const { filters, words } = parse(text, "requests");
+  return [...filters, ...(words === "" ? [] : [[order === "ranked" ? "search" : "match", words] as [string, string]]), ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
+}

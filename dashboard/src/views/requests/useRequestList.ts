@@ -1,0 +1,48 @@
+/** The requests of the view, page by page, and those that arrive while it is live. */
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useCallback, useMemo, useState } from "react";
+import { list } from "../../api/client";
+import type { RequestSnapshot, Schemas } from "../../api/client";
+import { useTail } from "../../api/tail";
+import { useWindow } from "../../frame/window";
+import type { RequestSearch } from "./search";
+
+export type RequestRow = RequestSnapshot & { hit?: Schemas["Hit"] };
+
+const PAGE = "100";
+const NOTHING: RequestRow[] = [];
+
+export function useRequestList(search: RequestSearch) {
+  const { isLive } = useWindow();
+  const query = useInfiniteQuery({
+    queryKey: ["requests", "list", search.listed],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) => list<RequestRow>("/requests", [...search.listed, ["limit", PAGE], ["total", "none"], ...(pageParam === "" ? [] : [["after", pageParam] as [string, string]])], signal),
+    getNextPageParam: ({ metadata }) => metadata.next,
+    placeholderData: keepPreviousData,
+  });
+  const stored = useMemo(() => query.data?.pages.flatMap((page) => page.data) ?? NOTHING, [query.data]);
+  const tail = useTail<RequestRow>("/requests/tail", search.followed ?? [], isLive && search.followed !== null);
+
+  // What arrives is added while the list is at its top; further down it waits, so that nothing moves.
+  const [held, setHeld] = useState<RequestRow[] | null>(null);
+  const shown = held ?? tail.arrived;
+  const known = useMemo(() => new Set(stored.map((row) => row.id)), [stored]);
+  const rows = useMemo(() => {
+    const added = search.followed === null ? NOTHING : shown.filter((row) => !known.has(row.id));
+    return added.length === 0 ? stored : [...added, ...stored];
+  }, [known, search.followed, shown, stored]);
+
+  const { fetchNextPage, hasNextPage, isFetchingNextPage } = query;
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
+  return { query, rows, more, tail, waiting: held === null ? 0 : arrivedSince(tail.arrived, held), setAtTop: (isAtTop: boolean) => setHeld(isAtTop ? null : (before) => before ?? tail.arrived) };
+}
+
+/** How many records have arrived since `held` was all of them. */
+function arrivedSince(arrived: RequestRow[], held: RequestRow[]): number {
+  const newest = held[0];
+  const at = newest === undefined ? -1 : arrived.findIndex((row) => row.id === newest.id);
+  return at < 0 ? arrived.length : at;
+}
