@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import { isIgnored, ruleAnywhere, ruleFor } from "./ignore";
+import { bodyLines, pair } from "./lines";
+import { isTarget, plainReason } from "./replay";
+
+describe("rules of what may differ", () => {
+  test("are the same for every item of a list", () => {
+    expect(ruleFor("$.items[3].updated_at")).toBe("$.items[*].updated_at");
+    expect(isIgnored("$.items[12].updated_at", ["$.items[*].updated_at"])).toBe(true);
+    expect(isIgnored("$.items[12].id", ["$.items[*].updated_at"])).toBe(false);
+  });
+  test("leave out all that is in a place, and nothing beside it", () => {
+    expect(isIgnored("$.user.name", ["$.user"])).toBe(true);
+    expect(isIgnored("$.username", ["$.user"])).toBe(false);
+    expect(isIgnored("$.a", ["$"])).toBe(true);
+    expect(isIgnored("headers.x", ["$"])).toBe(false);
+    expect(isIgnored("headers.x-version", ["headers.x-*"])).toBe(true);
+    expect(isIgnored("status", ["status"])).toBe(true);
+  });
+  test("reach any depth", () => {
+    expect(ruleAnywhere("$.items[3].updated_at")).toBe("$..updated_at");
+    expect(ruleAnywhere("$.updated_at")).toBeNull();
+    expect(isIgnored("$.a.b[0].updated_at", ["$..updated_at"])).toBe(true);
+    expect(isIgnored("$.updated_at", ["$..updated_at"])).toBe(true);
+    expect(isIgnored("$.a.not_updated_at", ["$..updated_at"])).toBe(false);
+  });
+});
+
+describe("lines of two responses", () => {
+  test("of JSON have their places, in the order of names", () => {
+    expect(bodyLines({ b: [1, "x"], a: {}, "a key": null })).toEqual([
+      { text: "{", place: null },
+      { text: '  "a": {}', place: "$.a" },
+      { text: '  "a key": null', place: '$["a key"]' },
+      { text: '  "b": [', place: null },
+      { text: "    1", place: "$.b[0]" },
+      { text: '    "x"', place: "$.b[1]" },
+      { text: "  ]", place: null },
+      { text: "}", place: null },
+    ]);
+    expect(bodyLines(null)).toEqual([]);
+  });
+  test("stand beside their equals", () => {
+    const pairs = pair(bodyLines("a\nb\nc\nd"), bodyLines("a\nc\nx\nd\ne"));
+    expect(pairs.map((one) => [one.left?.text ?? null, one.right?.text ?? null, one.isSame])).toEqual([
+      ["a", "a", true],
+      ["b", null, false],
+      ["c", "c", true],
+      [null, "x", false],
+      ["d", "d", true],
+      [null, "e", false],
+    ]);
+  });
+  test("that changed stand beside each other", () => {
+    expect(pair(bodyLines({ a: 1, b: 2 }), bodyLines({ a: 1, b: 3 })).filter((one) => !one.isSame)).toMatchObject([{ left: { place: "$.b" }, right: { place: "$.b" } }]);
+    expect(pair([], [])).toEqual([]);
+  });
+});
+
+test("targets are URLs of servers", () => {
+  expect(["http://localhost:3000", "https://staging.example.com/shop"].every(isTarget)).toBe(true);
+  expect(["", "localhost:3000", "ftp://x", "http://"].some(isTarget)).toBe(false);
+});
+
+test("reasons are without names of parameters", () => {
+  expect(plainReason('masked: query token ("query", "body", or "send_masked": true)')).toBe("masked: query token");
+  expect(plainReason("only the start of its body (90112 bytes) was captured (\"body\")")).toBe("only the start of its body (90112 bytes) was captured");
+});
