@@ -1,13 +1,23 @@
-/** A value of JSON as a tree: parts open and close, long lists and texts in pieces, any value filters. */
-import { useState } from "react";
+/**
+ * A value of JSON as a tree: parts open and close, long lists and texts in pieces, any value filters.
+ * Arrows move in it; f filters by the value that has the focus, x excludes it.
+ */
+import { useRef, useState } from "react";
+import type { FocusEvent, KeyboardEvent } from "react";
 import styles from "./JsonTree.module.css";
+
+export type Leaf = string | number | boolean | null;
 
 interface Props {
   value: unknown;
-  /** The path of the value, as filters name it: `meta.user`. */
+  /** The path of the value, as filters name it: `meta.user`. With an empty one, the parts of the value are the tree. */
   path: string;
+  /** What the tree is of, for those who cannot see it. */
+  label?: string;
   /** Called for the value that is to be filtered by, or excluded. */
-  onFilter?: (path: string, value: string | number | boolean | null, isExcluded: boolean) => void;
+  onFilter?: (path: string, value: Leaf, isExcluded: boolean) => void;
+  /** Whether there is a filter for a value: by default, unless a key needs quotes. */
+  canFilter?: (path: string, value: Leaf) => boolean;
   /** How many levels are open at first. */
   open?: number;
 }
@@ -15,35 +25,124 @@ interface Props {
 /** How many parts of a value are drawn at a time, and how much of a text. */
 const PIECE = 100;
 const TEXT_PIECE = 2000;
+/** The longest text that one filters by. */
+const LONGEST_FILTER = 500;
 
-export function JsonTree({ value, path, onFilter, open = 2 }: Props) {
+const needsNoQuotes = (path: string) => !path.includes('"');
+
+export function JsonTree({ value, path, label, onFilter, canFilter = needsNoQuotes, open = 2 }: Props) {
+  const tree = useRef<HTMLDivElement>(null);
+  const items = () => [...(tree.current?.querySelectorAll<HTMLElement>("[role=treeitem]") ?? [])];
+  // One item is a stop of the tab key: the last that had the focus.
+  const stop = (item: HTMLElement) => {
+    for (const other of items()) if (other.tabIndex === 0) other.tabIndex = -1;
+    item.tabIndex = 0;
+  };
+  const press = (event: KeyboardEvent) => {
+    const item = event.target;
+    if (!(item instanceof HTMLElement) || item.role !== "treeitem" || event.metaKey || event.ctrlKey || event.altKey) return;
+    const all = items();
+    const at = all.indexOf(item);
+    const isOpen = item.ariaExpanded === "true";
+    const toggle = () => item.querySelector<HTMLElement>(":scope > [data-toggle]")?.click();
+    const parent = item.parentElement?.closest<HTMLElement>("[role=treeitem]");
+    switch (event.key) {
+      case "ArrowDown":
+        all[at + 1]?.focus();
+        break;
+      case "ArrowUp":
+        all[at - 1]?.focus();
+        break;
+      case "Home":
+        all[0]?.focus();
+        break;
+      case "End":
+        all.at(-1)?.focus();
+        break;
+      case "ArrowRight":
+        if (item.ariaExpanded === null) return;
+        if (isOpen) all[at + 1]?.focus();
+        else toggle();
+        break;
+      case "ArrowLeft":
+        if (isOpen) toggle();
+        else parent?.focus();
+        break;
+      case "Enter":
+      case " ":
+        toggle();
+        break;
+      case "f":
+      case "x": {
+        const button = item.querySelector<HTMLElement>(`:scope > span > [data-key="${event.key}"]`);
+        if (!button) return;
+        button.click();
+        break;
+      }
+      default:
+        return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
   return (
-    <ul className={styles.tree}>
-      <Node name={null} value={value} path={path} onFilter={onFilter} open={open} />
-    </ul>
+    // One of its items has the focus, never the tree itself.
+    // eslint-disable-next-line jsx-a11y/interactive-supports-focus
+    <div
+      ref={tree}
+      role="tree"
+      aria-label={label ?? path}
+      className={styles.tree}
+      onKeyDown={press}
+      onFocus={(event: FocusEvent<HTMLElement>) => {
+        if (event.target.role === "treeitem") stop(event.target);
+      }}
+    >
+      {path === "" && value !== null && typeof value === "object" ? (
+        Object.entries(value as Record<string, unknown>).map(([key, part], index) => (
+          <Node key={key} name={key} isFirst={index === 0} value={part} path={quoteKey(key)} onFilter={onFilter} canFilter={canFilter} open={open - 1} />
+        ))
+      ) : (
+        <Node name={null} isFirst value={value} path={path} onFilter={onFilter} canFilter={canFilter} open={open} />
+      )}
+    </div>
   );
 }
 
-function Node({ name, value, path, onFilter, open = 0 }: Omit<Props, "onFilter"> & { name: string | null; onFilter: Props["onFilter"] | undefined }) {
+interface NodeProps {
+  name: string | null;
+  /** Whether the tab key comes here first. */
+  isFirst?: boolean;
+  value: unknown;
+  path: string;
+  onFilter: Props["onFilter"] | undefined;
+  canFilter: (path: string, value: Leaf) => boolean;
+  open: number;
+}
+
+function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }: NodeProps) {
   const [isOpen, setOpen] = useState(open > 0);
   const [shown, setShown] = useState(PIECE);
-  const label = name === null ? null : <span className={styles.name}>{name}</span>;
+  const label = name === null ? null : <bdi className={styles.name}>{name.length > 200 ? `${name.slice(0, 200)}…` : name}</bdi>;
+  const tabIndex = isFirst ? 0 : -1;
   if (value === null || typeof value !== "object") {
+    const leaf = value as Leaf;
     return (
-      <li>
+      // The keys are those of the tree.
+      <div role="treeitem" className={styles.item} aria-selected={false} tabIndex={tabIndex}>
         {label}
-        <Leaf value={value as Leaf} />
-        {onFilter && (
+        <LeafValue value={leaf} />
+        {onFilter && (typeof leaf !== "string" || leaf.length <= LONGEST_FILTER) && canFilter(path, leaf) && (
           <span className={styles.actions}>
-            <button type="button" className="plain" title={`Only ${path} of this value`} onClick={() => onFilter(path, value as Leaf, false)}>
+            <button type="button" tabIndex={-1} data-key="f" className="plain" title={`Only ${path} of this value (f)`} onClick={() => onFilter(path, leaf, false)}>
               only
             </button>
-            <button type="button" className="plain" title={`All but ${path} of this value`} onClick={() => onFilter(path, value as Leaf, true)}>
+            <button type="button" tabIndex={-1} data-key="x" className="plain" title={`All but ${path} of this value (x)`} onClick={() => onFilter(path, leaf, true)}>
               not
             </button>
           </span>
         )}
-      </li>
+      </div>
     );
   }
   const isList = Array.isArray(value);
@@ -51,35 +150,38 @@ function Node({ name, value, path, onFilter, open = 0 }: Omit<Props, "onFilter">
   const length = keys?.length ?? (value as unknown[]).length;
   const drawn = isOpen ? Math.min(shown, length) : 0;
   return (
-    <li>
-      <button type="button" className={`plain ${styles.toggle ?? ""}`} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+    <div role="treeitem" className={styles.item} aria-selected={false} aria-expanded={isOpen} tabIndex={tabIndex}>
+      <button type="button" tabIndex={-1} data-toggle className={`plain ${styles.toggle ?? ""}`} onClick={() => setOpen(!isOpen)}>
         <span aria-hidden>{isOpen ? "▾" : "▸"}</span>
         {label}
         <span className="quiet">{isList ? `[${length}]` : `{${length}}`}</span>
       </button>
       {drawn > 0 && (
-        <ul>
+        <div role="group" className={styles.group}>
           {Array.from({ length: drawn }, (_, index) => {
             const key = keys ? (keys[index] ?? "") : String(index);
             const part = (value as Record<string, unknown>)[key];
-            return <Node key={key} name={key} value={part} path={`${path}.${key}`} onFilter={onFilter} open={open - 1} />;
+            return <Node key={key} name={key} value={part} path={`${path}.${quoteKey(key)}`} onFilter={onFilter} canFilter={canFilter} open={open - 1} />;
           })}
           {drawn < length && (
-            <li>
+            <div role="none">
               <button type="button" className="plain" onClick={() => setShown(shown + 10 * PIECE)}>
                 {length - drawn} more …
               </button>
-            </li>
+            </div>
           )}
-        </ul>
+        </div>
       )}
-    </li>
+    </div>
   );
 }
 
-type Leaf = string | number | boolean | null;
+/** A key as a path of the API has it: in quotes, if it has a character with a meaning there. */
+function quoteKey(key: string): string {
+  return /^[\w-]+$/.test(key) ? key : `"${key.replace(/["\\]/g, "\\$&")}"`;
+}
 
-function Leaf({ value }: { value: Leaf }) {
+function LeafValue({ value }: { value: Leaf }) {
   const [shown, setShown] = useState(TEXT_PIECE);
   const text = typeof value === "string" ? value : String(value);
   return (

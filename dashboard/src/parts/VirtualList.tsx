@@ -1,8 +1,15 @@
 /** Rows of equal height, of which only those in sight are drawn. One row is chosen, by key or click. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
-import type { ReactNode } from "react";
+import { useCallback, useEffect, useId, useImperativeHandle, useMemo, useRef } from "react";
+import type { KeyboardEvent, MouseEvent, ReactNode, Ref } from "react";
+import { useKeys } from "../frame/keys";
 import styles from "./VirtualList.module.css";
+
+/** What a view may do with its list. */
+export interface ListControl {
+  scrollToTop: () => void;
+  focus: () => void;
+}
 
 interface Props<T> {
   rows: T[];
@@ -12,17 +19,35 @@ interface Props<T> {
   label: string;
   chosen?: string | number | null;
   onChoose?: (row: T, index: number) => void;
-  onOpen?: (row: T, index: number) => void;
+  /** Called by a click on a row, whose target may be a part of it, and by Enter. */
+  onOpen?: (row: T, index: number, event?: MouseEvent) => void;
   children: (row: T, index: number) => ReactNode;
   /** Called when the last rows come in sight. */
   onEnd?: () => void;
+  /** Called when the first row comes in sight, or leaves it. */
+  onTop?: (isAtTop: boolean) => void;
+  /** Called with the width of the rows, when it is known and when it changes. */
+  onWidth?: (width: number) => void;
+  /** Called with what the pointer is over. */
+  onPoint?: (row: T, target: EventTarget) => void;
   /** What stands below the last row. */
   foot?: ReactNode;
+  control?: Ref<ListControl>;
+  /** Whether j, k, g g and G of the page move the choice here. */
+  hasKeys?: boolean;
+  /** Whether the rows are those of before, and others are awaited. */
+  isStale?: boolean;
 }
 
-export function VirtualList<T>({ rows, idOf, label, chosen, onChoose, onOpen, children, onEnd, foot }: Props<T>) {
+/** How fast g follows on g. */
+const TWICE_MS = 600;
+
+export function VirtualList<T>(props: Props<T>) {
+  const { rows, idOf, label, chosen, onChoose, onOpen, children, onEnd, onTop, onWidth, onPoint, foot, control, hasKeys = false, isStale = false } = props;
   const box = useRef<HTMLDivElement>(null);
-  const rowHeight = matchMedia("(pointer: coarse)").matches ? 28 : 24;
+  const list = useRef<HTMLDivElement>(null);
+  const listId = useId();
+  const rowHeight = useMemo(() => (matchMedia("(pointer: coarse)").matches ? 28 : 24), []);
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 20 });
   const items = virtual.getVirtualItems();
@@ -30,34 +55,92 @@ export function VirtualList<T>({ rows, idOf, label, chosen, onChoose, onOpen, ch
   useEffect(() => {
     if (last >= rows.length - 20) onEnd?.();
   }, [last, onEnd, rows.length]);
-  const index = rows.findIndex((row) => idOf(row) === chosen);
+
+  const index = useMemo(() => (chosen === undefined || chosen === null ? -1 : rows.findIndex((row) => idOf(row) === chosen)), [chosen, idOf, rows]);
+  const isThere = index >= 0;
   useEffect(() => {
-    if (index >= 0) virtual.scrollToIndex(index);
-    // Only a change of the choice scrolls.
+    if (isThere) virtual.scrollToIndex(index);
+    // Only a change of the choice scrolls, or the row that was chosen before it came.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [chosen]);
+  }, [chosen, isThere]);
+
+  useImperativeHandle(control, () => ({
+    scrollToTop: () => box.current?.scrollTo({ top: 0 }),
+    focus: () => list.current?.focus({ preventScroll: true }),
+  }));
+
+  const isAtTop = useRef<boolean | null>(null);
+  const watchTop = useCallback(() => {
+    const next = (box.current?.scrollTop ?? 0) < rowHeight / 2;
+    if (next === isAtTop.current) return;
+    isAtTop.current = next;
+    onTop?.(next);
+  }, [onTop, rowHeight]);
+  useEffect(watchTop, [watchTop]);
+  useEffect(() => {
+    const place = box.current;
+    if (!place || !onWidth) return;
+    const watcher = new ResizeObserver(() => onWidth(place.clientWidth));
+    watcher.observe(place);
+    return () => watcher.disconnect();
+  }, [onWidth]);
+
+  const choose = (next: number) => {
+    const at = Math.max(0, Math.min(rows.length - 1, next));
+    const row = rows[at];
+    if (row === undefined) return;
+    list.current?.focus({ preventScroll: true });
+    onChoose?.(row, at);
+  };
+  const open = () => {
+    const row = rows[index];
+    if (row !== undefined) onOpen?.(row, index);
+  };
+  const inPage = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / rowHeight) - 1);
+  const press = (event: KeyboardEvent) => {
+    if (event.target !== list.current || event.metaKey || event.ctrlKey || event.altKey) return;
+    const next = { ArrowDown: index + 1, ArrowUp: index - 1, PageDown: index + inPage, PageUp: index - inPage, Home: 0, End: rows.length - 1 }[event.key];
+    if (next !== undefined) choose(next);
+    else if (event.key === "Enter") open();
+    else return;
+    event.preventDefault();
+  };
   return (
-    // Keys of the view (j, k, Enter) move the choice.
-    <div ref={box} className={styles.box} role="listbox" aria-label={label} tabIndex={0}>
-      <div className={styles.all} style={{ height: virtual.getTotalSize() }}>
+    <div ref={box} className={styles.box} onScroll={watchTop} data-stale={isStale || undefined}>
+      {hasKeys && <ListKeys onMove={(by) => choose(index + by)} onTop={() => choose(0)} onBottom={() => choose(rows.length - 1)} />}
+      <div
+        ref={list}
+        role="listbox"
+        aria-label={label}
+        aria-busy={isStale}
+        aria-activedescendant={items.some((item) => item.index === index) ? `${listId}-${index}` : undefined}
+        tabIndex={0}
+        className={styles.all}
+        style={{ height: virtual.getTotalSize() }}
+        onKeyDown={press}
+      >
         {items.map((item) => {
           const row = rows[item.index];
           if (row === undefined) return null;
-          const isChosen = idOf(row) === chosen;
           return (
+            // The list has the focus and the keys; a click on a row is the same as Enter.
             // eslint-disable-next-line jsx-a11y/click-events-have-key-events
             <div
               key={idOf(row)}
+              id={`${listId}-${item.index}`}
               role="option"
               tabIndex={-1}
-              aria-selected={isChosen}
+              aria-selected={item.index === index}
               aria-posinset={item.index + 1}
               aria-setsize={rows.length}
               className={styles.row}
               style={{ height: rowHeight, transform: `translateY(${item.start}px)` }}
-              onClick={() => {
-                onChoose?.(row, item.index);
-                onOpen?.(row, item.index);
+              onMouseMove={onPoint ? (event) => onPoint(row, event.target) : undefined}
+              onClick={(event) => {
+                // Who marks a text to copy it does not open anything.
+                if (getSelection()?.isCollapsed === false) return;
+                choose(item.index);
+                onOpen?.(row, item.index, event);
               }}
             >
               {children(row, item.index)}
@@ -68,4 +151,23 @@ export function VirtualList<T>({ rows, idOf, label, chosen, onChoose, onOpen, ch
       {foot}
     </div>
   );
+}
+
+/** The keys of a list that work wherever the focus is. */
+function ListKeys({ onMove, onTop, onBottom }: { onMove: (by: 1 | -1) => void; onTop: () => void; onBottom: () => void }) {
+  const lastG = useRef(-Infinity);
+  useKeys([
+    { keys: "j", name: "Next row", run: () => onMove(1) },
+    { keys: "k", name: "Row before", run: () => onMove(-1) },
+    {
+      keys: "g",
+      name: "First row (g g)",
+      run: ({ timeStamp }) => {
+        if (timeStamp - lastG.current < TWICE_MS) onTop();
+        lastG.current = timeStamp;
+      },
+    },
+    { keys: "G", name: "Last row", run: onBottom },
+  ]);
+  return null;
 }

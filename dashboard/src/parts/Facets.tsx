@@ -1,0 +1,86 @@
+/** The values of some fields with their counts: a click filters by one, with shift or alt it excludes. */
+import { useId } from "react";
+import type { KeyboardEvent, MouseEvent, ReactNode } from "react";
+import { percent, short, count as whole } from "../time/format";
+import styles from "./Facets.module.css";
+
+export interface FacetValue {
+  value: string | null;
+  count: number;
+}
+
+interface Props {
+  /** What the field is called. */
+  title: string;
+  values: FacetValue[];
+  /** What the shares are of: the sum of the counts, unless more values exist than are listed. */
+  total?: number;
+  /** Whether more is there than was counted. */
+  isFloor?: boolean;
+  chosen: ReadonlySet<string>;
+  excluded: ReadonlySet<string>;
+  onPick: (value: string | null, isExcluded: boolean) => void;
+  /** How a value is shown, such as a level in its colour. */
+  show?: (value: string) => ReactNode;
+  /** What stands below the values: that there are more, that they are awaited. */
+  children?: ReactNode;
+  isStale?: boolean;
+}
+
+/** The longest value that is drawn whole. */
+const LONGEST = 80;
+
+export function Facet({ title, values, total, isFloor = false, chosen, excluded, onPick, show, children, isStale = false }: Props) {
+  const id = useId();
+  const all = Math.max(total ?? 0, values.reduce((sum, one) => sum + one.count, 0), 1);
+  return (
+    <section className={styles.facet} aria-labelledby={id} data-stale={isStale || undefined}>
+      <h3 id={id}>{title}</h3>
+      <ul>
+        {values.map((one) => (
+          <Value key={one.value ?? "\u0000"} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(one.value ?? "null")} isExcluded={excluded.has(one.value ?? "null")} onPick={onPick} show={show} />
+        ))}
+      </ul>
+      {children}
+    </section>
+  );
+}
+
+interface ValueProps extends FacetValue {
+  share: number;
+  isFloor: boolean;
+  isChosen: boolean;
+  isExcluded: boolean;
+  onPick: Props["onPick"];
+  show: Props["show"] | undefined;
+}
+
+function Value({ value, count, share, isFloor, isChosen, isExcluded, onPick, show }: ValueProps) {
+  const name = value === null ? "none" : value === "" ? "empty" : value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
+  const pick = (event: MouseEvent) => onPick(value, event.shiftKey || event.altKey);
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== "f" && event.key !== "x") return;
+    event.preventDefault();
+    onPick(value, event.key === "x");
+  };
+  return (
+    <li className={styles.value}>
+      <button type="button" className={`plain ${styles.pick ?? ""}`} aria-pressed={isChosen} data-excluded={isExcluded || undefined} title={`${name}\nOnly this (f); with shift or alt, all but this (x)`} onClick={pick} onKeyDown={press}>
+        <span aria-hidden className={styles.box}>
+          {isExcluded ? "✕" : isChosen ? "■" : "□"}
+        </span>
+        <bdi className={styles.name}>{value === null || value === "" ? <i>{name}</i> : show ? show(name) : name}</bdi>
+        {isExcluded && <span className="hidden-label">excluded</span>}
+        <span className={styles.count} title={`${isFloor ? "at least " : ""}${whole(count)}`}>
+          {short(count)}
+          {isFloor && "+"}
+        </span>
+        <span className={styles.share}>{percent(share)}</span>
+        <span aria-hidden className={styles.bar} style={{ width: `${share * 100}%` }} />
+      </button>
+      <button type="button" className={`plain ${styles.not ?? ""}`} aria-label={`All but ${name}`} title="All but this (x)" onClick={() => onPick(value, true)}>
+        not
+      </button>
+    </li>
+  );
+}
