@@ -1,4 +1,5 @@
 /** Calls of the API: JSON, problems as errors, the CSRF token of the session. */
+import { noteAnswer, noteNoAnswer } from "./connection";
 import type { components } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -107,8 +108,10 @@ async function callOnce<T>(path: string, { method = "GET", parameters = {}, body
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
+    noteNoAnswer();
     throw new ApiError(0, "no-answer", "The server does not answer.");
   }
+  noteAnswer(response);
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
   throw await problem(response, path);
 }

@@ -1,16 +1,25 @@
-/** A chart over time by uPlot: stacked bars, or lines. Dragging chooses a part of it. */
-import { useEffect, useRef } from "react";
+/**
+ * A chart over time by uPlot: stacked bars, or lines, or both. Dragging chooses a part of it; the
+ * arrows move its cursor, with Shift they choose, and Enter takes what is chosen. Its values are a
+ * table, too.
+ */
+import { useEffect, useRef, useState } from "react";
+import type { KeyboardEvent } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { useTheme } from "../frame/theme";
+import { soon, useWasInSight } from "./chart/inSight";
+import { options } from "./chart/plot";
+import type { Colour, Mark, Shown } from "./chart/plot";
+import { Float, Legend, say } from "./chart/Readout";
+import type { Cursor } from "./chart/Readout";
+import { columns } from "./chart/series";
+import type { Series } from "./chart/series";
+import { ValueTable } from "./chart/ValueTable";
 import styles from "./Chart.module.css";
 
-export interface Series {
-  name: string;
-  /** A custom property of the style, such as `--error-fill`. */
-  colour: string;
-  values: (number | null)[];
-  dash?: number[];
-}
+export type { Series } from "./chart/series";
+export type { Mark } from "./chart/plot";
 
 interface Props {
   /** What the chart shows, for those who cannot see it. */
@@ -25,116 +34,196 @@ interface Props {
   height?: number;
   format?: (value: number) => string;
   /** Times with a mark and what they mean, such as a new version. */
-  marks?: { at: number; name: string }[];
+  marks?: Mark[];
   /** Charts of the same group have their cursors at the same time. */
   group?: string;
   onZoom?: (from: Date, until: Date, isAdded: boolean) => void;
+  /** Called for the bucket that is clicked. */
+  onPick?: (from: Date, until: Date) => void;
+  /** Whether the axis of values is logarithmic. */
+  isLog?: boolean;
+  /** The ends of the axis of values, where they are not those of the values. */
+  range?: [number, number];
+  /** Where the values at the cursor are shown: beside it, or in a line above the chart. */
+  readout?: "float" | "line";
+  /** Draws below the series, such as the cells of a heat map. */
+  paint?: (chart: uPlot, colour: Colour) => void;
+  /** A further line of the readout. */
+  noteAt?: (index: number, value: number | null) => string | null;
 }
 
-export function Chart({ label, times, series, kind, from, until, height = 96, format = String, marks = [], group, onZoom }: Props) {
+const NO_MARKS: Mark[] = [];
+
+export function Chart(props: Props) {
+  const { label, times, series, kind, from, until, height = 96, format = String, marks = NO_MARKS, group, onZoom, onPick, isLog = false, range, readout = "float", paint, noteAt } = props;
   const box = useRef<HTMLDivElement>(null);
-  const zoom = useRef(onZoom);
+  const plot = useRef<uPlot | null>(null);
+  const isShift = useRef(false);
+  const [cursor, setCursor] = useState<Cursor | null>(null);
+  const [width, setWidth] = useState(0);
+  const [theme] = useTheme();
+  const wasSeen = useWasInSight(box);
+
+  const latest = useRef<Props & Shown>({ ...props, format, marks });
   useEffect(() => {
-    zoom.current = onZoom;
+    latest.current = { ...props, format, marks };
   });
+
+  // What needs another chart; all else is drawn by the same one.
+  const canZoom = onZoom !== undefined;
+  const canPick = onPick !== undefined;
+  const shape = JSON.stringify([kind, isLog, group, canZoom, canPick, theme, series.map((one) => [one.name, one.colour, one.dash, one.shape, one.width, one.endLabel])]);
+
   useEffect(() => {
     const place = box.current;
-    if (!place) return;
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string) => resolveColour(place, style.getPropertyValue(name));
-    const isBars = kind === "bars";
-    const stacked = isBars ? stack(series) : series.map((one) => one.values);
-    let isShift = false;
-    const chart = new uPlot(
-      {
-        width: Math.max(place.clientWidth, 50),
-        height,
-        legend: { show: false },
-        padding: [8, 8, 0, 0],
-        scales: { x: { time: true, range: [from / 1000, until / 1000] }, y: { range: (_, _low, high) => [0, high > 0 ? high * 1.05 : 1] } },
-        cursor: { drag: { x: onZoom !== undefined, y: false, setScale: false }, ...(group === undefined ? {} : { sync: { key: group } }), points: { show: !isBars } },
-        axes: [
-          { stroke: colour("--quiet"), grid: { show: false }, ticks: { show: false }, size: 24, font: "12px system-ui" },
-          { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, size: 56, font: "12px system-ui", values: (_, ticks) => ticks.map(format) },
-        ],
-        series: [
-          {},
-          ...series.map((one, index): uPlot.Series => ({
-            label: one.name,
-            stroke: colour(one.colour),
-            width: isBars ? 0 : 1.5,
-            points: { show: false },
-            ...(one.dash ? { dash: one.dash } : {}),
-            ...(isBars ? { fill: colour(one.colour), paths: uPlot.paths.bars?.({ size: [0.9, 40], align: 1 }) as uPlot.Series.PathBuilder } : {}),
-            value: (_, __, ___, at) => format(at === null ? 0 : (series[index]?.values[at] ?? 0)),
-          })),
-        ],
-        hooks: {
-          setSelect: [
-            (drawn) => {
-              const { left, width } = drawn.select;
-              if (width < 4) return;
-              const at = (x: number) => new Date(drawn.posToVal(x, "x") * 1000);
-              zoom.current?.(at(left), at(left + width), isShift);
-              drawn.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            },
-          ],
-          draw: [
-            (drawn) => {
-              for (const mark of marks) {
-                const x = drawn.valToPos(mark.at / 1000, "x", true);
-                drawn.ctx.save();
-                drawn.ctx.strokeStyle = colour("--strong-line");
-                drawn.ctx.fillStyle = colour("--quiet");
-                drawn.ctx.setLineDash([4, 4]);
-                drawn.ctx.beginPath();
-                drawn.ctx.moveTo(x, drawn.bbox.top);
-                drawn.ctx.lineTo(x, drawn.bbox.top + drawn.bbox.height);
-                drawn.ctx.stroke();
-                drawn.ctx.fillText(mark.name, x + 4, drawn.bbox.top + 12);
-                drawn.ctx.restore();
-              }
-            },
-          ],
-          setCursor: [
-            (drawn) => {
-              const at = drawn.cursor.idx;
-              const time = at === null || at === undefined ? undefined : times[at];
-              place.title =
-                time === undefined || at === null || at === undefined
-                  ? ""
-                  : [new Date(time).toLocaleString(), ...series.map((one) => `${one.name}: ${one.values[at] === null ? "–" : format(one.values[at] ?? 0)}`)].join("\n");
-            },
-          ],
-        },
-      },
-      [times.map((time) => time / 1000), ...stacked],
-      place,
-    );
-    const press = (event: MouseEvent) => {
-      isShift = event.shiftKey;
+    if (!place || !wasSeen) return;
+    let chart: uPlot | undefined;
+    const draw = () => {
+      const now = latest.current;
+      const colours = new Map<string, string>();
+      chart = new uPlot(
+        options({
+          kind,
+          isLog,
+          canZoom,
+          canPick,
+          group,
+          width: Math.max(place.clientWidth, 50),
+          height: now.height ?? 96,
+          colour: (name) => {
+            const known = colours.get(name) ?? resolveColour(place, name);
+            colours.set(name, known);
+            return known;
+          },
+          shown: () => latest.current,
+          onSelect: (start, end) => latest.current.onZoom?.(start, end, isShift.current),
+          onPick: (index) => pickBucket(latest.current, index),
+          onCursor: (drawn) => setCursor((before) => cursorOf(drawn, place, before, latest.current)),
+        }),
+        columns(now.times, now.series, kind, isLog),
+        place,
+      );
+      plot.current = chart;
+      setWidth(place.clientWidth);
     };
-    place.addEventListener("mousedown", press);
-    const watcher = new ResizeObserver(() => chart.setSize({ width: Math.max(place.clientWidth, 50), height }));
+    const callOff = soon(draw);
+    const watcher = new ResizeObserver(() => {
+      const now = Math.max(place.clientWidth, 50);
+      if (!chart || chart.width === now) return;
+      chart.setSize({ width: now, height: chart.height });
+      setWidth(now);
+    });
     watcher.observe(place);
     return () => {
-      place.removeEventListener("mousedown", press);
+      callOff();
       watcher.disconnect();
-      chart.destroy();
+      chart?.destroy();
+      plot.current = null;
+      setCursor(null);
     };
-    // A new drawing for new values: charts here have some hundred points.
-  }, [format, from, group, height, kind, marks, onZoom === undefined, series, times, until]); // eslint-disable-line react-hooks/exhaustive-deps
-  return <div ref={box} className={styles.box} role="img" aria-label={label} style={{ height }} />;
+    // `shape` stands for the series, and all else that is read here is the newest.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [shape, wasSeen]);
+
+  useEffect(() => {
+    const chart = plot.current;
+    if (!chart) return;
+    if (chart.height !== height) chart.setSize({ width: chart.width, height });
+    chart.setData(columns(times, series, kind, isLog));
+  }, [times, series, from, until, marks, format, height, range, paint, kind, isLog]);
+
+  const [start, setStart] = useState<number | null>(null);
+  const press = (event: KeyboardEvent) => {
+    const chart = plot.current;
+    if (!chart || times.length === 0) return;
+    const at = cursor?.index ?? -1;
+    const next = { ArrowRight: Math.min(at + 1, times.length - 1), ArrowLeft: Math.max(at - 1, 0), Home: 0, End: times.length - 1 }[event.key];
+    if (next !== undefined) {
+      event.preventDefault();
+      const first = event.shiftKey && canZoom ? (start ?? Math.max(at, 0)) : null;
+      setStart(first);
+      point(chart, next, first, until);
+    } else if (event.key === "Escape" && cursor !== null) {
+      event.preventDefault();
+      setStart(null);
+      unpoint(chart);
+    } else if (event.key === "Enter" && at >= 0) {
+      event.preventDefault();
+      if (start !== null && onZoom) {
+        const [low, high] = [Math.min(start, at), Math.max(start, at)];
+        onZoom(new Date(times[low] ?? from), new Date(times[high + 1] ?? until), event.shiftKey);
+        setStart(null);
+        unpoint(chart);
+      } else pickBucket(latest.current, at);
+    }
+  };
+
+  return (
+    <div className={styles.chart}>
+      {readout === "line" && <Legend cursor={cursor} series={series} format={format} />}
+      <div
+        ref={box}
+        className={styles.box}
+        style={{ height }}
+        // A slider is what arrows move along values; it has a text for each of them.
+        role="slider"
+        tabIndex={0}
+        aria-label={label}
+        aria-valuemin={0}
+        aria-valuemax={Math.max(times.length - 1, 0)}
+        aria-valuenow={Math.max(cursor?.index ?? 0, 0)}
+        aria-valuetext={cursor === null ? "No time chosen" : say(times, series, cursor.index, format)}
+        onKeyDown={press}
+        onBlur={() => {
+          setStart(null);
+          if (plot.current) unpoint(plot.current);
+        }}
+        onMouseDown={(event) => {
+          isShift.current = event.shiftKey;
+        }}
+      />
+      {readout === "float" && cursor && <Float cursor={cursor} width={width} times={times} series={series} marks={marks} format={format} note={noteAt?.(cursor.index, cursor.value)} />}
+      <ValueTable label={label} times={times} series={series} format={format} />
+    </div>
+  );
 }
 
-/** The upper ends of stacked bars, the highest first, so that each is drawn before those below it. */
-function stack(series: Series[]): (number | null)[][] {
-  return series.map((_, index) => (series[0]?.values ?? []).map((__, at) => series.slice(index).reduce((sum, one) => sum + (one.values[at] ?? 0), 0)));
+/** Points at a bucket by the keys, and shows what is chosen from another bucket to it. */
+function point(chart: uPlot, index: number, first: number | null, until: number): void {
+  const starts = chart.data[0];
+  const leftOf = (at: number) => chart.valToPos(Math.min(starts[at] ?? Infinity, until / 1000), "x");
+  chart.setCursor({ left: Math.max(leftOf(index), 0), top: 4 });
+  const [low, high] = [Math.min(first ?? index, index), Math.max(first ?? index, index)];
+  const left = Math.max(leftOf(low), 0);
+  chart.setSelect(first === null ? { left: 0, top: 0, width: 0, height: 0 } : { left, top: 0, width: leftOf(high + 1) - left, height: chart.over.clientHeight }, false);
 }
 
-/** Resolves `light-dark(…)`, which a canvas does not know. */
-function resolveColour(place: HTMLElement, value: string): string {
-  place.style.color = value;
+function unpoint(chart: uPlot): void {
+  chart.setCursor({ left: -10, top: -10 });
+  chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+}
+
+function pickBucket({ times, until, onPick }: Props, index: number): void {
+  const start = times[index];
+  if (start !== undefined) onPick?.(new Date(start), new Date(Math.min(times[index + 1] ?? until, until)));
+}
+
+function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { readout, noteAt, times }: Props): Cursor | null {
+  const { left, top } = chart.cursor;
+  const nearest = chart.cursor.idx;
+  const isOwn = place.matches(":hover, :focus");
+  if (nearest === null || nearest === undefined || left === undefined || left < 0 || (readout !== "line" && !isOwn)) return null;
+  // uPlot takes the nearest start; a bucket reaches from its start to the next one.
+  const time = chart.posToVal(left, "x") * 1000;
+  const index = (times[nearest] ?? 0) > time + 1 && nearest > 0 ? nearest - 1 : nearest;
+  const value = noteAt && top !== undefined && top >= 0 ? chart.posToVal(top, "y") : null;
+  if (before?.index === index && before.value === value) return before;
+  return { index, left: chart.valToPos((times[index] ?? 0) / 1000, "x") + chart.over.offsetLeft, value };
+}
+
+/** Resolves `light-dark(…)` of a custom property, which a canvas does not know. */
+function resolveColour(place: HTMLElement, name: string): string {
+  place.style.color = `var(${name})`;
   const colour = getComputedStyle(place).color;
   place.style.color = "";
   return colour;

@@ -1,0 +1,98 @@
+/** What a chart shows at a time: beside the cursor, or as a line above the chart. */
+import { inFull } from "../../time/format";
+import type { Mark } from "./plot";
+import type { Series } from "./series";
+import styles from "../Chart.module.css";
+
+/** Where the cursor is. */
+export interface Cursor {
+  index: number;
+  /** The place of the bucket from the left of the chart, in pixels. */
+  left: number;
+  /** The value that is pointed at, where the mouse is. */
+  value: number | null;
+}
+
+const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+function valueAt(series: Series, index: number, format: (value: number) => string): string {
+  const value = series.values[index];
+  return value === null || value === undefined ? "–" : format(value);
+}
+
+/** `29 Nov, 12:03:00: ok 12, failed 3`, for those who hear it. */
+export function say(times: number[], series: Series[], index: number, format: (value: number) => string): string {
+  const time = times[index];
+  if (time === undefined) return "";
+  return `${DAY_AND_TIME.format(time)}: ${series.map((one) => `${one.name} ${valueAt(one, index, format)}`).join(", ")}`;
+}
+
+interface FloatProps {
+  cursor: Cursor;
+  width: number;
+  times: number[];
+  series: Series[];
+  marks: Mark[];
+  format: (value: number) => string;
+  note?: string | null | undefined;
+}
+
+/** A box beside the cursor, on the side with more room. */
+export function Float({ cursor, width, times, series, marks, format, note }: FloatProps) {
+  const time = times[cursor.index];
+  if (time === undefined) return null;
+  const next = times[cursor.index + 1] ?? Infinity;
+  const isRight = cursor.left < width / 2;
+  const here = marks.filter((mark) => mark.at >= time && mark.at < next);
+  return (
+    <div className={styles.float} style={isRight ? { left: cursor.left + 16 } : { right: width - cursor.left + 16 }} aria-hidden>
+      <div>{DAY_AND_TIME.format(time)}</div>
+      <div className="quiet">{inFull(new Date(time).toISOString()).split("\n", 1)[0]}</div>
+      {here.map((mark) => (
+        <div key={mark.name}>
+          <bdi>{mark.name}</bdi> first seen
+        </div>
+      ))}
+      {note && <div>{note}</div>}
+      <dl className={styles.values}>
+        {series.map((one) => (
+          <div key={one.name}>
+            <dt>
+              <Swatch series={one} /> {one.name}
+            </dt>
+            <dd>{valueAt(one, cursor.index, format)}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}
+
+/** The names of the series, with their values at the cursor. It always has the same height. */
+export function Legend({ cursor, series, format }: { cursor: Cursor | null; series: Series[]; format: (value: number) => string }) {
+  return (
+    <dl className={styles.legend} aria-hidden>
+      {series.map((one) => (
+        <div key={one.name}>
+          <dt>
+            <Swatch series={one} /> {one.name}
+          </dt>
+          <dd>{cursor === null ? (one.summary ?? "") : valueAt(one, cursor.index, format)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Swatch({ series }: { series: Series }) {
+  const isLine = series.shape === "line" || series.dash !== undefined || series.width !== undefined || series.endLabel !== undefined;
+  return (
+    <svg className={styles.swatch} width="12" height="8" aria-hidden>
+      {isLine ? (
+        <line x1="0" y1="4" x2="12" y2="4" style={{ stroke: `var(${series.colour})`, strokeWidth: series.width ?? 1.5, strokeDasharray: series.dash?.map((part) => part / 2).join(" ") }} />
+      ) : (
+        <rect width="8" height="8" style={{ fill: `var(${series.colour})` }} />
+      )}
+    </svg>
+  );
+}

@@ -1,0 +1,186 @@
+/** The drawing of a chart by uPlot: its axes, series and marks, all in the colours of the theme. */
+import uPlot from "uplot";
+import { isBar, lonely } from "./series";
+import type { Series } from "./series";
+
+export interface Mark {
+  at: number;
+  name: string;
+}
+
+/** What is drawn now. It is read for every frame, so that new values need no new chart. */
+export interface Shown {
+  series: Series[];
+  from: number;
+  until: number;
+  format: (value: number) => string;
+  marks: Mark[];
+  /** The ends of the axis of values; without them, they fit the values. */
+  range?: [number, number] | undefined;
+  /** Draws below the series. */
+  paint?: ((chart: uPlot, colour: Colour) => void) | undefined;
+}
+export type Colour = (name: string) => string;
+
+interface Setup {
+  kind: "bars" | "lines";
+  isLog: boolean;
+  canZoom: boolean;
+  canPick: boolean;
+  group: string | undefined;
+  width: number;
+  height: number;
+  colour: Colour;
+  shown: () => Shown;
+  onSelect: (from: Date, until: Date) => void;
+  onPick: (index: number) => void;
+  onCursor: (chart: uPlot) => void;
+}
+
+const FONT = "12px system-ui, sans-serif";
+
+/** Clocks of 24 hours, and the day where it begins. */
+const TIMES: uPlot.Axis.Values = [
+  [3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 1],
+  [3600 * 24 * 28, "{MMM}", "{YYYY}", null, null, null, null, null, 1],
+  [3600 * 24, "{D} {MMM}", "{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 1],
+];
+
+export function options({ kind, isLog, canZoom, canPick, group, width, height, colour, shown, onSelect, onPick, onCursor }: Setup): uPlot.Options {
+  const quiet = colour("--quiet");
+  const hasBars = shown().series.some((one) => isBar(one, kind));
+  return {
+    width,
+    height,
+    legend: { show: false },
+    padding: [8, shown().series.some((one) => one.endLabel !== undefined) ? 28 : 8, 0, 0],
+    scales: {
+      x: { time: true, range: () => [shown().from / 1000, shown().until / 1000] },
+      // uPlot types the number as an ambient enum, which a module of its own cannot import.
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
+      y: { distr: isLog ? 3 : 1, range: (_, low, high) => shown().range ?? rangeOf(low, high, isLog) },
+    },
+    cursor: {
+      y: false,
+      drag: { x: canZoom, y: false, setScale: false },
+      points: { show: !hasBars, size: 5 },
+      // The cursor of the others follows, but what is chosen by dragging is of one chart.
+      ...(group === undefined ? {} : { sync: { key: group, setSeries: false, filters: { pub: (type: string) => type === "mousemove" || type === "mouseleave" } } }),
+      bind: canPick ? { click: (chart, _, handler) => (event) => pick(chart, event, handler, onPick) } : {},
+    },
+    axes: [
+      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: TIMES, space: 56 },
+      {
+        stroke: quiet,
+        grid: { stroke: colour("--line"), width: 1 },
+        ticks: { show: false },
+        size: 60,
+        gap: 4,
+        font: FONT,
+        space: 24,
+        // Ticks that a logarithmic axis leaves out are null.
+        values: (_, ticks: (number | null)[]) => ticks.map((tick) => (tick === null ? "" : shown().format(tick))),
+      },
+    ],
+    series: [{}, ...shown().series.map((one) => seriesOptions(one, isBar(one, kind), colour))],
+    hooks: {
+      drawClear: [(chart) => shown().paint?.(chart, colour)],
+      draw: [(chart) => drawMarks(chart, shown().marks, colour), (chart) => drawEndLabels(chart, shown().series, colour)],
+      setSelect: [
+        (chart) => {
+          const { left, width: chosen } = chart.select;
+          if (chosen < 4) return;
+          const at = (x: number) => new Date(chart.posToVal(x, "x") * 1000);
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          onSelect(at(left), at(left + chosen));
+        },
+      ],
+      setCursor: [onCursor],
+    },
+  };
+}
+
+function seriesOptions(one: Series, isOfBars: boolean, colour: Colour): uPlot.Series {
+  const stroke = colour(one.colour);
+  const bars = uPlot.paths.bars?.({ size: [0.9, 120], align: 1 });
+  if (isOfBars && bars) return { label: one.name, stroke, fill: stroke, width: 0, points: { show: false }, paths: bars };
+  return {
+    label: one.name,
+    stroke,
+    width: one.width ?? 1.5,
+    points: { show: false, size: 4, fill: stroke, filter: (chart, index) => lonely(chart.data[index] ?? []) },
+    ...(one.dash ? { dash: one.dash } : {}),
+  };
+}
+
+function rangeOf(low: number | null, high: number | null, isLog: boolean): [number, number] {
+  if (!isLog) return [0, high !== null && high > 0 ? high * 1.05 : 1];
+  if (low === null || high === null || low <= 0) return [1, 100];
+  const [from, until] = uPlot.rangeLog(low, Math.max(high, low * 2), 10, false);
+  return [from ?? low, until ?? high];
+}
+
+function pick(chart: uPlot, event: MouseEvent, handler: (event: MouseEvent) => unknown, onPick: (index: number) => void): null {
+  handler(event);
+  const time = chart.posToVal(event.clientX - chart.over.getBoundingClientRect().left, "x");
+  const starts = chart.data[0];
+  let index = -1;
+  while (index + 1 < starts.length && (starts[index + 1] ?? Infinity) <= time) index++;
+  if (index >= 0) onPick(index);
+  return null;
+}
+
+function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
+  const { ctx, bbox } = chart;
+  const ratio = uPlot.pxRatio;
+  ctx.save();
+  ctx.strokeStyle = colour("--strong-line");
+  ctx.fillStyle = colour("--text");
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([3 * ratio, 3 * ratio]);
+  let free = -Infinity;
+  for (const mark of [...marks].sort((a, b) => a.at - b.at)) {
+    const x = chart.valToPos(mark.at / 1000, "x", true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const name = cut(mark.name, 16);
+    const width = ctx.measureText(name).width;
+    // A name is left out where it would lie over the one before it.
+    if (x < free) continue;
+    const isAtEnd = x + width + 8 * ratio > bbox.left + bbox.width;
+    ctx.fillText(name, isAtEnd ? x - width - 4 * ratio : x + 4 * ratio, bbox.top + 10 * ratio);
+    free = isAtEnd ? Infinity : x + width + 8 * ratio;
+  }
+  ctx.restore();
+}
+
+function drawEndLabels(chart: uPlot, series: Series[], colour: Colour): void {
+  const { ctx, bbox } = chart;
+  const ratio = uPlot.pxRatio;
+  ctx.save();
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  const taken: number[] = [];
+  series.forEach((one, index) => {
+    const values = chart.data[index + 1] ?? [];
+    let last = values.length - 1;
+    while (last >= 0 && (values[last] === null || values[last] === undefined)) last--;
+    const value = values[last];
+    if (one.endLabel === undefined || value === null || value === undefined) return;
+    const y = Math.min(Math.max(chart.valToPos(value, "y", true), bbox.top + 6 * ratio), bbox.top + bbox.height - 4 * ratio);
+    if (taken.some((other) => Math.abs(other - y) < 11 * ratio)) return;
+    taken.push(y);
+    ctx.fillStyle = colour(one.colour);
+    ctx.fillText(one.endLabel, bbox.left + bbox.width + 3 * ratio, y + 4 * ratio);
+  });
+  ctx.restore();
+}
+
+export function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}

@@ -1,0 +1,56 @@
+/** The values of a chart, and how they become the columns that uPlot draws. */
+import type uPlot from "uplot";
+
+export interface Series {
+  name: string;
+  /** A custom property of the style, such as `--error-fill`. */
+  colour: string;
+  values: (number | null)[];
+  dash?: number[];
+  /** Bars are stacked, the first on top; lines are not. The kind of the chart decides without it. */
+  shape?: "bar" | "line";
+  width?: number;
+  /** Stands at the end of its line, so that one need not look for it in a legend. */
+  endLabel?: string;
+  /** What a legend shows while no time is pointed at. */
+  summary?: string;
+}
+
+/** The least value that a logarithmic axis shows: latencies are whole milliseconds. */
+export const LEAST_LOG = 0.5;
+
+export function isBar(series: Series, kind: "bars" | "lines"): boolean {
+  return (series.shape ?? (kind === "bars" ? "bar" : "line")) === "bar";
+}
+
+/** The columns to draw: bars as the upper ends of their stack, the highest first, so that each is drawn before those below it. */
+export function columns(times: number[], series: Series[], kind: "bars" | "lines", isLog: boolean): uPlot.AlignedData {
+  const drawn = series.map((one, index) => {
+    if (isBar(one, kind)) {
+      const below = series.slice(index).filter((other) => isBar(other, kind));
+      return times.map((_, at) => below.reduce((sum, other) => sum + (other.values[at] ?? 0), 0));
+    }
+    return isLog ? one.values.map((value) => (value === null ? null : Math.max(value, LEAST_LOG))) : one.values;
+  });
+  return [times.map((time) => time / 1000), ...drawn];
+}
+
+/** Points without a neighbour: a line alone would not show them. */
+export function lonely(values: ArrayLike<number | null | undefined>): number[] {
+  const found: number[] = [];
+  for (let at = 0; at < values.length; at++) {
+    if (isKnown(values[at]) && !isKnown(values[at - 1]) && !isKnown(values[at + 1])) found.push(at);
+  }
+  return found;
+}
+
+function isKnown(value: number | null | undefined): boolean {
+  return value !== null && value !== undefined;
+}
+
+/** The bucket that a time is in, or -1 before the first. */
+export function bucketAt(times: number[], time: number): number {
+  let at = -1;
+  while (at + 1 < times.length && (times[at + 1] ?? Infinity) <= time) at++;
+  return at;
+}
