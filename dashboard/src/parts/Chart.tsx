@@ -100,7 +100,7 @@ export function Chart(props: Props) {
           onPick: (index) => pickBucket(latest.current, index),
           onCursor: (drawn) => setCursor((before) => cursorOf(drawn, place, before, latest.current)),
         }),
-        columns(now.times, now.series, kind, isLog),
+        columns(now.times, now.until, now.series, kind, isLog),
         place,
       );
       plot.current = chart;
@@ -129,7 +129,7 @@ export function Chart(props: Props) {
     const chart = plot.current;
     if (!chart) return;
     if (chart.height !== height) chart.setSize({ width: chart.width, height });
-    chart.setData(columns(times, series, kind, isLog));
+    chart.setData(columns(times, until, series, kind, isLog));
   }, [times, series, from, until, marks, format, height, range, paint, kind, isLog]);
 
   const [start, setStart] = useState<number | null>(null);
@@ -142,7 +142,7 @@ export function Chart(props: Props) {
       event.preventDefault();
       const first = event.shiftKey && canZoom ? (start ?? Math.max(at, 0)) : null;
       setStart(first);
-      point(chart, next, first, until);
+      point(chart, next, first, { times, until });
     } else if (event.key === "Escape" && cursor !== null) {
       event.preventDefault();
       setStart(null);
@@ -189,13 +189,12 @@ export function Chart(props: Props) {
 }
 
 /** Points at a bucket by the keys, and shows what is chosen from another bucket to it. */
-function point(chart: uPlot, index: number, first: number | null, until: number): void {
-  const starts = chart.data[0];
-  const leftOf = (at: number) => chart.valToPos(Math.min(starts[at] ?? Infinity, until / 1000), "x");
-  chart.setCursor({ left: Math.max(leftOf(index), 0), top: 4 });
+function point(chart: uPlot, index: number, first: number | null, { times, until }: Pick<Props, "times" | "until">): void {
+  const leftOf = (time: number) => Math.max(chart.valToPos(Math.min(time, until) / 1000, "x"), 0);
+  chart.setCursor({ left: leftOf((chart.data[0][index] ?? 0) * 1000), top: 4 });
   const [low, high] = [Math.min(first ?? index, index), Math.max(first ?? index, index)];
-  const left = Math.max(leftOf(low), 0);
-  chart.setSelect(first === null ? { left: 0, top: 0, width: 0, height: 0 } : { left, top: 0, width: leftOf(high + 1) - left, height: chart.over.clientHeight }, false);
+  const left = leftOf(times[low] ?? 0);
+  chart.setSelect(first === null ? { left: 0, top: 0, width: 0, height: 0 } : { left, top: 0, width: leftOf(times[high + 1] ?? until) - left, height: chart.over.clientHeight }, false);
 }
 
 function unpoint(chart: uPlot): void {
@@ -208,17 +207,13 @@ function pickBucket({ times, until, onPick }: Props, index: number): void {
   if (start !== undefined) onPick?.(new Date(start), new Date(Math.min(times[index + 1] ?? until, until)));
 }
 
-function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { readout, noteAt, times }: Props): Cursor | null {
-  const { left, top } = chart.cursor;
-  const nearest = chart.cursor.idx;
+function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { readout, noteAt }: Props): Cursor | null {
+  const { left, top, idx: index } = chart.cursor;
   const isOwn = place.matches(":hover, :focus");
-  if (nearest === null || nearest === undefined || left === undefined || left < 0 || (readout !== "line" && !isOwn)) return null;
-  // uPlot takes the nearest start; a bucket reaches from its start to the next one.
-  const time = chart.posToVal(left, "x") * 1000;
-  const index = (times[nearest] ?? 0) > time + 1 && nearest > 0 ? nearest - 1 : nearest;
+  if (index === null || index === undefined || left === undefined || left < 0 || (readout !== "line" && !isOwn)) return null;
   const value = noteAt && top !== undefined && top >= 0 ? chart.posToVal(top, "y") : null;
   if (before?.index === index && before.value === value) return before;
-  return { index, left: chart.valToPos((times[index] ?? 0) / 1000, "x") + chart.over.offsetLeft, value };
+  return { index, left: chart.valToPos(chart.data[0][index] ?? 0, "x") + chart.over.offsetLeft, value };
 }
 
 /** Resolves `light-dark(…)` of a custom property, which a canvas does not know. */

@@ -104,7 +104,7 @@ export function options({ kind, isLog, canZoom, canPick, group, width, height, c
 
 function seriesOptions(one: Series, isOfBars: boolean, colour: Colour): uPlot.Series {
   const stroke = colour(one.colour);
-  const bars = uPlot.paths.bars?.({ size: [0.9, 120], align: 1 });
+  const bars = uPlot.paths.bars?.({ size: [0.9, 120] });
   if (isOfBars && bars) return { label: one.name, stroke, fill: stroke, width: 0, points: { show: false }, paths: bars };
   return {
     label: one.name,
@@ -123,12 +123,11 @@ function rangeOf(low: number | null, high: number | null, isLog: boolean): [numb
 }
 
 function pick(chart: uPlot, event: MouseEvent, handler: (event: MouseEvent) => unknown, onPick: (index: number) => void): null {
+  // A click at the end of a drag chooses a range, and no bucket.
+  const isOfDrag = chart.select.width >= 4;
   handler(event);
-  const time = chart.posToVal(event.clientX - chart.over.getBoundingClientRect().left, "x");
-  const starts = chart.data[0];
-  let index = -1;
-  while (index + 1 < starts.length && (starts[index + 1] ?? Infinity) <= time) index++;
-  if (index >= 0) onPick(index);
+  const index = chart.posToIdx(event.clientX - chart.over.getBoundingClientRect().left);
+  if (!isOfDrag && chart.data[0].length > 0) onPick(index);
   return null;
 }
 

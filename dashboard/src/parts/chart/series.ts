@@ -24,7 +24,7 @@ export function isBar(series: Series, kind: "bars" | "lines"): boolean {
 }
 
 /** The columns to draw: bars as the upper ends of their stack, the highest first, so that each is drawn before those below it. */
-export function columns(times: number[], series: Series[], kind: "bars" | "lines", isLog: boolean): uPlot.AlignedData {
+export function columns(times: number[], until: number, series: Series[], kind: "bars" | "lines", isLog: boolean): uPlot.AlignedData {
   const drawn = series.map((one, index) => {
     if (isBar(one, kind)) {
       const below = series.slice(index).filter((other) => isBar(other, kind));
@@ -32,7 +32,21 @@ export function columns(times: number[], series: Series[], kind: "bars" | "lines
     }
     return isLog ? one.values.map((value) => (value === null ? null : Math.max(value, LEAST_LOG))) : one.values;
   });
-  return [times.map((time) => time / 1000), ...drawn];
+  return [middles(times, until).map((time) => time / 1000), ...drawn];
+}
+
+/** How much longer than the shortest bucket one may be: months have 28 to 31 days. */
+const LONGEST = 1.11;
+
+/** The middles of buckets, of which the starts are known, and some may be left out. */
+export function middles(times: number[], until: number): number[] {
+  const lengths = times.map((time, at) => (times[at + 1] ?? Infinity) - time);
+  const shortest = Math.min(...lengths);
+  const usual = Number.isFinite(shortest) ? shortest : until - (times[0] ?? until);
+  return times.map((time, at) => {
+    const length = lengths[at] ?? usual;
+    return time + (length <= usual * LONGEST ? length : usual) / 2;
+  });
 }
 
 /** Points without a neighbour: a line alone would not show them. */
@@ -46,11 +60,4 @@ export function lonely(values: ArrayLike<number | null | undefined>): number[] {
 
 function isKnown(value: number | null | undefined): boolean {
   return value !== null && value !== undefined;
-}
-
-/** The bucket that a time is in, or -1 before the first. */
-export function bucketAt(times: number[], time: number): number {
-  let at = -1;
-  while (at + 1 < times.length && (times[at + 1] ?? Infinity) <= time) at++;
-  return at;
 }

@@ -1,0 +1,139 @@
+/** One endpoint in large: its traffic, its errors and its latencies, with the period before, and a heat map. */
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { sharedParams, useParam, useParams, useSetParams } from "../../frame/address";
+import { useKeys } from "../../frame/keys";
+import { useWindow } from "../../frame/window";
+import { Chart } from "../../parts/Chart";
+import { Empty, Failure, Loading } from "../../parts/State";
+import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
+import type { BucketPlan } from "../../time/buckets";
+import { bytes, count, duration, percent } from "../../time/format";
+import { rateChange, relativeChange } from "./change";
+import { BucketSelect, useLogScale } from "./Controls";
+import { aggregateQuery, useDeploys } from "./data";
+import { measuresOf } from "./endpoints";
+import { Figure } from "./Figures";
+import { HeatMap } from "./HeatMap";
+import { requestsOf } from "./links";
+import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, trafficSeries } from "./series";
+import { useZoom } from "./useZoom";
+import styles from "./Metrics.module.css";
+
+export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
+  const { from, until } = useWindow();
+  const params = useParams();
+  const setParams = useSetParams();
+  const [compareText, setCompare] = useParam("compare", "1");
+  const isCompared = compareText === "1";
+  const [isLog, logButton] = useLogScale();
+  const marks = useDeploys();
+  const zoom = useZoom();
+  const close = () => setParams({ endpoint: "" });
+  useKeys([{ keys: "Escape", name: "All endpoints", run: close }]);
+
+  const filters: [string, string][] = [["endpoint", endpoint]];
+  const first = new Date(plan.starts[0] ?? from);
+  const before = periodBefore(plan);
+  // Figures compare the very range; charts compare as many buckets.
+  const total = useQuery(aggregateQuery({ from, until, filters, compare: true }));
+  const now = useQuery(aggregateQuery({ from: first, until, filters, bucket: plan.parameter, latency: true }));
+  const past = useQuery({ ...aggregateQuery({ from: before.from, until: before.until, filters, bucket: plan.parameter }), enabled: isCompared, placeholderData: keepPreviousData });
+
+  const starts = plan.starts.join();
+  const drawn = useMemo(() => {
+    const groups = fillBuckets(plan.starts, now.data?.groups ?? []);
+    const pastGroups = isCompared && past.data && past.data.groups.length > 0 ? fillBuckets(bucketStarts(before.from.getTime(), before.until.getTime(), plan.name), past.data.groups) : undefined;
+    return { groups, traffic: trafficSeries(groups, pastGroups), errors: errorSeries(groups, pastGroups), latency: latencySeries(groups, pastGroups), isPast: pastGroups !== undefined };
+    // The starts of a plan, and the period before, are the same as long as their text is.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [now.data, past.data, isCompared, starts, plan.name]);
+
+  const isOld = now.isPlaceholderData || total.isPlaceholderData;
+  const shared = { times: plan.starts, from: from.getTime(), until: until.getTime(), marks, group: "metrics", onZoom: zoom };
+  const kept = sharedParams(params);
+  const requests = requestsOf(endpoint);
+  return (
+    <div className={styles.detail}>
+      <div className={styles.bar} style={{ paddingInline: 0 }}>
+        <button type="button" onClick={close} title="All endpoints (Escape)">
+          ← All endpoints
+        </button>
+        <BucketSelect plan={plan} />
+        {logButton}
+        <button type="button" aria-pressed={isCompared} onClick={() => setCompare(isCompared ? "0" : "1")}>
+          Period before
+        </button>
+      </div>
+      <header>
+        <h1>
+          <strong>
+            <bdi className="data">{endpoint}</bdi>
+          </strong>
+        </h1>
+        <Link to="/requests" search={{ ...kept, q: requests }}>
+          Its requests
+        </Link>
+        <Link to="/requests" search={{ ...kept, q: `${requests} status:5xx` }}>
+          Its failed requests
+        </Link>
+      </header>
+      {total.data && <Figures now={total.data.total} before={total.data.previous?.total} seconds={(until.getTime() - from.getTime()) / 1000} />}
+      {now.isPending && <Loading what={`the windows of ${endpoint}`} />}
+      {now.isError && <Failure error={now.error} what="The windows" onRetry={() => void now.refetch()} />}
+      {past.isError && <p className="quiet small">The period before could not be loaded: {past.error.message}</p>}
+      {now.data &&
+        (now.data.groups.length === 0 && !isOld ? (
+          <Empty title="There are no windows of this endpoint in this range.">
+            <span>A longer range may have some.</span>
+          </Empty>
+        ) : (
+          <div className={isOld ? styles.isOld : undefined} aria-busy={isOld}>
+            <Part title="Requests" note={drawn.isPast ? "dashed: the period before" : undefined}>
+              <Chart {...shared} label={`Requests of ${endpoint}`} kind="bars" height={120} series={drawn.traffic} format={formatCount} />
+            </Part>
+            <Part title="Error rate">
+              <Chart {...shared} label={`Error rate of ${endpoint}`} kind="lines" height={96} series={drawn.errors} format={formatRate} />
+            </Part>
+            <Part title="Latency" note="percentiles of all requests in a bucket">
+              <Chart {...shared} label={`Latency of ${endpoint}`} kind="lines" height={160} series={drawn.latency} format={formatDuration} isLog={isLog} />
+            </Part>
+            <Part title="How many requests took how long">
+              <HeatMap {...shared} label={`Latencies of ${endpoint} as a heat map`} groups={drawn.groups} />
+            </Part>
+          </div>
+        ))}
+    </div>
+  );
+}
+
+function Part({ title, note, children }: { title: string; note?: string | undefined; children: React.ReactNode }) {
+  return (
+    <section>
+      <h2>
+        {title} {note !== undefined && <span className="quiet small">{note}</span>}
+      </h2>
+      {children}
+    </section>
+  );
+}
+
+type TotalsOf = Parameters<typeof measuresOf>[0];
+
+function Figures({ now, before, seconds }: { now: TotalsOf; before: TotalsOf | undefined; seconds: number }) {
+  const [is, was] = [measuresOf(now), before && before.requests > 0 ? measuresOf(before) : null];
+  const perSecond = is.requests / seconds;
+  return (
+    <dl className={styles.figures}>
+      <Figure name="Requests" value={count(is.requests)} change={relativeChange(is.requests, was?.requests ?? null)} />
+      <Figure name="Requests a second" value={perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} change={null} />
+      <Figure name="Error rate" value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
+      {(["p50", "p95", "p99"] as const).map((name) => (
+        <Figure key={name} name={name} value={duration(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />
+      ))}
+      <Figure name="Received" value={bytes(now.request_size)} change={null} />
+      <Figure name="Sent" value={bytes(now.response_size)} change={null} />
+    </dl>
+  );
+}

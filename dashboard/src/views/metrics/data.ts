@@ -1,0 +1,87 @@
+/** What the views of latency windows ask for. */
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { read } from "../../api/client";
+import type { Schemas } from "../../api/client";
+import { useParam } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { parse } from "../../query/parse";
+import { deploys } from "./deploys";
+import type { Deploy, VersionRow } from "./deploys";
+
+export type Totals = Schemas["WindowTotals"];
+export type Group = Schemas["WindowGroup"];
+
+interface Period {
+  from: string;
+  until: string;
+  total: Totals;
+  groups: Group[];
+}
+export interface Aggregate extends Period {
+  previous?: Period;
+}
+
+interface Asked {
+  from: Date;
+  until: Date;
+  filters: [string, string][];
+  bucket?: string;
+  byEndpoint?: boolean;
+  compare?: boolean;
+  latency?: boolean;
+}
+
+/** The call that adds up windows, as options of a query. */
+export function aggregateQuery({ from, until, filters, bucket, byEndpoint = false, compare = false, latency = false }: Asked) {
+  const parameters: [string, string][] = [
+    ["from", from.toISOString()],
+    ["until", until.toISOString()],
+    ...(bucket === undefined ? [] : [["bucket", bucket] as [string, string]]),
+    ...(byEndpoint ? [["by", "endpoint"] as [string, string]] : []),
+    ...(compare ? [["compare", "previous"] as [string, string]] : []),
+    ...(latency ? [["latency", "true"] as [string, string]] : []),
+    ...filters,
+  ];
+  return {
+    queryKey: ["windows", parameters],
+    queryFn: ({ signal }: { signal: AbortSignal }) => read<Aggregate>("/metrics/aggregate", parameters, signal),
+    placeholderData: keepPreviousData,
+  };
+}
+
+/** The search as filters of windows: words look in the names of endpoints. */
+export function windowFilters(text: string): [string, string][] {
+  const { filters, words } = parse(text, "metrics");
+  return words === "" ? filters : [...filters, ["endpoint__icontains", words.replaceAll('"', "")]];
+}
+
+export function useWindowFilters(): [string, string][] {
+  return windowFilters(useParam("q")[0]);
+}
+
+/** Endpoints as the value of `endpoint__in`. */
+export function listOf(endpoints: string[]): string {
+  return endpoints.map((endpoint) => `"${endpoint.replace(/["\\]/g, "\\$&")}"`).join(",");
+}
+
+const NO_DEPLOYS: Deploy[] = [];
+/** Versions are looked for again when the range has moved by this share of its length. */
+const STEP = 1 / 60;
+
+/** The versions first seen in the range. Without an answer there are none: they are marks, and no more. */
+export function useDeploys(): Deploy[] {
+  const { from, until } = useWindow();
+  const length = until.getTime() - from.getTime();
+  const step = Math.max(length * STEP, 1);
+  const end = Math.ceil(until.getTime() / step) * step;
+  const start = new Date(end - 2 * length).toISOString();
+  const { data } = useQuery({
+    queryKey: ["versions", start, length],
+    queryFn: ({ signal }) =>
+      read<VersionRow[]>("/requests/stats", [["measure", "count,timestamp__min"], ["by", "version"], ["timestamp__gte", start], ["timestamp__lt", new Date(end).toISOString()]], signal),
+    select: (rows) => deploys(rows, from.getTime()),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+  return data ?? NO_DEPLOYS;
+}

@@ -1,0 +1,48 @@
+/** Windows as the series of charts. A bucket without windows has no requests, and no latency. */
+import type { Series } from "../../parts/Chart";
+import { count, duration, percent } from "../../time/format";
+import type { Group } from "./data";
+
+type Groups = (Group | undefined)[];
+
+export function trafficSeries(groups: Groups, before?: Groups): Series[] {
+  return [
+    { name: "failed", colour: "--error-fill", values: groups.map((group) => group?.errors ?? 0) },
+    { name: "answered", colour: "--strong-line", values: groups.map((group) => (group ? group.requests - group.errors : 0)) },
+    ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map((group) => group?.requests ?? 0) }] : []),
+  ];
+}
+
+export function errorSeries(groups: Groups, before?: Groups, summary?: string): Series[] {
+  return [
+    { name: "error rate", colour: "--error", shape: "line", width: 1.5, values: groups.map((group) => group?.error_rate ?? null), ...(summary === undefined ? {} : { summary }) },
+    ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map((group) => group?.error_rate ?? null) }] : []),
+  ];
+}
+
+/** The dashes of the period before. */
+const BEFORE = [6, 4];
+
+/** Percentiles differ by their strokes: colour is for levels and status classes. */
+const PERCENTILES = [
+  { name: "p50", colour: "--quiet", width: 1.5 },
+  { name: "p95", colour: "--text", width: 2 },
+  { name: "p99", colour: "--text", width: 1, dash: [2, 2] },
+];
+
+export function latencySeries(groups: Groups, before?: Groups, summaries?: Record<string, number | null>): Series[] {
+  const of = (some: Groups, name: string) => some.map((group) => group?.percentiles[name] ?? null);
+  return [
+    ...PERCENTILES.map((one): Series => {
+      const summary = summaries?.[one.name];
+      return { ...one, shape: "line", endLabel: one.name, values: of(groups, one.name), ...(summary === undefined ? {} : { summary: duration(summary) }) };
+    }),
+    ...(before ? PERCENTILES.map((one): Series => ({ name: `${one.name} before`, colour: "--quiet", shape: "line", width: 1, dash: BEFORE, values: of(before, one.name) })) : []),
+  ];
+}
+
+export const formatCount = (value: number): string => (value >= 10_000 ? COMPACT.format(value) : count(Math.round(value * 100) / 100));
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
+
+export const formatDuration = (value: number): string => (value < 1 ? (value === 0 ? "0" : "< 1 ms") : duration(value));
+export const formatRate = (value: number): string => percent(value);
