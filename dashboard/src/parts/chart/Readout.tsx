@@ -77,7 +77,7 @@ export function Legend({ cursor, series, format }: { cursor: Cursor | null; seri
           <dt>
             <Swatch series={one} /> {one.name}
           </dt>
-          <dd>{cursor === null ? (one.summary ?? "") : valueAt(one, cursor.index, format)}</dd>
+          <dd className={cursor === null && one.isStrong === true ? styles.strong : undefined}>{cursor === null ? (one.summary ?? "") : valueAt(one, cursor.index, format)}</dd>
         </div>
       ))}
     </dl>

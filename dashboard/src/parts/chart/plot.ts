@@ -41,11 +41,11 @@ const FONT = "12px system-ui, sans-serif";
 
 /** Clocks of 24 hours, and the day where it begins. */
 const TIMES: uPlot.Axis.Values = [
-  [3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 1],
-  [3600 * 24 * 28, "{MMM}", "{YYYY}", null, null, null, null, null, 1],
-  [3600 * 24, "{D} {MMM}", "{YYYY}", null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 1],
+  [3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 0],
+  [3600 * 24 * 28, "{MMM}", "{YYYY}", null, null, null, null, null, 0],
+  [3600 * 24, "{D} {MMM}", "{YYYY}", null, null, null, null, null, 0],
+  [60, "{HH}:{mm}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
+  [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
 ];
 
 export function options({ kind, isLog, canZoom, canPick, group, width, height, colour, shown, onSelect, onPick, onCursor }: Setup): uPlot.Options {
@@ -55,7 +55,7 @@ export function options({ kind, isLog, canZoom, canPick, group, width, height, c
     width,
     height,
     legend: { show: false },
-    padding: [8, shown().series.some((one) => one.endLabel !== undefined) ? 28 : 8, 0, 0],
+    padding: [8, shown().series.some((one) => one.endLabel !== undefined) ? 28 : 20, 0, 0],
     scales: {
       x: { time: true, range: () => [shown().from / 1000, shown().until / 1000] },
       // uPlot types the number as an ambient enum, which a module of its own cannot import.
@@ -74,16 +74,19 @@ export function options({ kind, isLog, canZoom, canPick, group, width, height, c
       { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: TIMES, space: 56 },
       {
         stroke: quiet,
-        grid: { stroke: colour("--line"), width: 1 },
+        // Cells that are painted have no lines through them.
+        grid: { show: shown().paint === undefined, stroke: colour("--line"), width: 1 },
         ticks: { show: false },
         size: 60,
         gap: 4,
         font: FONT,
-        space: 24,
-        // Ticks that a logarithmic axis leaves out are null.
-        values: (_, ticks: (number | null)[]) => ticks.map((tick) => (tick === null ? "" : shown().format(tick))),
+        space: 22,
+        values: (_, ticks) => ticks.map((tick) => shown().format(tick)),
+        ...(isLog ? { splits: (chart: uPlot, _: number, low: number, high: number) => logTicks(low, high, chart.bbox.height / uPlot.pxRatio / 22), filter: (_: uPlot, ticks: number[]) => ticks } : {}),
       },
     ],
+    // Each bar reaches down to the one below it: where they lay over each other, their edges would mix.
+    bands: bandsOf(shown().series.map((one) => isBar(one, kind))),
     series: [{}, ...shown().series.map((one) => seriesOptions(one, isBar(one, kind), colour))],
     hooks: {
       drawClear: [(chart) => shown().paint?.(chart, colour)],
@@ -102,6 +105,10 @@ export function options({ kind, isLog, canZoom, canPick, group, width, height, c
   };
 }
 
+function bandsOf(bars: boolean[]): uPlot.Band[] {
+  return bars.flatMap((isOfBars, index): uPlot.Band[] => (isOfBars && bars[index + 1] === true ? [{ series: [index + 1, index + 2], dir: -1 }] : []));
+}
+
 function seriesOptions(one: Series, isOfBars: boolean, colour: Colour): uPlot.Series {
   const stroke = colour(one.colour);
   const bars = uPlot.paths.bars?.({ size: [0.9, 120] });
@@ -113,6 +120,17 @@ function seriesOptions(one: Series, isOfBars: boolean, colour: Colour): uPlot.Se
     points: { show: false, size: 4, fill: stroke, filter: (chart, index) => lonely(chart.data[index] ?? []) },
     ...(one.dash ? { dash: one.dash } : {}),
   };
+}
+
+/** Ticks of a logarithmic axis: 1, 2 and 5 of each power of ten, or fewer where there is no room. */
+export function logTicks(low: number, high: number, most: number): number[] {
+  const powers = Array.from({ length: 12 }, (_, index) => 10 ** (index - 1));
+  const within = (digits: number[]) => powers.flatMap((power) => digits.map((digit) => digit * power)).filter((tick) => tick >= low && tick <= high);
+  const fine = within([1, 2, 5]);
+  if (fine.length <= most) return fine;
+  const coarse = within([1]);
+  const step = Math.max(Math.ceil(coarse.length / Math.max(most, 1)), 1);
+  return coarse.filter((_, index) => index % step === 0);
 }
 
 function rangeOf(low: number | null, high: number | null, isLog: boolean): [number, number] {
@@ -135,15 +153,16 @@ function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
   const { ctx, bbox } = chart;
   const ratio = uPlot.pxRatio;
   ctx.save();
-  ctx.strokeStyle = colour("--strong-line");
   ctx.fillStyle = colour("--text");
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-  ctx.lineWidth = ratio;
-  ctx.setLineDash([3 * ratio, 3 * ratio]);
+  ctx.textAlign = "left";
   let free = -Infinity;
   for (const mark of [...marks].sort((a, b) => a.at - b.at)) {
     const x = chart.valToPos(mark.at / 1000, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.lineWidth = ratio;
+    ctx.strokeStyle = colour("--strong-line");
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
@@ -151,10 +170,17 @@ function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
     const name = cut(mark.name, 16);
     const width = ctx.measureText(name).width;
     // A name is left out where it would lie over the one before it.
-    if (x < free) continue;
+    if (x < free || name === "") continue;
     const isAtEnd = x + width + 8 * ratio > bbox.left + bbox.width;
-    ctx.fillText(name, isAtEnd ? x - width - 4 * ratio : x + 4 * ratio, bbox.top + 10 * ratio);
     free = isAtEnd ? Infinity : x + width + 8 * ratio;
+    // A ground around the letters, so that they are read over bars and lines.
+    const [left, top] = [isAtEnd ? x - width - 4 * ratio : x + 4 * ratio, bbox.top + 10 * ratio];
+    ctx.setLineDash([]);
+    ctx.lineWidth = 4 * ratio;
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = colour("--ground");
+    ctx.strokeText(name, left, top);
+    ctx.fillText(name, left, top);
   }
   ctx.restore();
 }
@@ -164,6 +190,7 @@ function drawEndLabels(chart: uPlot, series: Series[], colour: Colour): void {
   const ratio = uPlot.pxRatio;
   ctx.save();
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = "left";
   const taken: number[] = [];
   series.forEach((one, index) => {
     const values = chart.data[index + 1] ?? [];

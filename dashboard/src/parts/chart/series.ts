@@ -14,6 +14,8 @@ export interface Series {
   endLabel?: string;
   /** What a legend shows while no time is pointed at. */
   summary?: string;
+  /** Whether that stands out. */
+  isStrong?: boolean;
 }
 
 /** The least value that a logarithmic axis shows: latencies are whole milliseconds. */

@@ -4,14 +4,15 @@ import { memo, useMemo } from "react";
 import { useParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
-import type { Mark } from "../../parts/Chart";
+import type { Mark, Series } from "../../parts/Chart";
 import type { BucketPlan } from "../../time/buckets";
-import { percent, short } from "../../time/format";
+import { duration, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "./change";
+import type { Change as ChangeOf } from "./change";
 import type { Group } from "./data";
 import type { EndpointRow } from "./endpoints";
-import { Change } from "./Figures";
 import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, trafficSeries } from "./series";
+import type { Summaries } from "./series";
 import { useZoom } from "./useZoom";
 import styles from "./Metrics.module.css";
 
@@ -23,14 +24,36 @@ interface Props {
   marks: Mark[];
 }
 
-export const EndpointCard = memo(function EndpointCard({ row: { endpoint, now, before }, groups, plan, isLog, marks }: Props) {
+/** A number of the whole period, with its change. */
+function summary(value: string, change: ChangeOf | null): Pick<Series, "summary" | "isStrong"> {
+  const sign = change === null || change.direction === 0 ? "" : change.direction > 0 ? "▲ " : "▼ ";
+  return { summary: change === null ? value : `${value} ${sign}${change.text}`, isStrong: change?.isLarge ?? false };
+}
+
+function summariesOf({ now, before }: EndpointRow): Summaries {
+  if (now === null) return {};
+  const latency = (name: "p50" | "p95" | "p99") => summary(duration(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
+  return {
+    answered: summary(short(now.requests), relativeChange(now.requests, before?.requests ?? null)),
+    "error rate": summary(percent(now.errorRate), before ? rateChange(now.errorRate, before.errorRate) : null),
+    p50: latency("p50"),
+    p95: latency("p95"),
+    p99: latency("p99"),
+  };
+}
+
+export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLog, marks }: Props) {
   const { from, until } = useWindow();
   const params = useParams();
   const zoom = useZoom();
-  const traffic = useMemo(() => trafficSeries(groups), [groups]);
-  const errors = useMemo(() => errorSeries(groups, undefined, now ? percent(now.errorRate) : undefined), [groups, now]);
-  const latency = useMemo(() => latencySeries(groups, undefined, now ? { p50: now.p50, p95: now.p95, p99: now.p99 } : undefined), [groups, now]);
-  const shared = { times: plan.starts, from: from.getTime(), until: until.getTime(), marks, group: "metrics", onZoom: zoom, readout: "line" as const };
+  const { endpoint } = row;
+  const [traffic, errors, latency] = useMemo(() => {
+    const summaries = summariesOf(row);
+    return [trafficSeries(groups, undefined, summaries), errorSeries(groups, undefined, summaries), latencySeries(groups, undefined, summaries)];
+  }, [groups, row]);
+  // The names of the marks stand at the first chart.
+  const lines = useMemo(() => marks.map(({ at }) => ({ at, name: "" })), [marks]);
+  const shared = { times: plan.starts, from: from.getTime(), until: until.getTime(), group: "metrics", onZoom: zoom, readout: "line" as const };
   return (
     <article className={styles.card}>
       <h2>
@@ -38,20 +61,9 @@ export const EndpointCard = memo(function EndpointCard({ row: { endpoint, now, b
           <bdi>{endpoint}</bdi>
         </Link>
       </h2>
-      <p className={styles.brief}>
-        <span>
-          {short(now?.requests ?? 0)} requests <Change change={relativeChange(now?.requests ?? 0, before?.requests ?? null)} />
-        </span>
-        <span>
-          {percent(now?.errorRate ?? 0)} failed <Change change={before ? rateChange(now?.errorRate ?? 0, before.errorRate) : null} />
-        </span>
-        <span>
-          p95 {now?.p95 === null || now === null ? "–" : formatDuration(now.p95)} <Change change={relativeChange(now?.p95 ?? null, before?.p95 ?? null)} />
-        </span>
-      </p>
-      <Chart {...shared} label={`Requests of ${endpoint}`} kind="bars" height={64} series={traffic} format={formatCount} />
-      <Chart {...shared} label={`Error rate of ${endpoint}`} kind="lines" height={56} series={errors} format={formatRate} />
-      <Chart {...shared} label={`Latency of ${endpoint}`} kind="lines" height={88} series={latency} format={formatDuration} isLog={isLog} />
+      <Chart {...shared} label={`Requests of ${endpoint}`} kind="bars" height={72} series={traffic} format={formatCount} marks={marks} />
+      <Chart {...shared} label={`Error rate of ${endpoint}`} kind="lines" height={64} series={errors} format={formatRate} marks={lines} />
+      <Chart {...shared} label={`Latency of ${endpoint}`} kind="lines" height={96} series={latency} format={formatDuration} isLog={isLog} marks={lines} />
     </article>
   );
 });

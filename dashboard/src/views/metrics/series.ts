@@ -5,17 +5,20 @@ import type { Group } from "./data";
 
 type Groups = (Group | undefined)[];
 
-export function trafficSeries(groups: Groups, before?: Groups): Series[] {
+/** What a legend says of the whole period. */
+export type Summaries = Partial<Record<string, Pick<Series, "summary" | "isStrong">>>;
+
+export function trafficSeries(groups: Groups, before?: Groups, summaries: Summaries = {}): Series[] {
   return [
-    { name: "failed", colour: "--error-fill", values: groups.map((group) => group?.errors ?? 0) },
-    { name: "answered", colour: "--strong-line", values: groups.map((group) => (group ? group.requests - group.errors : 0)) },
+    { name: "failed", colour: "--error-fill", values: groups.map((group) => group?.errors ?? 0), ...summaries["failed"] },
+    { name: "answered", colour: "--strong-line", values: groups.map((group) => (group ? group.requests - group.errors : 0)), ...summaries["answered"] },
     ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map((group) => group?.requests ?? 0) }] : []),
   ];
 }
 
-export function errorSeries(groups: Groups, before?: Groups, summary?: string): Series[] {
+export function errorSeries(groups: Groups, before?: Groups, summaries: Summaries = {}): Series[] {
   return [
-    { name: "error rate", colour: "--error", shape: "line", width: 1.5, values: groups.map((group) => group?.error_rate ?? null), ...(summary === undefined ? {} : { summary }) },
+    { name: "error rate", colour: "--error", shape: "line", width: 1.5, values: groups.map((group) => group?.error_rate ?? null), ...summaries["error rate"] },
     ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map((group) => group?.error_rate ?? null) }] : []),
   ];
 }
@@ -30,13 +33,10 @@ const PERCENTILES = [
   { name: "p99", colour: "--text", width: 1, dash: [2, 2] },
 ];
 
-export function latencySeries(groups: Groups, before?: Groups, summaries?: Record<string, number | null>): Series[] {
+export function latencySeries(groups: Groups, before?: Groups, summaries: Summaries = {}): Series[] {
   const of = (some: Groups, name: string) => some.map((group) => group?.percentiles[name] ?? null);
   return [
-    ...PERCENTILES.map((one): Series => {
-      const summary = summaries?.[one.name];
-      return { ...one, shape: "line", endLabel: one.name, values: of(groups, one.name), ...(summary === undefined ? {} : { summary: duration(summary) }) };
-    }),
+    ...PERCENTILES.map((one): Series => ({ ...one, shape: "line", endLabel: one.name, values: of(groups, one.name), ...summaries[one.name] })),
     ...(before ? PERCENTILES.map((one): Series => ({ name: `${one.name} before`, colour: "--quiet", shape: "line", width: 1, dash: BEFORE, values: of(before, one.name) })) : []),
   ];
 }
