@@ -5,6 +5,8 @@ import { UNIT_MS } from "./range";
 const ORIGIN_MS = Date.UTC(2001, 0, 1);
 
 const FIXED: Record<string, number> = {
+  "5s": 5000,
+  "15s": 15_000,
   "1m": UNIT_MS.m,
   "5m": 5 * UNIT_MS.m,
   "15m": 15 * UNIT_MS.m,
@@ -15,8 +17,9 @@ const FIXED: Record<string, number> = {
 /** Buckets by the calendar, with about as long as they are. */
 const CALENDAR: Record<string, number> = { day: UNIT_MS.d, week: 7 * UNIT_MS.d, month: 30 * UNIT_MS.d };
 
-/** The buckets that one can choose, the shortest first. */
-export const BUCKET_NAMES = [...Object.keys(FIXED), ...Object.keys(CALENDAR)];
+const ALL_NAMES = [...Object.keys(FIXED), ...Object.keys(CALENDAR)];
+/** The buckets of windows, which are of whole minutes: the shortest first. */
+export const BUCKET_NAMES = ALL_NAMES.filter((name) => lengthOf(name) >= UNIT_MS.m);
 
 /** More buckets than these are too much for a chart, and for the server. */
 export const MOST_BUCKETS = 2000;
@@ -36,16 +39,16 @@ export function lengthOf(name: string): number {
   return FIXED[name] ?? CALENDAR[name] ?? UNIT_MS.h;
 }
 
-/** The shortest bucket that cuts a range into `most` at most. */
-export function autoBucket(from: Date, until: Date, most: number): string {
+/** The shortest bucket that cuts a range into `most` at most; of whole minutes, unless seconds will do. */
+export function autoBucket(from: Date, until: Date, most: number, names = BUCKET_NAMES): string {
   const length = until.getTime() - from.getTime();
-  return BUCKET_NAMES.find((name) => length / lengthOf(name) <= most) ?? "month";
+  return names.find((name) => length / lengthOf(name) <= most) ?? "month";
 }
 
 /** Cuts a range: by the bucket of this name, or the best one, or a longer one if there would be too many. */
-export function planBuckets(from: Date, until: Date, name: string, most = 120): BucketPlan {
+export function planBuckets(from: Date, until: Date, name: string, most = 120, hasSeconds = false): BucketPlan {
   const least = autoBucket(from, until, MOST_BUCKETS);
-  const wanted = BUCKET_NAMES.includes(name) ? name : autoBucket(from, until, most);
+  const wanted = BUCKET_NAMES.includes(name) ? name : autoBucket(from, until, most, hasSeconds ? ALL_NAMES : BUCKET_NAMES);
   const used = lengthOf(wanted) < lengthOf(least) ? least : wanted;
   const isOfCalendar = used in CALENDAR;
   return {

@@ -55,7 +55,8 @@ export function options({ kind, isLog, canZoom, canPick, group, width, height, c
     width,
     height,
     legend: { show: false },
-    padding: [8, shown().series.some((one) => one.endLabel !== undefined) ? 28 : 20, 0, 0],
+    // The same room on the right for all, so that charts below each other have the same axis of time.
+    padding: [8, 28, 0, 0],
     scales: {
       x: { time: true, range: () => [shown().from / 1000, shown().until / 1000] },
       // uPlot types the number as an ambient enum, which a module of its own cannot import.

@@ -6,7 +6,7 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
 import type { BucketPlan } from "../../time/buckets";
-import { duration, percent, short } from "../../time/format";
+import { count, duration, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "./change";
 import type { Change as ChangeOf } from "./change";
 import type { Group } from "./data";
@@ -34,6 +34,7 @@ function summariesOf({ now, before }: EndpointRow): Summaries {
   if (now === null) return {};
   const latency = (name: "p50" | "p95" | "p99") => summary(duration(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
   return {
+    failed: summary(count(Math.round(now.requests * now.errorRate)), null),
     answered: summary(short(now.requests), relativeChange(now.requests, before?.requests ?? null)),
     "error rate": summary(percent(now.errorRate), before ? rateChange(now.errorRate, before.errorRate) : null),
     p50: latency("p50"),

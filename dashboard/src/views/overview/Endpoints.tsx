@@ -1,0 +1,108 @@
+/** The endpoints, in the order of what one looks for. */
+import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+import type { ReactNode } from "react";
+import { sharedParams, useParam, useParams } from "../../frame/address";
+import { count, duration, percent, short } from "../../time/format";
+import { rateChange, relativeChange } from "../metrics/change";
+import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
+import type { EndpointRow } from "../metrics/endpoints";
+import { Change } from "../metrics/Figures";
+import { requestsOf } from "../metrics/links";
+import { Panel } from "./Panel";
+import type { Summary } from "./summary";
+import styles from "./Overview.module.css";
+
+const ROWS = 20;
+
+export function Endpoints({ summary }: { summary: Summary }) {
+  const { rows, source, isPending, isOld, error, retry } = summary;
+  const [sort, setSort] = useParam("sort", "changed");
+  const kept = sharedParams(useParams());
+  const used = isSort(sort) ? sort : "changed";
+  const sorted = useMemo(() => sortEndpoints(rows, used), [rows, used]);
+  const sorts = (
+    <div className={styles.sorts} role="group" aria-label="Order of endpoints">
+      {Object.entries(SORTS).map(([value, name]) => (
+        <button key={value} type="button" aria-pressed={value === used} onClick={() => setSort(value, { replace: true })}>
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+  return (
+    <Panel title="Endpoints" beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? <p className="quiet">No endpoint had requests in this range.</p> : null}>
+      <table className={styles.table}>
+        <thead>
+          <tr>
+            <th scope="col">Endpoint</th>
+            <th scope="col" className="number">
+              Requests
+            </th>
+            <th scope="col" className="number">
+              Failed
+            </th>
+            <th scope="col" className={`number ${styles.minor ?? ""}`}>
+              p50
+            </th>
+            <th scope="col" className="number">
+              p95
+            </th>
+            <th scope="col" className={`number ${styles.minor ?? ""}`}>
+              p99
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.slice(0, ROWS).map((row) => (
+            <Row key={row.endpoint} row={row} kept={kept} hasWindows={source === "windows"} />
+          ))}
+        </tbody>
+      </table>
+      <p className="quiet small">
+        {sorted.length > ROWS && (
+          <>
+            {ROWS} of {count(sorted.length)} endpoints.{" "}
+          </>
+        )}
+        {source === "windows" ? (
+          <Link to="/metrics" search={{ ...kept, sort: used === "changed" ? "changed" : used }}>
+            All of them as charts
+          </Link>
+        ) : (
+          "Counted from the requests that are stored."
+        )}
+      </p>
+    </Panel>
+  );
+}
+
+function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: EndpointRow; kept: Record<string, string>; hasWindows: boolean }) {
+  const requests = requestsOf(endpoint);
+  const toRequests = (q: string, children: ReactNode) => (
+    <Link to="/requests" search={{ ...kept, q }}>
+      {children}
+    </Link>
+  );
+  return (
+    <tr>
+      <td title={endpoint}>
+        <Link to={hasWindows ? "/metrics" : "/requests"} search={(hasWindows ? { ...kept, endpoint } : { ...kept, q: requests })} className="data" data-row>
+          <bdi>{endpoint}</bdi>
+        </Link>
+      </td>
+      <td className="number">{toRequests(requests, now ? short(now.requests) : "0")} {before ? <Change change={relativeChange(now?.requests ?? 0, before.requests)} /> : <span className="small quiet">new</span>}</td>
+      <td className="number">
+        {now ? toRequests(`${requests} status:5xx`, percent(now.errorRate)) : "–"} {now && before && <Change change={rateChange(now.errorRate, before.errorRate)} />}
+      </td>
+      {(["p50", "p95", "p99"] as const).map((name) => {
+        const value = now?.[name] ?? null;
+        return (
+          <td key={name} className={`number ${name === "p95" ? "" : (styles.minor ?? "")}`}>
+            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, duration(value))} <Change change={relativeChange(value, before?.[name] ?? null)} />
+          </td>
+        );
+      })}
+    </tr>
+  );
+}

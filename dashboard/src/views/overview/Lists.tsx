@@ -1,0 +1,190 @@
+/** Alerts, errors, new patterns, failed requests: the newest of each, and the way to all of them. */
+import { Link } from "@tanstack/react-router";
+import { useStatus } from "../../api/status";
+import { sharedParams, useParams } from "../../frame/address";
+import { statusLines } from "../../frame/stateLines";
+import { useWindow } from "../../frame/window";
+import { Level, Status } from "../../parts/Show";
+import { withFilter } from "../../query/parse";
+import { ago, count, duration, inFull } from "../../time/format";
+import { Panel } from "./Panel";
+import { oneLine, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
+import type { Alert, Pattern, useNewPatterns } from "./panels";
+import type { Searches } from "./summary";
+import styles from "./Overview.module.css";
+
+const SHOWN_ALERTS = 6;
+
+function Ago({ at }: { at: string }) {
+  const { until } = useWindow();
+  return (
+    <time className="quiet small" dateTime={at} title={inFull(at)}>
+      {ago(at, new Date(Math.max(until.getTime(), new Date(at).getTime())))}
+    </time>
+  );
+}
+
+export function Alerts() {
+  const alerts = useAlerts();
+  const kept = sharedParams(useParams());
+  const shown = alerts.data ?? [];
+  const firing = shown.filter(({ status }) => status.state === "firing").length;
+  return (
+    <Panel
+      title="Alerts"
+      beside={
+        <>
+          {firing > 0 && <span className={styles.firing}>{count(firing)} firing</span>}
+          <Link to="/alerts">All alerts</Link>
+        </>
+      }
+      isPending={alerts.isPending}
+      error={alerts.error}
+      onRetry={() => void alerts.refetch()}
+      empty={shown.length === 0 ? <p className="quiet">No rules. A rule tells when there are too many errors, or when requests take too long.</p> : null}
+    >
+      <ul className={styles.rows}>
+        {shown.slice(0, SHOWN_ALERTS).map((alert) => (
+          <AlertRow key={alert.id} alert={alert} kept={kept} />
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function AlertRow({ alert: { name, subject, filter, condition, enabled, status }, kept }: { alert: Alert; kept: Record<string, string> }) {
+  return (
+    <li>
+      <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{enabled ? status.state : "off"}</span>
+      <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${name}\n${condition}`} data-row>
+        <bdi>{oneLine(name)}</bdi> <span className="quiet">{condition}</span>
+      </Link>
+      {status.problem !== null && <span className="small" title={status.problem}>cannot be evaluated</span>}
+      {status.value !== null && <span className="small">{count(Math.round(status.value * 1000) / 1000)}</span>}
+      {status.since !== null && <Ago at={status.since} />}
+    </li>
+  );
+}
+
+export function NewestErrors({ searches }: { searches: Searches }) {
+  const errors = useNewestErrors(searches);
+  const kept = sharedParams(useParams());
+  const q = withFilter(searches.text, "level", "error");
+  return (
+    <Panel
+      title="Newest errors"
+      beside={
+        <Link to="/logs" search={{ ...kept, q }}>
+          All errors
+        </Link>
+      }
+      isPending={errors.isPending}
+      isOld={errors.isPlaceholderData}
+      error={errors.error}
+      onRetry={() => void errors.refetch()}
+      empty={errors.data?.length === 0 ? <p className="quiet">No errors were logged in this range.</p> : null}
+    >
+      <Patterns patterns={errors.data ?? []} search={{ ...kept, q }} />
+    </Panel>
+  );
+}
+
+export function NewPatterns({ patterns }: { patterns: ReturnType<typeof useNewPatterns> }) {
+  const kept = sharedParams(useParams());
+  const search = { ...kept, view: "patterns" };
+  return (
+    <Panel
+      title="New patterns"
+      beside={
+        <Link to="/logs" search={search}>
+          All patterns
+        </Link>
+      }
+      isPending={patterns.isPending}
+      isOld={patterns.isPlaceholderData}
+      error={patterns.error}
+      onRetry={() => void patterns.refetch()}
+      empty={patterns.data?.total === 0 ? <p className="quiet">Nothing that the period before does not have.</p> : null}
+    >
+      <Patterns patterns={patterns.data?.patterns ?? []} search={kept} hasLevel />
+    </Panel>
+  );
+}
+
+function Patterns({ patterns, search, hasLevel = false }: { patterns: Pattern[]; search: Record<string, string>; hasLevel?: boolean }) {
+  return (
+    <ul className={styles.rows}>
+      {patterns.map(({ example, count: copies, last }) => (
+        <li key={example.id}>
+          {hasLevel && <Level level={example.level} />}
+          <Link to="/logs" search={{ ...search, open: String(example.id) }} className="data" title={oneLine(example.message)} data-row>
+            <bdi>{oneLine(example.message)}</bdi>
+          </Link>
+          <span className="small">{copies > 1 && `×${count(copies)}`}</span>
+          <Ago at={last} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function FailedRequests({ searches }: { searches: Searches }) {
+  const failed = useFailedRequests(searches);
+  const kept = sharedParams(useParams());
+  const q = withFilter(searches.text, "status", "5xx");
+  return (
+    <Panel
+      title="Failed requests"
+      beside={
+        <Link to="/requests" search={{ ...kept, q }}>
+          All that failed
+        </Link>
+      }
+      isPending={failed.isPending}
+      isOld={failed.isPlaceholderData}
+      error={failed.error}
+      onRetry={() => void failed.refetch()}
+      empty={failed.data?.length === 0 ? <p className="quiet">No request failed in this range.</p> : null}
+    >
+      <ul className={styles.rows}>
+        {(failed.data ?? []).map((request) => (
+          <li key={request.id}>
+            <Status code={request.status_code} />
+            <Link to="/requests" search={{ ...kept, q, open: String(request.id) }} className="data" title={oneLine(request.path)} data-row>
+              {request.method} <bdi>{oneLine(request.path)}</bdi>
+            </Link>
+            <span className="small">{duration(request.duration)}</span>
+            <Ago at={request.timestamp} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+/** The queue and the storage of the server, as far as it tells. */
+export function Health() {
+  const status = useStatus();
+  if (!status) return null;
+  const lines = statusLines(status);
+  const { used, limit } = status.queue ?? {};
+  return (
+    <Panel title="Server" beside={<Link to="/storage">Storage</Link>}>
+      <ul className={styles.rows}>
+        {lines.map((line) => (
+          <li key={line}>
+            <span className={`level-warn ${styles.text ?? ""}`}>{line}</span>
+          </li>
+        ))}
+        <li>
+          <span className={styles.text}>{lines.length === 0 ? "Takes records in, and drops none" : "Queue"}</span>
+          {used !== undefined && limit !== undefined && (
+            <span className="small">
+              queue {count(used)} of {count(limit)}
+            </span>
+          )}
+        </li>
+      </ul>
+    </Panel>
+  );
+}

@@ -1,0 +1,81 @@
+/** Four numbers, each with what it was in the period before, and a way to what explains it. */
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { sharedParams, useParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { withFilter } from "../../query/parse";
+import { count, duration, percent } from "../../time/format";
+import { rateChange, relativeChange } from "../metrics/change";
+import type { Change as ChangeOf } from "../metrics/change";
+import { Change } from "../metrics/Figures";
+import type { useNewPatterns } from "./panels";
+import type { Summary } from "./summary";
+import styles from "./Overview.module.css";
+
+interface Props {
+  summary: Summary;
+  isNew: ReturnType<typeof useNewPatterns>;
+  wasNew: ReturnType<typeof useNewPatterns>;
+}
+
+export function Tiles({ summary: { now, before, isOld, isPending, source }, isNew, wasNew }: Props) {
+  const { from, until } = useWindow();
+  const kept = sharedParams(useParams());
+  const q = kept["q"] ?? "";
+  const seconds = (until.getTime() - from.getTime()) / 1000;
+  const perSecond = (requests: number) => {
+    const value = requests / seconds;
+    return value === 0 ? "0" : value < 0.01 ? "< 0.01" : value < 100 ? value.toFixed(2) : count(Math.round(value));
+  };
+  const of = <T,>(measures: T | null, show: (measures: T) => string) => (measures === null ? "–" : show(measures));
+  return (
+    <div className={`${styles.tiles ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isPending || isOld}>
+      <Tile to="/requests" search={kept} name="Requests a second" value={of(now, ({ requests }) => perSecond(requests))} change={relativeChange(now?.requests ?? null, before?.requests ?? null)} before={of(before, ({ requests }) => perSecond(requests))} />
+      <Tile
+        to="/requests"
+        search={{ ...kept, q: withFilter(q, "status", "5xx") }}
+        name="Error rate"
+        value={of(now, ({ errorRate }) => percent(errorRate))}
+        change={now && before ? rateChange(now.errorRate, before.errorRate) : null}
+        before={of(before, ({ errorRate }) => percent(errorRate))}
+      />
+      <Tile
+        to={source === "windows" ? "/metrics" : "/requests"}
+        search={source === "windows" ? { ...kept, sort: "slowest" } : { ...kept, order: "slowest" }}
+        name="Latency, p95"
+        value={of(now, ({ p95 }) => duration(p95))}
+        change={relativeChange(now?.p95 ?? null, before?.p95 ?? null)}
+        before={of(before, ({ p95 }) => duration(p95))}
+      />
+      <Tile
+        to="/logs"
+        search={{ ...kept, view: "patterns" }}
+        name="New patterns of logs"
+        value={isNew.data ? count(isNew.data.total) : "–"}
+        change={relativeChange(isNew.data?.total ?? null, wasNew.data?.total ?? null)}
+        before={wasNew.data ? count(wasNew.data.total) : "–"}
+      />
+    </div>
+  );
+}
+
+interface TileProps {
+  to: string;
+  search: Record<string, string>;
+  name: string;
+  value: ReactNode;
+  change: ChangeOf | null;
+  before: string;
+}
+
+function Tile({ to, search, name, value, change, before }: TileProps) {
+  return (
+    <Link to={to} search={search} className={styles.tile} data-row>
+      <span className="quiet small">{name}</span>
+      <span>
+        <span className={styles.number}>{value}</span> <Change change={change} />
+      </span>
+      <span className="quiet small">before: {before}</span>
+    </Link>
+  );
+}

@@ -1,0 +1,115 @@
+/** Traffic over time by the class of the answers, with the versions that began in it. */
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useCallback, useMemo } from "react";
+import { call } from "../../api/client";
+import { sharedParams, useParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { Chart } from "../../parts/Chart";
+import { withFilter } from "../../query/parse";
+import { fillBuckets, planBuckets } from "../../time/buckets";
+import { ago, count, inFull } from "../../time/format";
+import { formatRange } from "../../time/range";
+import { aggregateQuery, useDeploys } from "../metrics/data";
+import { formatCount, trafficSeries } from "../metrics/series";
+import { useZoom } from "../metrics/useZoom";
+import { classSeries } from "./classes";
+import type { HistogramBucket } from "./classes";
+import { Panel } from "./Panel";
+import { NOT_OUTGOING } from "./summary";
+import type { Searches } from "./summary";
+import styles from "./Overview.module.css";
+
+const MOST_BUCKETS = 90;
+
+interface Histogram {
+  data: HistogramBucket[];
+  metadata: { total: number };
+}
+
+export function Traffic({ searches }: { searches: Searches }) {
+  const { from, until } = useWindow();
+  const params = useParams();
+  const navigate = useNavigate();
+  const zoom = useZoom();
+  const marks = useDeploys();
+  const kept = sharedParams(params);
+
+  const isOfEndpoints = searches.windows.length > 0 && searches.requests.length === 0;
+  const fine = planBuckets(from, until, "auto", MOST_BUCKETS, true);
+  const start = new Date(fine.starts[0] ?? from).toISOString();
+  const parameters: [string, string][] = [...searches.requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", fine.parameter], ["timestamp__gte", start], ["timestamp__lt", until.toISOString()]];
+  const histogram = useQuery({
+    queryKey: ["requests", "histogram", parameters],
+    queryFn: ({ signal }) => call<Histogram>("/requests/histogram", { parameters, signal }),
+    placeholderData: keepPreviousData,
+    enabled: !isOfEndpoints,
+  });
+  // Without captured requests, windows tell how many there were, and how many failed.
+  const isByWindows = isOfEndpoints || (histogram.data?.metadata.total === 0 && searches.requests.length === 0);
+  const coarse = planBuckets(from, until, "auto", MOST_BUCKETS);
+  const windows = useQuery({ ...aggregateQuery({ from: new Date(coarse.starts[0] ?? from), until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
+
+  const plan = isByWindows ? coarse : fine;
+  const starts = plan.starts.join();
+  const series = useMemo(
+    () => (isByWindows ? trafficSeries(fillBuckets(plan.starts, windows.data?.groups ?? [])) : classSeries(fillBuckets(plan.starts, histogram.data?.data ?? []))),
+    // The starts of a plan are the same as long as their text is.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+    [histogram.data, isByWindows, starts, windows.data],
+  );
+  const shown = isByWindows ? windows : histogram;
+  const total = isByWindows ? (windows.data?.total.requests ?? 0) : (histogram.data?.metadata.total ?? 0);
+  const open = useCallback(
+    (low: Date, high: Date) => {
+      const range = formatRange({ kind: "between", from: low, until: high });
+      void navigate({ to: "/requests", search: (before: Record<string, string>) => ({ ...(before["q"] ? { q: before["q"] } : {}), range }) });
+    },
+    [navigate],
+  );
+  return (
+    <Panel
+      title="Traffic"
+      beside={
+        <span className="quiet small">
+          {count(total)} requests · {plan.name} each · drag to zoom, click to see them
+        </span>
+      }
+      isPending={shown.isPending}
+      isOld={shown.isPlaceholderData}
+      error={shown.error}
+      onRetry={() => void shown.refetch()}
+      empty={total === 0 && !shown.isPlaceholderData ? <p className="quiet">No requests in this range{searches.text === "" ? "." : " and of this search."}</p> : null}
+    >
+      <Chart label="Traffic by status class" times={plan.starts} series={series} kind="bars" from={from.getTime()} until={until.getTime()} height={152} format={formatCount} marks={marks} onZoom={zoom} onPick={open} />
+      <div className={styles.legend}>
+        {series.map(({ name, colour, summary }) => (
+          <span key={name}>
+            <svg width="8" height="8" aria-hidden>
+              <rect width="8" height="8" style={{ fill: `var(${colour})` }} />
+            </svg>{" "}
+            {/^[1-5]xx$/.test(name) ? (
+              <Link to="/requests" search={{ ...kept, q: withFilter(searches.text, "status", name) }}>
+                {name}
+              </Link>
+            ) : (
+              name
+            )}{" "}
+            {summary}
+          </span>
+        ))}
+        {marks.map(({ at, name }) => (
+          <span key={name}>
+            <span className="quiet">┊ new version</span>{" "}
+            <Link to="/requests" search={{ ...kept, q: withFilter(searches.text, "version", name) }}>
+              <bdi>{name.slice(0, 40)}</bdi>
+            </Link>{" "}
+            <time className="quiet" dateTime={new Date(at).toISOString()} title={inFull(new Date(at).toISOString())}>
+              {ago(new Date(at).toISOString(), until)}
+            </time>
+          </span>
+        ))}
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,154 @@
+/** The lists beside the endpoints: what is new, and what failed. */
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { list, read } from "../../api/client";
+import type { AlertRule, Log, RequestSnapshot } from "../../api/client";
+import { useWindow } from "../../frame/window";
+import { NOT_OUTGOING } from "./summary";
+import type { Searches } from "./summary";
+
+/** How many rows a list has. */
+const ROWS = 6;
+
+/** A pattern of log lines, with the newest line of it. */
+export interface Pattern {
+  count: number;
+  count_is_exact: boolean;
+  first: string;
+  last: string;
+  example: Log;
+}
+
+interface PatternsMetadata {
+  total: number;
+  total_is_exact: boolean;
+}
+
+/** The patterns of the range that the period before does not have: some of them, and their number. */
+export function useNewPatterns({ logs }: Searches, isBefore: boolean) {
+  const { from, until } = useWindow();
+  const length = until.getTime() - from.getTime();
+  const back = isBefore ? length : 0;
+  const at = (time: Date, by: number) => new Date(time.getTime() - by).toISOString();
+  const parameters: [string, string][] = [
+    ...logs,
+    ["created_at__gte", at(from, back + length)],
+    ["created_at__lt", at(until, back)],
+    ["new_since", at(from, back)],
+    ["limit", isBefore ? "0" : String(ROWS)],
+  ];
+  return useQuery({
+    queryKey: ["logs", "patterns", parameters],
+    queryFn: async ({ signal }) => {
+      const answer = await list<Pattern>("/logs/patterns", parameters, signal);
+      return { patterns: answer.data, total: (answer.metadata as unknown as PatternsMetadata).total };
+    },
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+}
+
+/** How many patterns of errors are looked at for the newest: they come the most frequent first. */
+const ERROR_PATTERNS = "100";
+
+/** The newest errors, one row for those that differ in numbers and ids only. */
+export function useNewestErrors({ logs }: Searches) {
+  const { from, until } = useWindow();
+  const parameters: [string, string][] = [...logs, ["level", "error"], ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()], ["limit", ERROR_PATTERNS]];
+  return useQuery({
+    queryKey: ["logs", "patterns", parameters],
+    queryFn: ({ signal }) => read<Pattern[]>("/logs/patterns", parameters, signal),
+    select: (patterns) => [...patterns].sort((a, b) => b.last.localeCompare(a.last)).slice(0, ROWS),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+}
+
+export function useFailedRequests({ requests }: Searches) {
+  const { from, until } = useWindow();
+  const parameters: [string, string][] = [
+    ...requests,
+    NOT_OUTGOING,
+    ["status_code__gte", "500"],
+    ["timestamp__gte", from.toISOString()],
+    ["timestamp__lt", until.toISOString()],
+    ["order_by", "-timestamp"],
+    ["limit", String(ROWS)],
+    ["total", "none"],
+  ];
+  return useQuery({
+    queryKey: ["requests", "list", parameters],
+    queryFn: ({ signal }) => read<RequestSnapshot[]>("/requests", parameters, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export interface Alert extends AlertRule {
+  condition: string;
+  status: { state: string; since: string | null; value: number | null; problem: string | null };
+}
+
+/** The states in which someone has to look, the most urgent first. */
+const STATES = ["firing", "pending", "resolving"];
+
+export function useAlerts() {
+  const { until } = useWindow();
+  return useQuery({
+    queryKey: ["alerts", until.getTime()],
+    queryFn: ({ signal }) => read<Alert[]>("/alerts", {}, signal),
+    select: sortAlerts,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Firing ones first; those that are not evaluated last. */
+export function sortAlerts(alerts: Alert[]): Alert[] {
+  const rank = ({ enabled, status }: Alert) => {
+    const state = STATES.indexOf(status.state);
+    return enabled ? (state >= 0 ? state : status.problem === null ? STATES.length + 1 : STATES.length) : STATES.length + 2;
+  };
+  return [...alerts].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+}
+
+/** The search that shows what a rule looks at: its filter is that of the API. */
+export function searchOf(filter: string | null): string {
+  return [...new URLSearchParams(filter ?? "")]
+    .map(([name, value]) => {
+      if (name === "match") return value;
+      return `${name}=${/[\s"]/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value}`;
+    })
+    .join(" ");
+}
+
+/** Whether nothing at all is stored. One call, as long as there are logs. */
+export function useIsStoreEmpty(): boolean {
+  const { data } = useQuery({
+    queryKey: ["store", "is-empty"],
+    queryFn: async ({ signal }) => {
+      for (const path of ["/logs", "/requests", "/metrics"]) {
+        const found = await read<unknown[]>(path, { limit: 1, total: "none" }, signal);
+        if (found.length > 0) return false;
+      }
+      return true;
+    },
+    // What is stored once does not go within a visit.
+    staleTime: ({ state }) => (state.data === false ? Infinity : 0),
+    retry: false,
+  });
+  return data === true;
+}
+
+// Escapes of terminals are control characters.
+// eslint-disable-next-line no-control-regex
+const ESCAPES = /\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?/g;
+/** How much of a text is shown. */
+const MOST = 300;
+
+/** A text as one short line, without the codes of terminals. */
+export function oneLine(text: string): string {
+  return text
+    .slice(0, 4 * MOST)
+    .replace(ESCAPES, "")
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .slice(0, MOST);
+}

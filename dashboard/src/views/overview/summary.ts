@@ -1,0 +1,126 @@
+/** What the API did in the range and in the period before: by windows, or by requests where windows cannot tell. */
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { read } from "../../api/client";
+import { useParam } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { parse } from "../../query/parse";
+import { aggregateQuery } from "../metrics/data";
+import { endpointRows, measuresOf } from "../metrics/endpoints";
+import type { EndpointRow } from "../metrics/endpoints";
+import type { Measures } from "../metrics/change";
+
+type Pairs = [string, string][];
+
+/** Calls that the application sent itself are no traffic of it. */
+export const NOT_OUTGOING: [string, string] = ["headers.direction__ne", "outgoing"];
+
+export interface Searches {
+  text: string;
+  /** Filters of windows, of requests with words, and of logs with words. */
+  windows: Pairs;
+  requests: Pairs;
+  logs: Pairs;
+}
+
+export function useSearches(): Searches {
+  const [text] = useParam("q");
+  return useMemo(() => {
+    const of = (model: "requests" | "logs"): Pairs => {
+      const { filters, words } = parse(text, model);
+      return words === "" ? filters : [...filters, ["match", words]];
+    };
+    return { text, windows: parse(text, "metrics").filters, requests: of("requests"), logs: of("logs") };
+  }, [text]);
+}
+
+export interface Summary {
+  source: "windows" | "requests";
+  now: Measures | null;
+  before: Measures | null;
+  rows: EndpointRow[];
+  isPending: boolean;
+  /** Whether what is shown is of another range or search, and the new one is on its way. */
+  isOld: boolean;
+  error: Error | null;
+  retry: () => void;
+}
+
+export function useSummary({ windows, requests }: Searches): Summary {
+  const { from, until } = useWindow();
+  const isByRequests = requests.length > 0;
+  const byWindows = useQuery({ ...aggregateQuery({ from, until, filters: windows, byEndpoint: true, compare: true }), enabled: !isByRequests });
+  const hasWindows = byWindows.data !== undefined && byWindows.data.total.requests + (byWindows.data.previous?.total.requests ?? 0) > 0;
+  const usesRequests = isByRequests || (byWindows.data !== undefined && !hasWindows && windows.length === 0);
+  const length = until.getTime() - from.getTime();
+  const isNow = useQuery({ ...requestsQuery(from, until, requests), enabled: usesRequests });
+  const wasBefore = useQuery({ ...requestsQuery(new Date(from.getTime() - length), from, requests), enabled: usesRequests });
+  return useMemo(() => {
+    if (usesRequests) {
+      const was = new Map((wasBefore.data?.rows ?? []).map(({ endpoint, measures }) => [endpoint, measures]));
+      return {
+        source: "requests" as const,
+        now: isNow.data?.total ?? null,
+        before: wasBefore.data && wasBefore.data.total.requests > 0 ? wasBefore.data.total : null,
+        rows: (isNow.data?.rows ?? []).map(({ endpoint, measures }) => ({ endpoint, now: measures, before: was.get(endpoint) ?? null })),
+        isPending: isNow.isPending,
+        isOld: isNow.isPlaceholderData,
+        error: isNow.error,
+        retry: () => void isNow.refetch(),
+      };
+    }
+    const { data } = byWindows;
+    return {
+      source: "windows" as const,
+      now: data ? measuresOf(data.total) : null,
+      before: data?.previous && data.previous.total.requests > 0 ? measuresOf(data.previous.total) : null,
+      rows: data ? endpointRows(data) : [],
+      isPending: byWindows.isPending,
+      isOld: byWindows.isPlaceholderData,
+      error: byWindows.error,
+      retry: () => void byWindows.refetch(),
+    };
+  }, [byWindows, isNow, usesRequests, wasBefore.data]);
+}
+
+interface StatsRow {
+  by: Record<string, string | number | null>;
+  of: Record<string, number | null>;
+}
+
+const MEASURES = "count,duration__p50,duration__p95,duration__p99";
+/** How many endpoints are compared. */
+const MOST = "200";
+
+/** Requests counted as windows are: all of them, and by endpoint. */
+function requestsQuery(from: Date, until: Date, filters: Pairs) {
+  const shared: Pairs = [...filters, NOT_OUTGOING, ["timestamp__gte", from.toISOString()], ["timestamp__lt", until.toISOString()]];
+  return {
+    queryKey: ["requests", "summary", shared],
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }: { signal: AbortSignal }) => {
+      const stats = (more: Pairs) => read<StatsRow[]>("/requests/stats", [...more, ...shared], signal);
+      const failed: [string, string] = ["status_code__gte", "500"];
+      const grouped = (by: string) => Promise.all([stats([["measure", MEASURES], ["by", by], ["top", MOST]]), stats([["measure", "count"], ["by", by], ["top", MOST], failed])]);
+      const [total, failures, byRoute] = await Promise.all([stats([["measure", MEASURES]]), stats([["measure", "count"], failed]), grouped("method,headers.route")]);
+      // Requests of access logs have a path, and no route.
+      const hasRoutes = byRoute[0].some(({ by }) => by["headers.route"] !== null);
+      const [byEndpoint, failuresByEndpoint] = hasRoutes ? byRoute : await grouped("method,path");
+      const failedBy = new Map(failuresByEndpoint.map((row) => [nameOf(row), row.of["count"] ?? 0]));
+      return {
+        total: measuresOfStats(total[0], failures[0]?.of["count"] ?? 0),
+        rows: byEndpoint.map((row) => ({ endpoint: nameOf(row), measures: measuresOfStats(row, failedBy.get(nameOf(row)) ?? 0) })),
+      };
+    },
+  };
+}
+
+function nameOf({ by }: StatsRow): string {
+  return `${by["method"] ?? "?"} ${by["headers.route"] ?? by["path"] ?? "(no route)"}`;
+}
+
+function measuresOfStats(row: StatsRow | undefined, errors: number): Measures {
+  const requests = row?.of["count"] ?? 0;
+  const of = (name: string) => row?.of[`duration__${name}`] ?? null;
+  return { requests, errorRate: requests === 0 ? 0 : errors / requests, p50: of("p50"), p95: of("p95"), p99: of("p99") };
+}
