@@ -4,6 +4,7 @@
  */
 import { useRef, useState } from "react";
 import type { FocusEvent, KeyboardEvent } from "react";
+import { pathWith } from "../query/parse";
 import styles from "./JsonTree.module.css";
 
 export type Leaf = string | number | boolean | null;
@@ -16,7 +17,7 @@ interface Props {
   label?: string;
   /** Called for the value that is to be filtered by, or excluded. */
   onFilter?: (path: string, value: Leaf, isExcluded: boolean) => void;
-  /** Whether there is a filter for a value: by default, unless a key needs quotes. */
+  /** Whether there is a filter for a value: by default there is. */
   canFilter?: (path: string, value: Leaf) => boolean;
   /** How many levels are open at first. */
   open?: number;
@@ -28,9 +29,9 @@ const TEXT_PIECE = 2000;
 /** The longest text that one filters by. */
 const LONGEST_FILTER = 500;
 
-const needsNoQuotes = (path: string) => !path.includes('"');
+const always = () => true;
 
-export function JsonTree({ value, path, label, onFilter, canFilter = needsNoQuotes, open = 2 }: Props) {
+export function JsonTree({ value, path, label, onFilter, canFilter = always, open = 2 }: Props) {
   const tree = useRef<HTMLDivElement>(null);
   const items = () => [...(tree.current?.querySelectorAll<HTMLElement>("[role=treeitem]") ?? [])];
   // One item is a stop of the tab key: the last that had the focus.
@@ -100,7 +101,7 @@ export function JsonTree({ value, path, label, onFilter, canFilter = needsNoQuot
     >
       {path === "" && value !== null && typeof value === "object" ? (
         Object.entries(value as Record<string, unknown>).map(([key, part], index) => (
-          <Node key={key} name={key} isFirst={index === 0} value={part} path={quoteKey(key)} onFilter={onFilter} canFilter={canFilter} open={open - 1} />
+          <Node key={key} name={key} isFirst={index === 0} value={part} path={pathWith("", key)} onFilter={onFilter} canFilter={canFilter} open={open - 1} />
         ))
       ) : (
         <Node name={null} isFirst value={value} path={path} onFilter={onFilter} canFilter={canFilter} open={open} />
@@ -161,7 +162,7 @@ function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }:
           {Array.from({ length: drawn }, (_, index) => {
             const key = keys ? (keys[index] ?? "") : String(index);
             const part = (value as Record<string, unknown>)[key];
-            return <Node key={key} name={key} value={part} path={`${path}.${quoteKey(key)}`} onFilter={onFilter} canFilter={canFilter} open={open - 1} />;
+            return <Node key={key} name={key} value={part} path={pathWith(path, key)} onFilter={onFilter} canFilter={canFilter} open={open - 1} />;
           })}
           {drawn < length && (
             <div role="none">
@@ -174,11 +175,6 @@ function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }:
       )}
     </div>
   );
-}
-
-/** A key as a path of the API has it: in quotes, if it has a character with a meaning there. */
-function quoteKey(key: string): string {
-  return /^[\w-]+$/.test(key) ? key : `"${key.replace(/["\\]/g, "\\$&")}"`;
 }
 
 function LeafValue({ value }: { value: Leaf }) {
