@@ -1,12 +1,15 @@
 /** Keys of the page, and the list of them behind `?`. */
 import { createContext, useContext, useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
+import { nextKeys } from "./sequence";
 
-/** What a key does. `keys` is `j`, `Enter`, `Escape`, `?`, `mod+k` (⌘ or Ctrl). */
+/** What a key does. `keys` is `j`, `Enter`, `Escape`, `?`, `mod+k` (⌘ or Ctrl), or `g l` (one, then the other). */
 export interface KeyAction {
   keys: string;
   /** What it does, as the list of keys says it. */
   name: string;
+  /** Under which title the list has it; `This view` without one. */
+  group?: string;
   run: (event: KeyboardEvent) => void;
   /** Whether it works while one types, too. */
   inInputs?: boolean;
@@ -30,35 +33,56 @@ class Registry {
 
 const KeysContext = createContext<Registry | null>(null);
 
+/** How long the second key of two may take. */
+const SEQUENCE_MS = 1000;
+
 export function KeysProvider({ children }: { children: ReactNode }) {
   const [registry] = useState(() => new Registry());
   useEffect(() => {
+    let before = "";
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const listen = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.isComposing) return;
-      const isTyped = isTyping(event.target);
-      const keys = keysOf(event);
-      // A dialog has its own keys, and closes itself.
+      if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+      // A dialog has its own keys, and closes itself; so does what is open above the page.
       if (document.querySelector("dialog[open]")) return;
-      const action = registry.actions.find((one) => one.keys === keys && (!isTyped || one.inInputs === true));
+      const isTyped = isTyping(event.target);
+      const actions = registry.actions.filter((one) => !isTyped || one.inInputs === true);
+      const next = nextKeys(before, keysOf(event), actions.map((one) => one.keys));
+      clearTimeout(timer);
+      before = next.before;
+      if (before !== "") {
+        timer = setTimeout(() => {
+          before = "";
+        }, SEQUENCE_MS);
+        event.preventDefault();
+      }
+      const action = actions.find((one) => one.keys === next.found);
       // Enter presses what has the focus.
-      if (!action || (keys === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary"))) return;
+      if (!action || (action.keys === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary"))) return;
       event.preventDefault();
       action.run(event);
     };
     document.addEventListener("keydown", listen);
-    return () => document.removeEventListener("keydown", listen);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("keydown", listen);
+    };
   }, [registry]);
   return <KeysContext.Provider value={registry}>{children}</KeysContext.Provider>;
 }
 
 function keysOf(event: KeyboardEvent): string {
   const mod = event.metaKey || event.ctrlKey ? "mod+" : "";
+  const alt = event.altKey ? "alt+" : "";
   const shift = event.shiftKey && event.key.length > 1 ? "shift+" : "";
-  return `${mod}${shift}${event.key.length === 1 && mod ? event.key.toLowerCase() : event.key}`;
+  return `${mod}${alt}${shift}${event.key.length === 1 && mod ? event.key.toLowerCase() : event.key}`;
 }
 
+/** Fields in which letters are text; boxes and buttons to tick are none. */
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+  if (!(target instanceof HTMLElement)) return false;
+  if (target instanceof HTMLInputElement) return !["checkbox", "radio", "button", "submit", "range"].includes(target.type);
+  return target.isContentEditable || ["TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
 /** Adds keys while the part that calls it is shown. */
@@ -71,7 +95,8 @@ export function useKeys(actions: KeyAction[]): void {
   useEffect(() => registry?.add(current), [registry]);
 }
 
-/** All keys that work now. */
+/** All keys that work now, each once: the one in front has it. */
 export function useAllKeys(): KeyAction[] {
-  return useContext(KeysContext)?.actions ?? [];
+  const actions = useContext(KeysContext)?.actions ?? [];
+  return actions.filter((one, index) => actions.findIndex((other) => other.keys === one.keys) === index);
 }

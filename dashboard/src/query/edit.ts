@@ -8,7 +8,8 @@ export function filterFor(field: string, value: Value, isExcluded = false): stri
   return `${isExcluded ? "-" : ""}${field}:${valueFor(field, value)}`;
 }
 
-function valueFor(field: string, value: Value): string {
+/** A value as it is typed behind `field:`. */
+export function valueFor(field: string, value: Value): string {
   if (typeof value !== "string") return String(value);
   const isJson = /[.["]/.test(field);
   // A text that spells a number or a word of JSON is meant as a text there.

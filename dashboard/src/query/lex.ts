@@ -7,6 +7,8 @@ export interface Piece {
   isQuoted: boolean;
   /** What stands before it. */
   before: "" | "," | "..";
+  /** Where it stands in the text. */
+  start: number;
 }
 
 interface Place {
@@ -135,29 +137,28 @@ const BARE = /(?:(?!\.\.)[^\s,])+/y;
 function valueAt(text: string, start: number, sign: Sign): { end: number; pieces: Piece[]; isWhole: boolean } {
   const pieces: Piece[] = [];
   let before: Piece["before"] = "";
-  let isWhole = true;
   let at = start;
   for (;;) {
     const quoted = text[at] === '"' ? match(QUOTE, text, at) : null;
     if (text[at] === '"' && !quoted) {
       // What is open goes to the end, as one means it while one types.
-      pieces.push({ text: text.slice(at + 1).trimEnd(), isQuoted: true, before });
+      pieces.push({ text: text.slice(at + 1).trimEnd(), isQuoted: true, before, start: at });
       return { end: text.trimEnd().length, pieces, isWhole: false };
     }
     const bare = quoted ? null : match(BARE, text, at)?.[0];
     let piece = quoted ? unquote(quoted[0]) : (bare ?? "");
     const and = sign === "=" && bare ? /&(?=[A-Za-z_][\w.]*=)/.exec(bare) : null;
     if (and) piece = piece.slice(0, and.index);
-    pieces.push({ text: piece, isQuoted: quoted !== null, before });
+    pieces.push({ text: piece, isQuoted: quoted !== null, before, start: at });
     at += quoted ? quoted[0].length : piece.length;
-    if (and) return { end: at, pieces, isWhole };
+    if (and) return { end: at, pieces, isWhole: true };
     if (text[at] === ",") before = ",";
     else if (text.startsWith("..", at)) before = "..";
-    else if (at >= text.length || /\s/.test(text[at] ?? "")) return { end: at, pieces, isWhole };
+    else if (at >= text.length || /\s/.test(text[at] ?? "")) return { end: at, pieces, isWhole: true };
     else {
       // `"a"b`: no part ends here.
       const { end } = wordAt(text, at);
-      pieces.push({ text: text.slice(at, end), isQuoted: false, before: "" });
+      pieces.push({ text: text.slice(at, end), isQuoted: false, before: "", start: at });
       return { end, pieces, isWhole: false };
     }
     at += before.length;

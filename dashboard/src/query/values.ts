@@ -46,7 +46,7 @@ function read(token: FilterToken, asked: Asked): Node {
   if (token.sign === "=" && first) {
     // As in the API: this value, and no other meaning of its letters.
     const text = token.pieces.length === 1 ? first.text : token.value;
-    if (type === "json") return whole({ text, isQuoted: first.isQuoted, before: "" }, asked);
+    if (type === "json") return whole({ text, isQuoted: first.isQuoted }, asked);
     return condition(field, "", type === "string" ? literal(known(text, asked)) : scalar(text, asked));
   }
   const items = itemsOf(token.pieces, asked);
@@ -163,7 +163,7 @@ function pattern(text: string): string {
 }
 
 /** A value at a place in JSON: in quotes it is a text, else also the number or word that it spells. */
-function whole({ text, isQuoted }: Piece, { field, name }: Asked): Condition {
+function whole({ text, isQuoted }: Pick<Piece, "text" | "isQuoted">, { field, name }: Asked): Condition {
   if (!isJsonPath(field)) {
     try {
       return condition(field, "", literal(JSON.stringify(JSON.parse(text))));
