@@ -1,28 +1,38 @@
-/** Who is signed in, the views that are not in the bar, the theme, and the way out. */
+/** Who is signed in, the views that are not in the bar, the theme, the keys, and the way out. */
 import { Link } from "@tanstack/react-router";
 import { useSession, useSignOut } from "../api/session";
 import { Menu } from "../parts/Menu";
+import { sharedParams, useParams } from "./address";
 import { useTheme } from "./theme";
 import { VIEWS } from "./views";
 
-export function Account({ isAdmin }: { isAdmin: boolean }) {
+export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => void }) {
   const session = useSession();
   const signOut = useSignOut();
   const [theme, setTheme] = useTheme();
+  const shared = sharedParams(useParams());
   const name = session.user?.email.split("@")[0] ?? "open";
+  const label = (
+    <>
+      <bdi>{name.length > 16 ? `${name.slice(0, 15)}…` : name}</bdi> <span aria-hidden>▾</span>
+    </>
+  );
   return (
-    <Menu label={`${name} ▾`} title={session.user?.email ?? "This server asks nobody to sign in"}>
+    <Menu label={label} title={session.user?.email ?? "This server asks nobody to sign in"}>
       {VIEWS.filter((one) => one.place === "menu" && (isAdmin || !one.isForAdmins)).map((one) => (
-        <Link key={one.path} to={one.path} role="menuitem">
+        <Link key={one.path} to={one.path} search={shared as never} role="menuitem">
           {one.name}
         </Link>
       ))}
       <button type="button" role="menuitem" className="plain" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}>
-        {theme === "dark" ? "Light" : "Dark"}
+        {theme === "dark" ? "Light theme" : "Dark theme"}
+      </button>
+      <button type="button" role="menuitem" className="plain" onClick={onKeys}>
+        Keys
       </button>
       {session.user && (
         <>
-          <Link to="/account" role="menuitem">
+          <Link to="/account" search={shared} role="menuitem">
             Change password
           </Link>
           <button type="button" role="menuitem" className="plain" onClick={() => void signOut()}>

@@ -1,35 +1,58 @@
 /** What is around every view: the views, the search, the range, who is signed in. */
-import { Link, Outlet, useLocation } from "@tanstack/react-router";
-import { useState } from "react";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";
 import { Account } from "./Account";
 import { sharedParams, useParams } from "./address";
 import { useKeys } from "./keys";
-import { KeysHelp } from "./KeysHelp";
+import { Keys, KeysHelp } from "./KeysHelp";
 import { Palette } from "./Palette";
 import { RangePicker } from "./RangePicker";
 import { SearchBox } from "./SearchBox";
 import { StateLine } from "./StateLine";
+import { titleOf } from "./title";
 import { VIEWS } from "./views";
 import { useWindow } from "./window";
 import styles from "./Frame.module.css";
 
 export function Frame() {
   const isAdmin = useIsAdmin();
-  const shared = sharedParams(useParams());
+  const params = useParams();
+  const shared = sharedParams(params);
   const path = useLocation({ select: (location) => location.pathname });
-  const view = VIEWS.find((one) => one.path === path) ?? VIEWS[0];
+  const view = VIEWS.find((one) => one.path === path);
+  const navigate = useNavigate();
   const { refresh, isLive, setLive } = useWindow();
   const [front, setFront] = useState<"palette" | "keys" | null>(null);
+  const views = VIEWS.filter((one) => isAdmin || !one.isForAdmins);
+  const hasRange = view?.hasRange === true;
   useKeys([
-    { keys: "mod+k", name: "Everything", run: () => setFront("palette"), inInputs: true },
-    { keys: "?", name: "Keys", run: () => setFront("keys") },
-    { keys: "r", name: "Look again", run: refresh },
-    { keys: "l", name: "Live", run: () => setLive(!isLive) },
+    { keys: "mod+k", name: "Everything by its name", group: "Everywhere", run: () => setFront("palette"), inInputs: true },
+    { keys: "?", name: "Keys", group: "Everywhere", run: () => setFront("keys") },
+    ...(hasRange
+      ? [
+          { keys: "r", name: "Look again", group: "Range", run: refresh },
+          { keys: "l", name: "Live", group: "Range", run: () => setLive(!isLive) },
+        ]
+      : []),
+    ...views.flatMap((one) =>
+      one.key === undefined ? [] : [{ keys: `g ${one.key}`, name: one.name, group: "Go to", run: () => void navigate({ to: one.path, search: shared }) }],
+    ),
   ]);
+  const main = useFocusOnNavigation(path);
+  useEffect(() => {
+    document.title = titleOf(path, params);
+  }, [params, path]);
   return (
     <div className={styles.frame}>
-      <a className={styles.skip} href="#view">
+      <a
+        className={styles.skip}
+        href="#view"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
         To the content
       </a>
       <header className={styles.top}>
@@ -41,29 +64,41 @@ export function Frame() {
             </Link>
           ))}
         </nav>
-        {view?.model && <SearchBox model={view.model} />}
-        <button type="button" className="plain" onClick={() => setFront("palette")} title="Views, searches and actions">
-          <kbd>{/Mac/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}</kbd>
+        {view?.model ? <SearchBox model={view.model} /> : <span className={styles.gap} />}
+        <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} aria-label="Everything by its name" title="Views, searches, endpoints and actions">
+          <Keys keys="mod+k" />
         </button>
-        <Account isAdmin={isAdmin} />
+        <Account isAdmin={isAdmin} onKeys={() => setFront("keys")} />
       </header>
-      {view?.hasRange && (
-        <div className={styles.range}>
-          <RangePicker />
+      {hasRange && (
+        <div className={styles.range} role="group" aria-label="Range of time">
+          <RangePicker compares={view.compares === true} />
           <button type="button" aria-pressed={isLive} onClick={() => setLive(!isLive)} title="Asks again by itself (l)">
-            Live {isLive ? "●" : "○"}
+            Live <span aria-hidden>{isLive ? "●" : "○"}</span>
           </button>
           <button type="button" onClick={refresh} title="Asks again (r)">
             Look again
           </button>
         </div>
       )}
-      <main id="view" className={styles.view} tabIndex={-1}>
+      <main ref={main} id="view" className={styles.view} tabIndex={-1}>
         <Outlet />
       </main>
       <StateLine />
-      {front === "palette" && <Palette onClose={() => setFront(null)} />}
+      {front === "palette" && <Palette onClose={() => setFront(null)} onKeys={() => setFront("keys")} />}
       {front === "keys" && <KeysHelp onClose={() => setFront(null)} />}
     </div>
   );
+}
+
+/** Moves the focus to the view when another one is shown, so that its keys and its words come next. */
+function useFocusOnNavigation(path: string) {
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(path);
+  useEffect(() => {
+    if (before.current === path) return;
+    before.current = path;
+    main.current?.focus({ preventScroll: true });
+  }, [path]);
+  return main;
 }

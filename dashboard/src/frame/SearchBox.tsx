@@ -85,6 +85,8 @@ export function SearchBox({ model }: { model: Model }) {
     setOpen(false);
     setActive(-1);
     setAsked(trimmed);
+    // What was found comes next, with its keys.
+    if (trimmed !== "") document.getElementById("view")?.focus({ preventScroll: true });
   }
 
   function press(event: KeyboardEvent<HTMLInputElement>): void {
@@ -182,8 +184,8 @@ export function SearchBox({ model }: { model: Model }) {
         <div className={styles.below} data-list={isListed}>
           <div id={`${id}notes`} className={styles.notes} aria-live="polite">
             {problem?.problem && (
-              <p className={styles.problem}>
-                <span aria-hidden>⚠</span> <bdi className="data">{cut(text.slice(problem.start, problem.end))}</bdi> {problem.problem.text}
+              <p className={styles.problem} style={{ paddingInlineStart: `calc(12px + min(${problem.start}ch, 40%))` }}>
+                <span aria-hidden>⚠</span> <span className={styles.words}>{problem.problem.text}</span>
                 {problem.problem.instead !== null && (
                   <button
                     type="button"

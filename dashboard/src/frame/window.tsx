@@ -12,6 +12,8 @@ interface Shown {
   setRange: (range: Range) => void;
   from: Date;
   until: Date;
+  /** When it was last asked for. */
+  now: Date;
   /** Parameters that restrict a time of a record to the window. */
   filters: (field: string) => [string, string][];
   /** Asks again, up to now. Nothing moves without it, unless the window is live. */
@@ -52,6 +54,7 @@ export function WindowProvider({ children }: { children: ReactNode }) {
       },
       from,
       until,
+      now,
       filters: (field) => [
         [`${field}__gte`, from.toISOString()],
         ...(range.kind === "between" ? [[`${field}__lt`, until.toISOString()] as [string, string]] : []),

@@ -22,10 +22,15 @@ export function parseRange(text: string): Range | null {
     const unit = last[2] as Unit;
     return amount > 0 && amount * UNIT_MS[unit] <= LONGEST_MS ? { kind: "last", amount, unit } : null;
   }
-  const [from, until, ...rest] = text.split("..").map((part) => new Date(part.trim()));
-  if (!from || !until || rest.length > 0 || !(from.getTime() < until.getTime())) return null;
-  return { kind: "between", from, until };
+  const parts = text.split("..");
+  if (parts.length !== 2 || !parts.every((part) => MOMENT.test(part))) return null;
+  const [from = new Date(NaN), until = new Date(NaN)] = parts.map((part) => new Date(part));
+  const length = until.getTime() - from.getTime();
+  return length > 0 && length <= LONGEST_MS ? { kind: "between", from, until } : null;
 }
+
+/** A moment with its zone, of a year of four digits. */
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 /** Writes a range as it stands in the address. */
 export function formatRange(range: Range): string {
@@ -42,7 +47,34 @@ export function resolve(range: Range, now: Date): { from: Date; until: Date } {
 export function shift(range: Range, by: -1 | 1, now: Date): Range {
   const { from, until } = resolve(range, now);
   const length = until.getTime() - from.getTime();
+  if (from.getTime() + by * length < FIRST_MS || until.getTime() + by * length > LAST_MS) return range;
   return { kind: "between", from: new Date(from.getTime() + by * length), until: new Date(until.getTime() + by * length) };
+}
+
+/** The times that a range can have at all. */
+const FIRST_MS = Date.UTC(1, 0, 1);
+const LAST_MS = Date.UTC(9999, 0, 1);
+
+/** The range around it, twice as long or the next common one; it does not go beyond now. */
+export function zoomOut(range: Range, now: Date): Range {
+  if (range.kind === "last") {
+    const length = range.amount * UNIT_MS[range.unit];
+    const next = COMMON_RANGES.map(parseRange).find((one) => one?.kind === "last" && one.amount * UNIT_MS[one.unit] > length);
+    if (next) return next;
+    return length * 2 <= LONGEST_MS ? { ...range, amount: range.amount * 2 } : range;
+  }
+  const length = range.until.getTime() - range.from.getTime();
+  if (length * 2 > LONGEST_MS) return range;
+  const beyond = Math.max(0, range.until.getTime() + length / 2 - Math.max(now.getTime(), range.until.getTime()));
+  const from = Math.max(FIRST_MS, range.from.getTime() - length / 2 - beyond);
+  const until = Math.min(LAST_MS, range.until.getTime() + length / 2 - beyond);
+  return { kind: "between", from: new Date(Math.round(from)), until: new Date(Math.round(until)) };
+}
+
+/** What a range is compared with: as long, just before it. */
+export function namePrevious(range: Range, now: Date, locale?: string): string {
+  if (range.kind === "last") return range.amount === 1 ? `the ${UNIT_NAMES[range.unit]} before` : `the ${range.amount} ${UNIT_NAMES[range.unit]}s before`;
+  return nameRange(shift(range, -1, now), locale);
 }
 
 const BUCKETS: [text: string, ms: number][] = [

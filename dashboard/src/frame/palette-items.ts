@@ -1,0 +1,103 @@
+/** What the palette has: views, saved and recent searches, endpoints, records by their number, and actions. */
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { ApiError, read } from "../api/client";
+import { useIsAdmin, useSession, useSignOut } from "../api/session";
+import { recentSearches } from "../query/history";
+import { sharedParams, useParams } from "./address";
+import type { Params } from "./address";
+import { targetsOf } from "./match";
+import { useTheme } from "./theme";
+import { VIEWS } from "./views";
+import { useWindow } from "./window";
+
+export interface Item {
+  id: string;
+  /** What kind of thing it is. */
+  group: string;
+  name: string;
+  /** Keys that do the same. */
+  keys?: string;
+  run: () => void;
+}
+
+interface SavedSearch {
+  id: number;
+  name: string;
+  view: string;
+  parameters: Params;
+}
+
+/** All saved searches, or null where the server has none. */
+async function readSaved(signal: AbortSignal): Promise<SavedSearch[] | null> {
+  try {
+    return await read<SavedSearch[]>("/saved_searches", { limit: 1000 }, signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+async function readEndpoints(from: Date, until: Date, signal: AbortSignal): Promise<string[]> {
+  const { groups } = await read<{ groups: { endpoint: string; requests: number }[] }>(
+    "/metrics/aggregate",
+    { by: "endpoint", from: from.toISOString(), until: until.toISOString() },
+    signal,
+  );
+  return groups.toSorted((a, b) => b.requests - a.requests).map(({ endpoint }) => endpoint);
+}
+
+/** The items for what is typed that are there whatever it is, and those that only it names. */
+export function usePaletteItems(typed: string, onKeys: () => void): { items: Item[]; named: Item[]; isLoading: boolean } {
+  const navigate = useNavigate();
+  const session = useSession();
+  const isAdmin = useIsAdmin();
+  const signOut = useSignOut();
+  const [theme, setTheme] = useTheme();
+  const shared = sharedParams(useParams());
+  const { from, until, text: range, isLive, setLive, refresh } = useWindow();
+  const saved = useQuery({ queryKey: ["saved-searches"], queryFn: ({ signal }) => readSaved(signal), staleTime: Infinity, retry: false });
+  const endpoints = useQuery({ queryKey: ["palette-endpoints", range], queryFn: ({ signal }) => readEndpoints(from, until, signal), staleTime: 300_000, retry: false });
+
+  const go = (to: string, search: Params) => () => void navigate({ to, search });
+  const items: Item[] = [
+    ...VIEWS.filter((view) => isAdmin || !view.isForAdmins).map((view) => ({
+      id: view.path,
+      group: "View",
+      name: view.name,
+      ...(view.key === undefined ? {} : { keys: `g ${view.key}` }),
+      run: go(view.path, shared),
+    })),
+    { id: "theme", group: "Action", name: theme === "dark" ? "Light theme" : "Dark theme", run: () => setTheme(theme === "dark" ? "light" : "dark") },
+    { id: "live", group: "Action", name: isLive ? "Stop live" : "Live", keys: "l", run: () => setLive(!isLive) },
+    { id: "refresh", group: "Action", name: "Look again", keys: "r", run: refresh },
+    { id: "copy", group: "Action", name: "Copy the address of this view", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
+    { id: "keys", group: "Action", name: "Show all keys", keys: "?", run: onKeys },
+    ...(session.user
+      ? [
+          { id: "password", group: "Action", name: "Change password", run: go("/account", {}) },
+          { id: "out", group: "Action", name: "Sign out", run: () => void signOut() },
+        ]
+      : []),
+    ...(saved.data ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(`/${one.view}`, one.parameters) })),
+    ...recentSearches().map((text) => ({
+      id: `recent ${text}`,
+      group: "Recent search",
+      name: text,
+      // In the view that is shown, or in the logs where it has no search.
+      run: go(VIEWS.find((view) => view.path === pathOf() && view.model)?.path ?? "/logs", { ...shared, q: text }),
+    })),
+    ...(endpoints.data ?? []).map((endpoint) => ({ id: `endpoint ${endpoint}`, group: "Endpoint", name: endpoint, run: go("/metrics", { ...shared, q: "", endpoint }) })),
+  ];
+  const named = targetsOf(typed).map((target): Item => {
+    const base = { id: `${target.kind} ${target.id}`, group: "Record", name: `Open ${target.kind} ${target.id}` };
+    // A record is opened whatever the search and the range would leave of it.
+    if (target.kind === "trace") return { ...base, run: go("/logs", { ...shared, q: `trace:${target.id}` }) };
+    return { ...base, run: go(`/${target.kind}s`, { ...(shared["range"] ? { range: shared["range"] } : {}), open: target.id }) };
+  });
+  return { items, named, isLoading: endpoints.isFetching && !endpoints.data };
+}
+
+function pathOf(): string {
+  return location.pathname.replace(/^\/ui/, "") || "/";
+}

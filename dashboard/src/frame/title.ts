@@ -1,0 +1,14 @@
+/** The title of the document: what one sees in tabs and in the history of the browser. */
+import { parseRange, nameRange } from "../time/range";
+import type { Params } from "./address";
+import { VIEWS } from "./views";
+
+/** The view, what is searched for in it, and its range where that is a special one. */
+export function titleOf(path: string, params: Params): string {
+  const view = VIEWS.find((one) => one.path === path);
+  const name = view?.name ?? (path === "/account" ? "Change password" : "Lookback");
+  const search = view?.model ? (params["q"] ?? "") : "";
+  const range = view?.hasRange === true ? parseRange(params["range"] ?? "") : null;
+  const parts = [search.length > 60 ? `${search.slice(0, 59)}…` : search, name, range ? nameRange(range) : ""].filter((part) => part !== "");
+  return [...parts, ...(name === "Lookback" ? [] : ["Lookback"])].join(" · ");
+}
