@@ -1,0 +1,75 @@
+/** A line of the log as one row: never wrapped, cut in its middle. */
+import { memo, useMemo } from "react";
+import { clock, inFull } from "../../time/format";
+import type { Line } from "./lines";
+import { cutMiddle, oneLine, segments } from "./text";
+import styles from "./LineRow.module.css";
+
+/** The parts of a row that one filters by. */
+export type Cell = "level" | "source" | "message" | "trace_id";
+export const CELLS: Cell[] = ["level", "source", "message"];
+
+/** How much room the marks behind a message take. */
+const COPIES_COLUMNS = 11;
+const NOTE_COLUMNS = 6;
+
+interface Props {
+  line: Line;
+  /** How many characters of the message there is room for. */
+  columns: number;
+  /** Whether lines are of several days. */
+  hasDays: boolean;
+  marks: RegExp | null;
+  /** The part under the cursor, in the row that is chosen. */
+  cell: Cell | null;
+  isNew: boolean;
+  isDeleted: boolean;
+  isOpened: boolean;
+}
+
+export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, cell, isNew, isDeleted, isOpened }: Props) {
+  const { log, copies, copiesAreExact, isCopy } = line;
+  const found = line.marks ?? marks;
+  const room = columns - (copies > 1 ? COPIES_COLUMNS : 0) - (isNew ? NOTE_COLUMNS : 0) - (isDeleted ? 2 * NOTE_COLUMNS : 0);
+  const parts = useMemo(() => segments(cutMiddle(oneLine(log.message), room, found), found), [found, log.message, room]);
+  return (
+    <>
+      <time className={styles.time} data-days={hasDays || undefined} dateTime={log.created_at} title={inFull(log.created_at)}>
+        {isCopy && <span aria-hidden>└ </span>}
+        {hasDays ? clock(log.created_at) : clock(log.created_at, new Date(log.created_at))}
+      </time>
+      <span className={`${styles.level ?? ""} level-${log.level}`} data-cell="level" data-at={cell === "level" || undefined}>
+        {log.level}
+      </span>
+      <bdi className={styles.source} data-cell="source" data-at={cell === "source" || undefined} title={log.source}>
+        {log.source.slice(0, 100)}
+      </bdi>
+      <bdi className={styles.message} data-cell="message" data-at={cell === "message" || undefined} data-deleted={isDeleted || undefined}>
+        {parts.map((part, index) =>
+          part.kind === "plain" ? (
+            part.text
+          ) : part.kind === "mark" ? (
+            <mark key={index}>{part.text}</mark>
+          ) : (
+            <span key={index} className={styles.number}>
+              {part.text}
+            </span>
+          ),
+        )}
+      </bdi>
+      {isDeleted && <span className={styles.note}>deleted</span>}
+      {isNew && (
+        <span className={styles.note} title="No such line in the period before">
+          new
+        </span>
+      )}
+      {copies > 1 && (
+        <span className={styles.copies} data-copies title={`${copiesAreExact ? "" : "At least "}${copies} lines that differ only in numbers and ids (o ${isOpened ? "closes" : "shows"} them)`}>
+          ×{copies}
+          {!copiesAreExact && "+"}
+          <span aria-hidden>{isOpened ? " ▾" : " ▸"}</span>
+        </span>
+      )}
+    </>
+  );
+});

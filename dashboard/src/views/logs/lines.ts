@@ -1,0 +1,56 @@
+/** Lines as the list has them: records, what a search said of them, and copies that are folded. */
+import type { Log, LogHit } from "../../api/client";
+import { foundTexts, marksOf, templateOf } from "./text";
+
+export interface Line {
+  id: number;
+  log: Log;
+  /** Lines that differ only in numbers and ids, with this one: more than one if they are folded. */
+  copies: number;
+  copiesAreExact: boolean;
+  /** Set for a copy that is shown below the line that stands for all. */
+  isCopy: boolean;
+  /** What the search found in the message. */
+  marks: RegExp | null;
+}
+
+export function lineOf(log: Log): Line {
+  return { id: log.id, log, copies: 1, copiesAreExact: true, isCopy: false, marks: null };
+}
+
+/** A line of a search by rank. */
+export function lineOfHit(log: LogHit): Line {
+  const { copies, highlights, why } = log.hit;
+  const found = highlights.filter((one) => one.field === "message").flatMap((one) => foundTexts(one.text, one.ranges));
+  const matched = why.words.filter((one) => one.field === "message").map((one) => one.matched);
+  return { ...lineOf(log), copies: copies?.count ?? 1, copiesAreExact: copies?.count_is_exact ?? true, marks: marksOf(found.length > 0 ? found : matched) };
+}
+
+const keys = new WeakMap<Log, string>();
+
+/** What is the same for all copies of a line. */
+export function copyKey(log: Log): string {
+  const known = keys.get(log);
+  if (known !== undefined) return known;
+  const key = `${log.level}\n${log.source}\n${templateOf(log.message)}`;
+  keys.set(log, key);
+  return key;
+}
+
+/** Makes one line of those that differ only in numbers and ids: the first of them stands for all, and shows the rest when it is opened. */
+export function fold(lines: Line[], openedId: number | null): Line[] {
+  const groups = new Map<string, Line[]>();
+  for (const line of lines) {
+    const key = copyKey(line.log);
+    const group = groups.get(key);
+    if (group) group.push(line);
+    else groups.set(key, [line]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first, ...rest] = group;
+    if (!first) return [];
+    if (rest.length === 0) return [first];
+    const head = { ...first, copies: group.length };
+    return group.some((line) => line.id === openedId) ? [head, ...rest.map((line) => ({ ...line, isCopy: true }))] : [head];
+  });
+}

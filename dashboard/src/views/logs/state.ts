@@ -1,0 +1,73 @@
+/** What the view of logs shows, as the address says it. */
+import { useMemo, useState } from "react";
+import { useIsAdmin } from "../../api/session";
+import { useParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { parse } from "../../query/parse";
+import type { Query } from "../../query/parse";
+
+export type Pairs = [name: string, value: string][];
+
+export interface LogsState {
+  /** What was typed into the search. */
+  text: string;
+  query: Query;
+  /** Best hits first, or newest first. */
+  order: "ranked" | "newest";
+  isFolded: boolean;
+  view: "lines" | "patterns";
+  /** The line that is open. */
+  openId: number | null;
+  /** The line whose copies are shown. */
+  copiesId: number | null;
+  isDeletedShown: boolean;
+  isLive: boolean;
+  /** The window of the list: that of the frame, which goes on by itself while it is live; the list does not. */
+  from: Date;
+  until: Date;
+  /** The filters of the search and the window, and words as `search` or `match`. */
+  parameters: Pairs;
+  /** The same up to now. */
+  currentParameters: Pairs;
+}
+
+function idOf(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : null;
+}
+
+export function useLogsState(): LogsState {
+  const params = useParams();
+  const shown = useWindow();
+  const isAdmin = useIsAdmin();
+  const { isLive } = shown;
+  // While the window is live, lines come by the tail: the list is that of the start.
+  const [start, setStart] = useState(shown);
+  const isOther = start.text !== shown.text || start.isLive !== isLive || (!isLive && start.from !== shown.from);
+  if (isOther) setStart(shown);
+  const { from, until, filters: windowFilters } = isOther ? shown : start;
+  const currentFilters = shown.filters;
+  const text = params["q"] ?? "";
+  const query = useMemo(() => parse(text, "logs"), [text]);
+  const hasWords = query.words !== "";
+  const order = hasWords && !isLive && params["order"] !== "newest" ? "ranked" : "newest";
+  const isDeletedShown = isAdmin && params["deleted"] === "only";
+  const { parameters, currentParameters } = useMemo(() => {
+    const kept: Pairs = [...query.filters, ...(hasWords ? [[order === "ranked" ? "search" : "match", query.words] as [string, string]] : []), ...(isDeletedShown ? [["deleted", "only"] as [string, string]] : [])];
+    return { parameters: [...kept, ...windowFilters("created_at")], currentParameters: [...kept, ...currentFilters("created_at")] };
+  }, [currentFilters, hasWords, isDeletedShown, order, query, windowFilters]);
+  return {
+    text,
+    query,
+    order,
+    isFolded: params["fold"] === undefined ? order === "ranked" : params["fold"] === "1",
+    view: params["view"] === "patterns" ? "patterns" : "lines",
+    openId: idOf(params["open"]),
+    copiesId: idOf(params["copies"]),
+    isDeletedShown,
+    isLive,
+    from,
+    until,
+    parameters,
+    currentParameters,
+  };
+}
