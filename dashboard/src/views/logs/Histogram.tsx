@@ -65,7 +65,7 @@ export function Histogram({ state }: { state: LogsState }) {
           kind="bars"
           from={data.from}
           until={data.until}
-          height={72}
+          height={96}
           format={short}
           marks={marks}
           onZoom={zoom}

@@ -1,5 +1,168 @@
-import { Empty } from "../../parts/State";
+/** The lines of the log: found by words and filters, counted over time, followed live, read in full. */
+import { useCallback, useMemo, useRef, useState } from "react";
+import { useParam, useSetParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { Panel } from "../../parts/Panel";
+import { Level, Time } from "../../parts/Show";
+import type { ListControl } from "../../parts/VirtualList";
+import { Histogram } from "./Histogram";
+import { LineList } from "./LineList";
+import type { Line } from "./lines";
+import { LiveLine } from "./LiveLine";
+import { DetailActions, DetailState, LogDetail, useLog } from "./LogDetail";
+import { LogFacets } from "./LogFacets";
+import { ListFoot, ListState, Problem } from "./ListStates";
+import { Patterns } from "./Patterns";
+import { useLogsState } from "./state";
+import { marksOf, wordsOf } from "./text";
+import { Toolbar } from "./Toolbar";
+import { useNewPatterns, usePatternCount } from "./usePatterns";
+import { useRowKeys } from "./useRowKeys";
+import { useShownLines } from "./useShownLines";
+import styles from "./Logs.module.css";
 
 export function Logs() {
-  return <Empty title="Logs" />;
+  const state = useLogsState();
+  const { range } = useWindow();
+  const setParams = useSetParams();
+  const [facets] = useParam("facets");
+  const [isPaused, setPaused] = useState(false);
+  const [isAtTop, setAtTop] = useState(true);
+  const [cursor, setCursor] = useState<number | null>(null);
+  const [deleted, setDeleted] = useState<ReadonlyMap<number, boolean>>(new Map());
+  const [said, say] = useSaid();
+  const control = useRef<ListControl>(null);
+
+  const isTailing = state.isLive && range.kind === "last" && state.view === "lines";
+  const shown = useShownLines(state, isTailing, isPaused || !isAtTop);
+  const { lines, tail } = shown;
+  const patternCount = usePatternCount(state);
+  const newPatterns = useNewPatterns(state, shown.loadedAt > 0 || state.view === "patterns");
+  // Where nothing was before, everything is new, and nothing needs a mark.
+  const newKeys = patternCount && newPatterns.size < patternCount.total ? newPatterns : NOTHING;
+
+  const { openId, text, query } = state;
+  const chosenId = openId ?? cursor;
+  const chosen = useMemo(() => lines.find((line) => line.id === chosenId) ?? null, [chosenId, lines]);
+  const isOpen = openId !== null;
+  const openCopies = useCallback((line: Line) => setParams({ copies: state.copiesId === line.id ? "" : String(line.id) }), [setParams, state.copiesId]);
+  const rowKeys = useRowKeys({ chosen, onCopies: openCopies, say });
+  const { forget } = rowKeys;
+  const choose = useCallback(
+    (line: Line) => {
+      forget();
+      setCursor(line.id);
+      // What is open follows the cursor.
+      if (isOpen) setParams({ open: String(line.id) }, { replace: true });
+    },
+    [forget, isOpen, setParams],
+  );
+  const open = useCallback((line: Line) => setParams({ open: String(line.id) }, { replace: isOpen }), [isOpen, setParams]);
+  const close = useCallback(() => {
+    setCursor(openId);
+    setParams({ open: "", tab: "" });
+    control.current?.focus();
+  }, [openId, setParams]);
+
+  const marks = useMemo(() => marksOf(wordsOf(query.words)), [query.words]);
+  const deletedIds = useMemo(() => new Set([...deleted].filter(([, isDeleted]) => isDeleted).map(([id]) => id)), [deleted]);
+  const hasDays = state.from.toDateString() !== new Date().toDateString();
+  const { isMore, isLoadingMore, more: loadMore, error } = shown;
+  const more = useCallback(() => {
+    // Folded rows may not fill the list, however many lines are loaded: then one asks for more.
+    if (isMore && !isLoadingMore && !error) void loadMore();
+  }, [error, isLoadingMore, isMore, loadMore]);
+
+  const one = useLog(openId, chosen?.log ?? null);
+  const isDeleted = (id: number) => deleted.get(id) ?? state.isDeletedShown;
+  const detail = !isOpen
+    ? null
+    : one.log
+      ? {
+          title: (
+            <>
+              <Time at={one.log.created_at} />
+              <Level level={one.log.level} />
+              <bdi className={`data ${styles.source ?? ""}`}>{one.log.source.slice(0, 200)}</bdi>
+            </>
+          ),
+          actions: <DetailActions log={one.log} />,
+          body: <LogDetail log={one.log} marks={chosen?.marks ?? marks} isDeleted={isDeleted(one.log.id)} onDeleted={(id, is) => setDeleted(new Map(deleted).set(id, is))} />,
+        }
+      : { title: `Line ${openId}`, body: <DetailState error={one.error} onRetry={() => void one.retry()} /> };
+
+  return (
+    <div className={styles.view} data-facets={facets || undefined}>
+      <h1 className="hidden-label">Logs</h1>
+      <Toolbar state={state} said={said} />
+      <Histogram state={state} />
+      {state.isLive && state.view === "lines" && <LiveLine tail={isTailing ? tail.state : null} isPaused={isPaused} onPause={setPaused} isCut={tail.isCut} />}
+      {shown.error && lines.length > 0 && <Problem error={shown.error} onRetry={() => void shown.retry()} />}
+      <div className={styles.body}>
+        <aside id="log-facets" className={styles.facets} aria-label="Fields">
+          <LogFacets state={state} lines={shown.lines} />
+        </aside>
+        <div className={styles.main}>
+          <Panel label="Log line" detail={detail} onClose={close}>
+            {state.view === "patterns" ? (
+              <Patterns state={state} newKeys={newKeys} />
+            ) : lines.length === 0 ? (
+              <ListState state={state} error={shown.error} isPending={shown.isPending} onRetry={() => void shown.retry()} />
+            ) : (
+              <>
+                {tail.waitingCount > 0 && (
+                  <button
+                    type="button"
+                    className={styles.pill}
+                    onClick={() => {
+                      tail.show();
+                      control.current?.scrollToTop();
+                    }}
+                  >
+                    {tail.waitingCount} new ↑
+                  </button>
+                )}
+                <LineList
+                  key={text + state.order}
+                  label="Log lines"
+                  lines={lines}
+                  chosenId={chosenId}
+                  onChoose={choose}
+                  onOpen={open}
+                  onCopies={openCopies}
+                  onPoint={rowKeys.point}
+                  onTop={setAtTop}
+                  marks={marks}
+                  cell={rowKeys.cell}
+                  hasDays={hasDays}
+                  newKeys={newKeys}
+                  deletedIds={deletedIds}
+                  copiesId={state.copiesId}
+                  isStale={shown.isStale}
+                  hasKeys
+                  control={control}
+                  foot={<ListFoot state={state} shown={shown} onMore={more} />}
+                  {...(state.isFolded ? {} : { onEnd: more })}
+                />
+              </>
+            )}
+          </Panel>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** A word of what was done, for a while. */
+function useSaid(): [string, (text: string) => void] {
+  const [said, setSaid] = useState("");
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const say = useCallback((text: string) => {
+    clearTimeout(timer.current);
+    setSaid(text);
+    timer.current = setTimeout(() => setSaid(""), 2500);
+  }, []);
+  return [said, say];
 }

@@ -1,0 +1,118 @@
+/** What the list of lines says when it has none, when a search is wrong, and below its last row. */
+import { ApiError } from "../../api/client";
+import { useSetParams } from "../../frame/address";
+import { useWindow } from "../../frame/window";
+import { Empty, Failure, Loading } from "../../parts/State";
+import { count } from "../../time/format";
+import { nameRange, parseRange } from "../../time/range";
+import type { LogsState } from "./state";
+import type { useShownLines } from "./useShownLines";
+import styles from "./Logs.module.css";
+
+/** What is wrong with the search, above the rows of the one before. */
+export function Problem({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  const api = error instanceof ApiError ? error : null;
+  const isPassing = api?.isPassing ?? true;
+  return (
+    <div role="alert" className={styles.problem}>
+      <strong>{isPassing ? "The lines could not be loaded." : "This search has no answer."}</strong>
+      {api && api.fields.length > 0
+        ? api.fields.map((field) => (
+            <span key={field.field}>
+              <code>{field.field}</code> {field.problem}
+            </span>
+          ))
+        : error.message}
+      <span className="quiet">The rows below are those of before.</span>
+      {isPassing && (
+        <button type="button" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface StateProps {
+  state: LogsState;
+  error: Error | null;
+  isPending: boolean;
+  onRetry: () => void;
+}
+
+export function ListState({ state, error, isPending, onRetry }: StateProps) {
+  const setParams = useSetParams();
+  const { range, setRange } = useWindow();
+  if (error) return <Failure error={error} what="The lines" onRetry={onRetry} />;
+  if (isPending) return <Loading what="the lines" />;
+  const isSearched = state.text !== "";
+  const week = parseRange("7d");
+  return (
+    <Empty title={state.isLive ? "Waiting for lines …" : isSearched ? "No line is like this." : "No lines in this range."}>
+      <span>
+        {isSearched ? "Nothing in " : "Nothing came in "}
+        {nameRange(range).toLowerCase()}
+        {isSearched ? " has the words and passes the filters." : "."}
+      </span>
+      {week && (
+        <button type="button" onClick={() => setRange(week)}>
+          Look at the last 7 days
+        </button>
+      )}
+      {state.query.words !== "" && state.order === "newest" && !state.isLive && (
+        <button type="button" onClick={() => setParams({ order: "" })}>
+          Rank instead: near words count, too
+        </button>
+      )}
+      {isSearched && (
+        <button type="button" onClick={() => setParams({ q: "" })}>
+          Clear the search
+        </button>
+      )}
+    </Empty>
+  );
+}
+
+interface FootProps {
+  state: LogsState;
+  shown: ReturnType<typeof useShownLines>;
+  onMore: () => void;
+}
+
+export function ListFoot({ state, shown, onMore }: FootProps) {
+  const { lines, count: loaded, isMore, isLoadingMore, metadata, tail } = shown;
+  if (isLoadingMore) {
+    return (
+      <p className={styles.foot} role="status">
+        Loading more …
+      </p>
+    );
+  }
+  const isRanked = state.order === "ranked";
+  const total = metadata?.total ?? null;
+  return (
+    <div className={styles.foot}>
+      {isRanked && total !== null && (
+        <span>
+          {count(total)}
+          {metadata?.total_is_exact ? "" : "+"} hits{state.isFolded && metadata?.rows !== undefined ? ` in ${count(metadata.rows)}${metadata.rows_are_exact === false ? "+" : ""} rows` : ""}.
+        </span>
+      )}
+      {!isRanked && state.isFolded && (
+        <span>
+          {count(loaded)} lines in {count(lines.length)} rows{isMore ? " so far" : ""}.
+        </span>
+      )}
+      {shown.isCopiesCut && <span>Of the copies, the newest are listed; open the line for all of them.</span>}
+      {tail.isCut ? (
+        <span>Older lines come back when live is off.</span>
+      ) : isMore ? (
+        <button type="button" onClick={onMore}>
+          Load more
+        </button>
+      ) : (
+        <span>That is all.</span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,66 @@
+/** Lines that belong to the one that is open: of its trace, similar ones, those around it. */
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import type { ReactNode } from "react";
+import { list, read } from "../../api/client";
+import type { Log, LogHit } from "../../api/client";
+import { useSetParams } from "../../frame/address";
+import { Empty, Failure, Loading } from "../../parts/State";
+import { LineList } from "./LineList";
+import { lineOf } from "./lines";
+import { useSettled } from "./useTrace";
+import type { Trace } from "./useTrace";
+import styles from "./LogDetail.module.css";
+
+const SIMILAR = 100;
+const AROUND = 20;
+
+export function TraceTab({ log, trace }: { log: Log; trace: Trace }) {
+  if (trace.error) return <Failure error={trace.error} what="The trace" onRetry={trace.retry} />;
+  if (!trace.lines) return <Loading what="the trace" />;
+  return <Related log={log} logs={trace.lines} label="Lines of the same trace" note={trace.isComplete ? "Oldest first." : "The first thousand records of the trace, oldest first."} />;
+}
+
+export function SimilarTab({ log }: { log: Log }) {
+  const id = useSettled(log.id);
+  const answer = useQuery({
+    queryKey: ["logs", "similar", id],
+    queryFn: async ({ signal }) => (await list<LogHit>(`/logs/${id}/similar`, { fold: true, limit: SIMILAR, total: "none" }, signal)).data,
+    staleTime: 60_000,
+    gcTime: 60_000,
+    structuralSharing: false,
+  });
+  if (answer.error) return <Failure error={answer.error} what="Similar lines" onRetry={() => void answer.refetch()} />;
+  if (!answer.data) return <Loading what="similar lines" />;
+  return <Related log={log} logs={answer.data} label="Similar lines" note="The most similar first, whenever they were; copies are one row." />;
+}
+
+export function AroundTab({ log }: { log: Log }) {
+  const id = useSettled(log.id);
+  const answer = useQuery({
+    queryKey: ["logs", "around", id],
+    queryFn: ({ signal }) => read<{ before: Log[]; record: Log; after: Log[] }>(`/logs/${id}/context`, { lines: AROUND }, signal),
+    staleTime: 60_000,
+    gcTime: 60_000,
+    structuralSharing: false,
+  });
+  const logs = useMemo(() => (answer.data ? [...answer.data.before, answer.data.record, ...answer.data.after] : []), [answer.data]);
+  if (answer.error) return <Failure error={answer.error} what="The lines around it" onRetry={() => void answer.refetch()} />;
+  if (!answer.data) return <Loading what="the lines around it" />;
+  return <Related log={log} logs={logs} label="Lines around it" note="Of all sources, oldest first." />;
+}
+
+function Related({ log, logs, label, note }: { log: Log; logs: (Log | LogHit)[]; label: string; note: ReactNode }) {
+  const setParams = useSetParams();
+  const lines = useMemo(() => logs.map((one) => ({ ...lineOf(one), copies: "hit" in one ? (one.hit.copies?.count ?? 1) : 1, copiesAreExact: "hit" in one ? (one.hit.copies?.count_is_exact ?? true) : true })), [logs]);
+  const hasDays = useMemo(() => new Set([...logs.map((one) => one.created_at), new Date().toISOString()].map((at) => new Date(at).toDateString())).size > 1, [logs]);
+  if (lines.length === 0) return <Empty title="There are none." />;
+  return (
+    <div className={styles.related}>
+      <p className={styles.note}>{note}</p>
+      <div className={styles.rows}>
+        <LineList label={label} lines={lines} chosenId={log.id} onChoose={() => undefined} onOpen={(line) => setParams({ open: String(line.id), tab: "" })} hasDays={hasDays} />
+      </div>
+    </div>
+  );
+}
