@@ -1,6 +1,6 @@
 /** Records as they arrive, by server-sent events. */
 import { useEffect, useMemo, useSyncExternalStore } from "react";
-import { address } from "./client";
+import { address, call } from "./client";
 
 /** What has arrived so far. */
 export interface Tail<T> {
@@ -87,9 +87,13 @@ class TailConnection<T> {
       this.pending.push(JSON.parse(event.data) as T);
       this.flushing ??= setTimeout(() => this.flush(), PAUSE_MS);
     };
-    // The server says why it ends a tail. It is asked again behind the last record in any case: a
-    // session that is over is refused then, and the page finds out by its other calls.
-    source.addEventListener("end", () => this.tryLater());
+    source.addEventListener("end", (event: MessageEvent<string>) => {
+      const { reason, last_event_id } = JSON.parse(event.data) as { reason?: string; last_event_id?: string };
+      if (last_event_id !== undefined) this.lastId = last_event_id;
+      this.tryLater();
+      // The answer to this signs out who may not read any more.
+      if (reason === "access") void call("/logs", { parameters: { limit: 0 } }).catch(() => undefined);
+    });
     source.onerror = () => this.tryLater();
   }
 

@@ -4,13 +4,13 @@ import { useState } from "react";
 import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
-import { short } from "../../time/format";
+import { Facet } from "../../parts/Facets";
 import { showControls } from "./controls";
 import { CLASSES, classesOf, selectionOf, toggle, toggleClass, withoutField } from "./choices";
 import type { Value } from "./choices";
 import { parametersOf } from "./search";
 import type { RequestSearch } from "./search";
-import styles from "./Facets.module.css";
+import styles from "./Requests.module.css";
 
 interface Field {
   /** As the API calls it, and as the search says it. */
@@ -21,6 +21,7 @@ interface Field {
 
 const FIELDS: Field[] = [
   { field: "method", name: "method", title: "Method" },
+  { field: "headers.route", name: "headers.route", title: "Route" },
   { field: "path", name: "path", title: "Path" },
   { field: "stage", name: "stage", title: "Stage" },
   { field: "version", name: "version", title: "Version" },
@@ -63,126 +64,75 @@ function ClassFacet({ search }: { search: RequestSearch }) {
   const [, setText] = useParam("q");
   const { data, isError, isPlaceholderData } = useCounts(search, "status_code", 600);
   const chosen = classesOf(search.text);
-  const unanswered = selectionOf(search.text, "status_code").included.includes(null);
-  const sums = new Map<number, number>();
+  const isUnanswered = selectionOf(search.text, "status_code").included.includes(null);
+  const sums = new Map<number | null, number>();
   for (const group of data ?? []) {
-    const code = group.by["status_code"];
-    const one = code === null || code === undefined ? 0 : Math.floor(Number(code) / 100);
+    const code = group.by["status_code"] ?? null;
+    const one = code === null ? null : Math.floor(Number(code) / 100);
     sums.set(one, (sums.get(one) ?? 0) + group.of.count);
   }
-  const all = [...sums.values()].reduce((sum, count) => sum + count, 0);
   const classes = CLASSES.filter((one) => sums.has(one) || chosen.includes(one));
+  const values = [...classes.map((one) => ({ value: `${one}xx`, count: sums.get(one) ?? 0 })), ...(sums.has(null) || isUnanswered ? [{ value: NO_ANSWER, count: sums.get(null) ?? 0 }] : [])];
+  const rest = withoutField(search.text, "status_code");
+  const pick = (value: string | null, isExcluded: boolean) => {
+    if (value === NO_ANSWER) setText(isUnanswered && !isExcluded ? rest : `${rest} status:${isExcluded ? "*" : "null"}`.trim());
+    else setText(isExcluded ? `${rest} -status:${value ?? ""}`.trim() : toggleClass(search.text, Number(value?.[0])));
+  };
   return (
-    <Facet title="Status" isOld={isPlaceholderData} isFailed={isError}>
-      {classes.map((one) => (
-        <Choice
-          key={one}
-          label={`${one}xx`}
-          className={`class-${one}`}
-          count={sums.get(one) ?? 0}
-          share={(sums.get(one) ?? 0) / all}
-          isChosen={chosen.includes(one)}
-          isExcluded={false}
-          onToggle={() => setText(toggleClass(search.text, one))}
-          onExclude={() => setText(`${withoutField(search.text, "status_code")} -status:${one}xx`.trim())}
-        />
-      ))}
-      {(sums.has(0) || unanswered) && (
-        <Choice
-          label="no answer"
-          className="class-none"
-          count={sums.get(0) ?? 0}
-          share={(sums.get(0) ?? 0) / all}
-          isChosen={unanswered}
-          isExcluded={false}
-          onToggle={() => setText(unanswered ? withoutField(search.text, "status_code") : `${withoutField(search.text, "status_code")} status:null`.trim())}
-          onExclude={() => setText(`${withoutField(search.text, "status_code")} status:*`.trim())}
-        />
-      )}
+    <Facet
+      title="Status"
+      values={values}
+      chosen={new Set([...chosen.map((one) => `${one}xx`), ...(isUnanswered ? [NO_ANSWER] : [])])}
+      excluded={new Set()}
+      isStale={isPlaceholderData}
+      onPick={pick}
+      show={(value) => <span className={`class-${value === NO_ANSWER ? "none" : (value[0] ?? "")}`}>{value}</span>}
+    >
+      {isError && <NotCounted />}
     </Facet>
   );
 }
+
+const NO_ANSWER = "no answer";
 
 function FieldFacet({ search, field, name, title }: Field & { search: RequestSearch }) {
   const [, setText] = useParam("q");
   const [isLong, setLong] = useState(false);
+  const most = isLong ? MANY : FEW;
   // One more than is shown tells whether there are more.
-  const { data, isError, isPlaceholderData } = useCounts(search, field, (isLong ? MANY : FEW) + 1);
+  const { data, isError, isPlaceholderData } = useCounts(search, field, most + 1);
   const { included, excluded } = selectionOf(search.text, field);
-  const counts = new Map<Value, number>((data ?? []).slice(0, isLong ? MANY : FEW).map((group) => [group.by[field] ?? null, group.of.count]));
-  const most = Math.max(1, ...counts.values());
-  const has = (list: Value[], value: Value) => list.some((one) => one === value || (one !== null && String(one) === String(value)));
-  const values = [...counts.keys(), ...[...included, ...excluded].filter((value) => !has([...counts.keys()], value))];
-  const hasMore = (data?.length ?? 0) > (isLong ? MANY : FEW);
+  const counted = (data ?? []).slice(0, most).map((group) => ({ value: textOf(group.by[field] ?? null), count: group.of.count }));
+  const asked = [...included, ...excluded].map(textOf).filter((value) => !counted.some((one) => one.value === value));
   // A field that no request has says nothing.
-  if (data && counts.size <= 1 && (counts.size === 0 || counts.has(null)) && included.length + excluded.length === 0) return null;
+  if (data && asked.length === 0 && counted.every((one) => one.value === null)) return null;
   return (
-    <Facet title={title} isOld={isPlaceholderData} isFailed={isError}>
-      {values.map((value) => (
-        <Choice
-          key={String(value)}
-          label={value === null ? "none" : String(value)}
-          className={value === null ? "quiet" : ""}
-          count={counts.get(value)}
-          share={(counts.get(value) ?? 0) / most}
-          isChosen={has(included, value)}
-          isExcluded={has(excluded, value)}
-          onToggle={() => setText(toggle(search.text, field, name, value))}
-          onExclude={() => setText(toggle(search.text, field, name, value, true))}
-        />
-      ))}
-      {hasMore && (
-        <li>
-          {isLong ? (
-            <span className="quiet small">the {MANY} most frequent</span>
-          ) : (
-            <button type="button" className={`plain small ${styles.more ?? ""}`} onClick={() => setLong(true)}>
-              more …
-            </button>
-          )}
-        </li>
-      )}
+    <Facet
+      title={title}
+      values={[...counted, ...asked.map((value) => ({ value, count: 0 }))]}
+      chosen={new Set(included.map(String))}
+      excluded={new Set(excluded.map(String))}
+      isStale={isPlaceholderData}
+      onPick={(value, isExcluded) => setText(toggle(search.text, field, name, value, isExcluded))}
+      show={showControls}
+    >
+      {isError && <NotCounted />}
+      {(data?.length ?? 0) > most &&
+        (isLong ? (
+          <p className={`quiet small ${styles.facetNote ?? ""}`}>The {MANY} most frequent; shares are of these.</p>
+        ) : (
+          <button type="button" className={`plain small ${styles.facetNote ?? ""}`} onClick={() => setLong(true)}>
+            More …
+          </button>
+        ))}
     </Facet>
   );
 }
 
-function Facet({ title, isOld, isFailed, children }: { title: string; isOld: boolean; isFailed: boolean; children: React.ReactNode }) {
-  return (
-    <section aria-label={title} style={{ opacity: isOld ? 0.6 : 1 }}>
-      <h3 className={styles.title}>{title}</h3>
-      {isFailed ? <p className="quiet small">could not be counted</p> : <ul>{children}</ul>}
-    </section>
-  );
+function textOf(value: Value): string | null {
+  return value === null ? null : String(value);
 }
 
-interface ChoiceProps {
-  label: string;
-  className: string;
-  /** Undefined for a value that is not among the most frequent. */
-  count: number | undefined;
-  share: number;
-  isChosen: boolean;
-  isExcluded: boolean;
-  onToggle: () => void;
-  onExclude: () => void;
-}
-
-function Choice({ label, className, count, share, isChosen, isExcluded, onToggle, onExclude }: ChoiceProps) {
-  return (
-    <li className={styles.choice}>
-      <button type="button" role="checkbox" aria-checked={isChosen} className={`plain ${styles.value ?? ""}`} title={isExcluded ? `${label} is excluded` : label} onClick={onToggle}>
-        <span aria-hidden className={styles.box}>
-          {isChosen ? "■" : isExcluded ? "✕" : "□"}
-        </span>
-        <bdi className={`${styles.label ?? ""} ${className}`} style={isExcluded ? { textDecoration: "line-through" } : undefined}>
-          {showControls(label.slice(0, 200))}
-        </bdi>
-        <span className={styles.share} aria-hidden style={{ width: `${Math.min(1, Number.isFinite(share) ? share : 0) * 100}%` }} />
-        <span className={styles.count}>{count === undefined ? "" : short(count)}</span>
-      </button>
-      <button type="button" className={`plain small ${styles.not ?? ""}`} aria-label={`All but ${label}`} title={`All but ${label}`} onClick={onExclude}>
-        not
-      </button>
-    </li>
-  );
+function NotCounted() {
+  return <p className={`quiet small ${styles.facetNote ?? ""}`}>Could not be counted.</p>;
 }

@@ -4,23 +4,28 @@ import type { Schemas } from "../../api/client";
 
 type Highlight = Schemas["Hit"]["highlights"][number];
 
-const MOST_BYTES = 2000;
+const MOST_BYTES = 1000;
 
-export function Marked({ highlight }: { highlight: Highlight }) {
+/** With `lead`, what stands further before the first match is left out. */
+export function Marked({ highlight, lead = Infinity }: { highlight: Highlight; lead?: number }) {
   // Ranges count bytes of UTF-8, not the units of 16 bits of a string.
   const bytes = new TextEncoder().encode(highlight.text);
-  const text = (from: number, until: number) => new TextDecoder().decode(bytes.subarray(from, Math.min(until, MOST_BYTES)));
+  const text = (from: number, until: number) => new TextDecoder().decode(bytes.subarray(from, until));
   const parts: ReactNode[] = [];
-  let at = 0;
+  let at = Math.max(0, (highlight.ranges[0]?.[0] ?? 0) - lead);
+  // Not within a character.
+  while (at > 0 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at--;
+  if (at > 0) parts.push("…");
+  const end = at + MOST_BYTES;
   for (const [from = 0, until = 0] of highlight.ranges) {
-    if (from < at || until > MOST_BYTES) break;
+    if (from < at || until > end) break;
     parts.push(text(at, from), <mark key={from}>{text(from, until)}</mark>);
     at = until;
   }
   return (
     <>
       {parts}
-      {text(at, bytes.length)}
+      {text(at, end)}
     </>
   );
 }

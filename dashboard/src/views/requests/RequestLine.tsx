@@ -31,7 +31,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
           <span className="quiet">
             {"  "}
             {elsewhere.field}: <bdi>
-              <Marked highlight={elsewhere} />
+              <Marked highlight={elsewhere} lead={8} />
             </bdi>
           </span>
         )}

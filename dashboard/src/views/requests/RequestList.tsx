@@ -5,6 +5,7 @@ import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
+import type { ListControl } from "../../parts/VirtualList";
 import { count } from "../../time/format";
 import { nameRange } from "../../time/range";
 import { ListHead, RequestLine } from "./RequestLine";
@@ -17,40 +18,40 @@ interface Props {
   list: ReturnType<typeof useRequestList>;
   chosen: number | null;
   onOpen: (row: RequestRow) => void;
-  onMove: (by: number) => void;
+  onChoose: (row: RequestRow) => void;
 }
 
-export function RequestList({ search, list, chosen, onOpen, onMove }: Props) {
-  const box = useRef<HTMLDivElement>(null);
+const idOf = (row: RequestRow) => row.id;
+
+export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
+  const control = useRef<ListControl>(null);
   const { query, rows } = list;
   if (query.isError && rows.length === 0) return <Failure error={query.error} what="The list" onRetry={() => void query.refetch()} />;
   if (query.isPending) return <Loading what="the requests" />;
   if (rows.length === 0) return <NothingFound search={search} />;
   const slowest = rows.reduce((most, row) => Math.max(most, row.duration ?? 0), 0);
-  const toTop = () => box.current?.querySelector("[role=listbox]")?.scrollTo({ top: 0 });
   return (
     <div className={styles.list}>
       <ListHead />
-      {/* The list in it has the focus and the role; arrows elsewhere scroll. */}
-      {/* eslint-disable-next-line jsx-a11y/no-static-element-interactions */}
-      <div
-        ref={box}
-        className={styles.rows}
-        data-old={query.isPlaceholderData || undefined}
-        onScrollCapture={({ target }) => target instanceof HTMLElement && list.setAtTop(target.scrollTop < 4)}
-        onKeyDown={(event) => {
-          const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20 }[event.key];
-          if (by === undefined) return;
-          event.preventDefault();
-          onMove(by);
-        }}
-      >
-        <VirtualList rows={rows} idOf={(row) => row.id} label="Requests" chosen={chosen} onOpen={onOpen} onEnd={list.more}>
+      <div className={styles.rows}>
+        <VirtualList
+          rows={rows}
+          idOf={idOf}
+          label="Requests"
+          chosen={chosen}
+          onChoose={onChoose}
+          onOpen={onOpen}
+          onEnd={list.more}
+          onTop={list.setAtTop}
+          control={control}
+          hasKeys
+          isStale={query.isPlaceholderData}
+        >
           {(row) => <RequestLine row={row} slowest={slowest} />}
         </VirtualList>
       </div>
       {list.waiting > 0 && (
-        <button type="button" className={styles.pill} onClick={toTop}>
+        <button type="button" className={styles.pill} onClick={() => control.current?.scrollToTop()}>
           ↑ {count(list.waiting)} new
         </button>
       )}

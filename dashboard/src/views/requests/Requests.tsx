@@ -42,21 +42,12 @@ export function Requests() {
   };
   const detail = useRequestDetail(openId, list.rows, show);
 
-  const move = (by: number) => {
-    const at = list.rows.findIndex((row) => row.id === current);
-    const next = list.rows[Math.min(list.rows.length - 1, Math.max(0, at < 0 ? 0 : at + by))];
-    if (!next) return;
-    if (openId === null) setChosen(next.id);
-    else show(next.id);
-  };
   const filter = (isExcluded: boolean) => {
     const row = list.rows.find((one) => one.id === current);
     const value = pointedAt() ?? (row ? { field: "path", value: row.path } : null);
     if (value) setParams({ q: withFilter(search.text, value.field, value.value, isExcluded) });
   };
   useKeys([
-    { keys: "j", name: "Next request", run: () => move(1) },
-    { keys: "k", name: "Request before", run: () => move(-1) },
     {
       keys: "Enter",
       name: "Open the request",
@@ -77,7 +68,7 @@ export function Requests() {
         <Panel label="Request" detail={detail} onClose={close}>
           <div className={styles.columns} data-facets={hasFacets || undefined}>
             {hasFacets && <Facets search={search} />}
-            <RequestList key={rangeText} search={search} list={list} chosen={current} onOpen={(row) => show(row.id)} onMove={move} />
+            <RequestList key={rangeText} search={search} list={list} chosen={current} onChoose={(row) => (openId === null ? setChosen(row.id) : show(row.id))} onOpen={(row) => show(row.id)} />
           </div>
         </Panel>
       </div>

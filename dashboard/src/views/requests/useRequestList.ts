@@ -37,7 +37,9 @@ export function useRequestList(search: RequestSearch) {
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
-  return { query, rows, more, tail, waiting: held === null ? 0 : arrivedSince(tail.arrived, held), setAtTop: (isAtTop: boolean) => setHeld(isAtTop ? null : (before) => before ?? tail.arrived) };
+  const { arrived } = tail;
+  const setAtTop = useCallback((isAtTop: boolean) => setHeld((before) => (isAtTop ? null : (before ?? arrived))), [arrived]);
+  return { query, rows, more, tail, waiting: held === null ? 0 : arrivedSince(arrived, held), setAtTop };
 }
 
 /** How many records have arrived since `held` was all of them. */

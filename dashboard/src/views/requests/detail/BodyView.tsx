@@ -43,7 +43,7 @@ function Content({ body, root, onFilter }: Omit<Props, "raw">) {
     case "none":
       return <p className="quiet">{body.why}</p>;
     case "json":
-      return <JsonTree value={body.value} path={root} onFilter={onFilter} open={3} />;
+      return <JsonTree value={body.value} path={root} label="Body" onFilter={onFilter} open={3} />;
     case "fields":
       return <Pairs label="Fields of the form" pairs={body.fields} onFilter={onFilter} />;
     case "text":

@@ -26,7 +26,8 @@ export function Comparison({ record, answer, ignored, onIgnore }: Props) {
   const more = answer.more_differences ?? 0;
   const isSame = differences.length === 0 && more === 0;
   return (
-    <section aria-label="Comparison of the responses">
+    // What was asked for comes in sight.
+    <section ref={toSight} aria-label="Comparison of the responses">
       <h3 className={styles.result} role="status">
         <span aria-hidden>{isSame ? "=" : "≠"}</span> {isSame ? (all.length > 0 || ignored.length > 0 ? "The same, but for what is ignored" : "The same answer") : `${differences.length + more} ${differences.length + more === 1 ? "difference" : "differences"}`}
         <span className="data">
@@ -61,6 +62,10 @@ export function Comparison({ record, answer, ignored, onIgnore }: Props) {
       <SideBySide record={record} answer={answer} differences={differences} ignored={ignored} />
     </section>
   );
+}
+
+function toSight(section: HTMLElement | null): void {
+  section?.scrollIntoView({ block: "nearest" });
 }
 
 function Differences({ differences, onIgnore }: { differences: Difference[]; onIgnore: (rule: string) => void }) {

@@ -63,6 +63,6 @@ test("targets are URLs of servers", () => {
 });
 
 test("reasons are without names of parameters", () => {
-  expect(plainReason('masked: query token ("query", "body", or "send_masked": true)')).toBe("masked: query token");
+  expect(plainReason('masked: query token ("query", "body", or "send_masked": true)')).toBe("these values were masked: query token");
   expect(plainReason("only the start of its body (90112 bytes) was captured (\"body\")")).toBe("only the start of its body (90112 bytes) was captured");
 });

@@ -105,5 +105,5 @@ export async function replay(record: RequestSnapshot, settings: Settings, masked
 
 /** A reason of the server, without the names of parameters of its API. */
 export function plainReason(reason: string): string {
-  return reason.replace(/ \("[^)]*\)$/, "");
+  return reason.replace(/ \("[^)]*\)$/, "").replace(/^masked: /, "these values were masked: ");
 }
