@@ -6,12 +6,12 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
 import type { BucketPlan } from "../../time/buckets";
-import { count, duration, percent, short } from "../../time/format";
+import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "./change";
 import type { Change as ChangeOf } from "./change";
 import type { Group } from "./data";
 import type { EndpointRow } from "./endpoints";
-import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, trafficSeries } from "./series";
+import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import type { Summaries } from "./series";
 import { useZoom } from "./useZoom";
 import styles from "./Metrics.module.css";
@@ -32,7 +32,7 @@ function summary(value: string, change: ChangeOf | null): Pick<Series, "summary"
 
 function summariesOf({ now, before }: EndpointRow): Summaries {
   if (now === null) return {};
-  const latency = (name: "p50" | "p95" | "p99") => summary(duration(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
+  const latency = (name: "p50" | "p95" | "p99") => summary(latencyText(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
   return {
     failed: summary(count(Math.round(now.requests * now.errorRate)), null),
     answered: summary(short(now.requests), relativeChange(now.requests, before?.requests ?? null)),

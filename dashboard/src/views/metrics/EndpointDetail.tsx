@@ -9,7 +9,7 @@ import { Chart } from "../../parts/Chart";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
-import { bytes, count, duration, percent } from "../../time/format";
+import { bytes, count, percent } from "../../time/format";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
 import { aggregateQuery, useDeploys } from "./data";
@@ -17,7 +17,7 @@ import { measuresOf } from "./endpoints";
 import { Figure } from "./Figures";
 import { HeatMap } from "./HeatMap";
 import { requestsOf } from "./links";
-import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, trafficSeries } from "./series";
+import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import { useZoom } from "./useZoom";
 import styles from "./Metrics.module.css";
 
@@ -130,7 +130,7 @@ function Figures({ now, before, seconds }: { now: TotalsOf; before: TotalsOf | u
       <Figure name="Requests a second" value={perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} change={null} />
       <Figure name="Error rate" value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
       {(["p50", "p95", "p99"] as const).map((name) => (
-        <Figure key={name} name={name} value={duration(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />
+        <Figure key={name} name={name} value={latencyText(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />
       ))}
       <Figure name="Received" value={bytes(now.request_size)} change={null} />
       <Figure name="Sent" value={bytes(now.response_size)} change={null} />

@@ -53,7 +53,10 @@ describe("changeScore", () => {
     expect(changeScore({ ...base, p95: 2 }, { ...base, p95: 1 })).toBeLessThan(0.2);
   });
   it("counts what is new and what is gone", () => {
-    expect(changeScore(base, null)).toBeGreaterThan(1);
+    expect(changeScore(base, null)).toBeGreaterThan(0.5);
     expect(changeScore(null, base)).toBe(changeScore(base, null));
+  });
+  it("puts a new endpoint that fails before one that does not", () => {
+    expect(changeScore({ ...base, errorRate: 0.4 }, null)).toBeGreaterThan(changeScore(base, null));
   });
 });

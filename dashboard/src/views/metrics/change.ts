@@ -46,8 +46,8 @@ const RATE_WEIGHT = 12;
 const TRAFFIC_WEIGHT = 0.5;
 /** Latencies are whole milliseconds: from 1 ms to 2 ms is hardly a change. */
 const LATENCY_FLOOR_MS = 5;
-/** What is new or gone counts like a p95 that is five times as long. */
-const NEW_OR_GONE = Math.log(5);
+/** What is new or gone counts like a p95 that is two and a half times as long. */
+const NEW_OR_GONE = Math.log(2.5);
 
 /**
  * How much an endpoint changed: the largest of the changes of its latency (p95), its rate of errors
@@ -56,9 +56,9 @@ const NEW_OR_GONE = Math.log(5);
 export function changeScore(now: Measures | null, before: Measures | null): number {
   const requests = Math.max(now?.requests ?? 0, before?.requests ?? 0);
   const certainty = Math.min(1, Math.log10(1 + requests) / 2);
-  if (!now?.requests || !before?.requests) return requests === 0 ? 0 : NEW_OR_GONE * certainty;
+  const rate = Math.abs((now?.errorRate ?? 0) - (before?.errorRate ?? 0)) * RATE_WEIGHT;
+  if (!now?.requests || !before?.requests) return requests === 0 ? 0 : Math.max(NEW_OR_GONE, now?.requests ? rate : 0) * certainty;
   const latency = now.p95 === null || before.p95 === null ? 0 : logRatio(now.p95, before.p95, LATENCY_FLOOR_MS);
-  const rate = Math.abs(now.errorRate - before.errorRate) * RATE_WEIGHT;
   const traffic = logRatio(now.requests, before.requests, 1) * TRAFFIC_WEIGHT;
   return Math.max(latency, rate, traffic) * certainty;
 }

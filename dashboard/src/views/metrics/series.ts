@@ -45,4 +45,6 @@ export const formatCount = (value: number): string => (value >= 10_000 ? COMPACT
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 
 export const formatDuration = (value: number): string => (value < 1 ? (value === 0 ? "0" : "< 1 ms") : duration(value));
+/** A latency in whole milliseconds, as windows have them: 0 is less than one. */
+export const latencyText = (value: number | null): string => (value !== null && value < 1 ? "< 1 ms" : duration(value));
 export const formatRate = (value: number): string => percent(value);

@@ -3,21 +3,23 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { ReactNode } from "react";
 import { sharedParams, useParam, useParams } from "../../frame/address";
-import { count, duration, percent, short } from "../../time/format";
+import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
 import { Change } from "../metrics/Figures";
+import { latencyText } from "../metrics/series";
 import { requestsOf } from "../metrics/links";
 import { Panel } from "./Panel";
 import type { Summary } from "./summary";
 import styles from "./Overview.module.css";
 
-const ROWS = 20;
+const ROWS = 10;
 
 export function Endpoints({ summary }: { summary: Summary }) {
   const { rows, source, isPending, isOld, error, retry } = summary;
   const [sort, setSort] = useParam("sort", "changed");
+  const [all, setAll] = useParam("all");
   const kept = sharedParams(useParams());
   const used = isSort(sort) ? sort : "changed";
   const sorted = useMemo(() => sortEndpoints(rows, used), [rows, used]);
@@ -54,23 +56,23 @@ export function Endpoints({ summary }: { summary: Summary }) {
           </tr>
         </thead>
         <tbody>
-          {sorted.slice(0, ROWS).map((row) => (
+          {sorted.slice(0, all === "1" ? sorted.length : ROWS).map((row) => (
             <Row key={row.endpoint} row={row} kept={kept} hasWindows={source === "windows"} />
           ))}
         </tbody>
       </table>
-      <p className="quiet small">
+      <p className={styles.foot}>
         {sorted.length > ROWS && (
-          <>
-            {ROWS} of {count(sorted.length)} endpoints.{" "}
-          </>
+          <button type="button" aria-pressed={all === "1"} onClick={() => setAll(all === "1" ? "" : "1", { replace: true })}>
+            All {count(sorted.length)}
+          </button>
         )}
         {source === "windows" ? (
-          <Link to="/metrics" search={{ ...kept, sort: used === "changed" ? "changed" : used }}>
-            All of them as charts
+          <Link to="/metrics" search={{ ...kept, sort: used }}>
+            As charts
           </Link>
         ) : (
-          "Counted from the requests that are stored."
+          <span className="quiet">Counted from the requests that are stored.</span>
         )}
       </p>
     </Panel>
@@ -91,7 +93,10 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
           <bdi>{endpoint}</bdi>
         </Link>
       </td>
-      <td className="number">{toRequests(requests, now ? short(now.requests) : "0")} {before ? <Change change={relativeChange(now?.requests ?? 0, before.requests)} /> : <span className="small quiet">new</span>}</td>
+      <td className="number">
+        {toRequests(requests, now ? short(now.requests) : "0")}{" "}
+        {before ? <Change change={relativeChange(now?.requests ?? 0, before.requests)} /> : <span className="small quiet">new</span>}
+      </td>
       <td className="number">
         {now ? toRequests(`${requests} status:5xx`, percent(now.errorRate)) : "–"} {now && before && <Change change={rateChange(now.errorRate, before.errorRate)} />}
       </td>
@@ -99,7 +104,7 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
         const value = now?.[name] ?? null;
         return (
           <td key={name} className={`number ${name === "p95" ? "" : (styles.minor ?? "")}`}>
-            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, duration(value))} <Change change={relativeChange(value, before?.[name] ?? null)} />
+            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, latencyText(value))} <Change change={relativeChange(value, before?.[name] ?? null)} />
           </td>
         );
       })}

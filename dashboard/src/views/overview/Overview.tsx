@@ -34,16 +34,18 @@ function Shown() {
     <div ref={view} className={styles.view}>
       <h1 className="hidden-label">Overview</h1>
       <Tiles summary={summary} isNew={isNew} wasNew={wasNew} />
-      <Traffic searches={searches} />
-      <div className={styles.columns}>
-        <Endpoints summary={summary} />
+      <div className={styles.first}>
+        <Traffic searches={searches} />
         <div className={styles.side}>
           <Alerts />
-          <NewestErrors searches={searches} />
-          <NewPatterns patterns={isNew} />
-          <FailedRequests searches={searches} />
           <Health />
         </div>
+      </div>
+      <Endpoints summary={summary} />
+      <div className={styles.lists}>
+        <NewestErrors searches={searches} />
+        <NewPatterns patterns={isNew} />
+        <FailedRequests searches={searches} />
       </div>
     </div>
   );

@@ -4,10 +4,11 @@ import type { ReactNode } from "react";
 import { sharedParams, useParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { withFilter } from "../../query/parse";
-import { count, duration, percent } from "../../time/format";
+import { count, percent } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import type { Change as ChangeOf } from "../metrics/change";
 import { Change } from "../metrics/Figures";
+import { latencyText } from "../metrics/series";
 import type { useNewPatterns } from "./panels";
 import type { Summary } from "./summary";
 import styles from "./Overview.module.css";
@@ -43,9 +44,9 @@ export function Tiles({ summary: { now, before, isOld, isPending, source }, isNe
         to={source === "windows" ? "/metrics" : "/requests"}
         search={source === "windows" ? { ...kept, sort: "slowest" } : { ...kept, order: "slowest" }}
         name="Latency, p95"
-        value={of(now, ({ p95 }) => duration(p95))}
+        value={of(now, ({ p95 }) => latencyText(p95))}
         change={relativeChange(now?.p95 ?? null, before?.p95 ?? null)}
-        before={of(before, ({ p95 }) => duration(p95))}
+        before={of(before, ({ p95 }) => latencyText(p95))}
       />
       <Tile
         to="/logs"
