@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import license from "rollup-plugin-license";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 /** Where a server runs whose data `npm run dev` shows. */
 const server = process.env["LOOKBACK_URL"] ?? "http://127.0.0.1:4000";
@@ -28,5 +28,7 @@ export default defineConfig({
       ],
     },
   },
+  // The tests in `tests/` need a browser and a server.
+  test: { include: ["src/**/*.test.ts"] },
   server: { proxy: { "/api": server, "/health": server, "/metrics": server } },
 });

@@ -65,13 +65,14 @@ export function Frame() {
           ))}
         </nav>
         {view?.model ? <SearchBox model={view.model} /> : <span className={styles.gap} />}
-        <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} aria-label="Everything by its name" title="Views, searches, endpoints and actions">
+        <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} title="Views, searches, endpoints and actions">
+          <span className="hidden-label">Everything by its name</span>
           <Keys keys="mod+k" />
         </button>
         <Account isAdmin={isAdmin} onKeys={() => setFront("keys")} />
       </header>
       {hasRange && (
-        <div className={styles.range} role="group" aria-label="Range of time">
+        <section className={styles.range} aria-label="Range of time">
           <RangePicker compares={view.compares === true} />
           <button type="button" aria-pressed={isLive} onClick={() => setLive(!isLive)} title="Asks again by itself (l)">
             Live <span aria-hidden>{isLive ? "●" : "○"}</span>
@@ -79,7 +80,7 @@ export function Frame() {
           <button type="button" onClick={refresh} title="Asks again (r)">
             Look again
           </button>
-        </div>
+        </section>
       )}
       <main ref={main} id="view" className={styles.view} tabIndex={-1}>
         <Outlet />

@@ -76,7 +76,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
             >
               <span className="quiet small">{item.group}</span>
               <bdi>{item.name.length > 200 ? `${item.name.slice(0, 199)}…` : item.name}</bdi>
-              {item.keys !== undefined && <Keys keys={item.keys} />}
+              <span>{item.keys !== undefined && <Keys keys={item.keys} />}</span>
             </div>
           ))}
         </div>

@@ -1,5 +1,5 @@
 /** The range of time of the view: common ones, others as they are typed, earlier, later, and wider. */
-import { useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { COMMON_RANGES, formatRange, namePrevious, nameRange, parseRange, shift, zoomOut } from "../time/range";
 import type { Range } from "../time/range";
 import { formatTyped, formatUtc, readTyped } from "../time/typed";
@@ -25,6 +25,10 @@ export function RangePicker({ compares }: { compares: boolean }) {
     { keys: "-", name: "Zoom out", group, run: () => setRange(zoomOut(range, now)) },
   ]);
 
+  useEffect(() => {
+    if (isOpen) panel.current?.querySelector<HTMLElement>("[aria-pressed=true], input")?.focus();
+  }, [isOpen]);
+
   function choose(next: Range): void {
     panel.current?.hidePopover();
     button.current?.focus();
@@ -49,7 +53,6 @@ export function RangePicker({ compares }: { compares: boolean }) {
           const at = button.current.getBoundingClientRect();
           panel.current.style.top = `${at.bottom + 4}px`;
           panel.current.style.left = `${Math.max(8, Math.min(at.left, innerWidth - panel.current.offsetWidth - 8))}px`;
-          panel.current.querySelector<HTMLElement>("[aria-pressed=true], button")?.focus();
         }}
       >
         {isOpen && (

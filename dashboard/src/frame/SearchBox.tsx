@@ -26,7 +26,7 @@ export function SearchBox({ model }: { model: Model }) {
   const input = useRef<HTMLInputElement>(null);
   const wanted = useRef<number | null>(null);
   const id = useId();
-  useKeys([{ keys: "/", name: "Search", group: "Search", run: () => input.current?.select() }]);
+  useKeys([{ keys: "/", name: "Search", group: "Everywhere", run: () => input.current?.select() }]);
 
   useLayoutEffect(() => {
     if (wanted.current === null) return;
@@ -125,6 +125,7 @@ export function SearchBox({ model }: { model: Model }) {
   }
 
   const isListed = isOpen && options.length > 0;
+  const isWaitingSaid = isOpen && waiting.length > 0;
   return (
     <search className={styles.search}>
       <form
@@ -144,7 +145,7 @@ export function SearchBox({ model }: { model: Model }) {
             aria-autocomplete="list"
             aria-activedescendant={chosen ? `${id}${active}` : undefined}
             aria-invalid={query.problems.length > 0}
-            aria-describedby={problem || waiting.length > 0 ? `${id}notes` : undefined}
+            aria-describedby={problem || isWaitingSaid ? `${id}notes` : undefined}
             placeholder="search or filter …"
             value={text}
             spellCheck={false}
@@ -180,7 +181,7 @@ export function SearchBox({ model }: { model: Model }) {
           </button>
         )}
       </form>
-      {(isListed || problem !== undefined || waiting.length > 0) && (
+      {(isListed || problem !== undefined || isWaitingSaid) && (
         <div className={styles.below} data-list={isListed}>
           <div id={`${id}notes`} className={styles.notes} aria-live="polite">
             {problem?.problem && (
@@ -198,7 +199,7 @@ export function SearchBox({ model }: { model: Model }) {
                 )}
               </p>
             )}
-            {waiting.length > 0 && (isListed || problem !== undefined || isOpen) && (
+            {isWaitingSaid && (
               <p className="quiet">
                 Not of {model}: <bdi className="data">{cut(waiting.map((term) => text.slice(term.start, term.end)).join(" "))}</bdi>
               </p>
