@@ -77,13 +77,13 @@ export function Histogram({ state }: { state: LogsState }) {
         {data && (
           <>
             <span>
-              <strong>{count(data.total)}</strong> lines{around && " in sight"}
+              <strong>{count(data.total)}</strong> {data.total === 1 ? "line" : "lines"}{around && " in sight"}
             </span>
             <span className={errors > 0 ? "level-error" : "quiet"}>{count(errors)} error</span>
             {patterns && (
               <span className="quiet">
                 {count(patterns.total)}
-                {patterns.total_is_exact ? "" : "+"} patterns
+                {patterns.total_is_exact ? "" : "+"} {patterns.total === 1 ? "pattern" : "patterns"}
               </span>
             )}
             {state.order === "ranked" && <span className="quiet">with all the words</span>}

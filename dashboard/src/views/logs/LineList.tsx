@@ -45,12 +45,15 @@ function characterWidth(): number {
 }
 let character = 0;
 
+/** The width up to which a list has neither sources nor days, as its style says. */
+const NARROW = 640;
+
 /** How many characters of a message fit beside the time, level and source. */
 function columnsOf(width: number, hasDays: boolean): number {
   character ||= characterWidth();
-  const isNarrow = matchMedia("(max-width: 720px)").matches;
+  const isNarrow = width <= NARROW;
   const before = isNarrow ? 12 + 5 : (hasDays ? 19 : 12) + 5 + 14;
-  const gaps = isNarrow ? 16 + 2 * 8 : 32 + 3 * 12;
+  const gaps = 32 + (isNarrow ? 2 : 3) * 12;
   return Math.max(12, Math.floor((width - gaps) / character) - before);
 }
 

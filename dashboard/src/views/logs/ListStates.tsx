@@ -111,7 +111,7 @@ export function ListFoot({ state, shown, onMore }: FootProps) {
           Load more
         </button>
       ) : (
-        <span>That is all.</span>
+        (!isRanked || metadata?.total_is_exact) && <span>That is all.</span>
       )}
     </div>
   );

@@ -37,9 +37,7 @@ export function Logs() {
   const shown = useShownLines(state, isTailing, isPaused || !isAtTop);
   const { lines, tail } = shown;
   const patternCount = usePatternCount(state);
-  const newPatterns = useNewPatterns(state, shown.loadedAt > 0 || state.view === "patterns");
-  // Where nothing was before, everything is new, and nothing needs a mark.
-  const newKeys = patternCount && newPatterns.size < patternCount.total ? newPatterns : NOTHING;
+  const newKeys = useNewPatterns(state, patternCount?.total ?? null, shown.loadedAt > 0 || state.view === "patterns");
 
   const { openId, text, query } = state;
   const chosenId = openId ?? cursor;
@@ -152,8 +150,6 @@ export function Logs() {
     </div>
   );
 }
-
-const NOTHING: ReadonlySet<string> = new Set();
 
 /** A word of what was done, for a while. */
 function useSaid(): [string, (text: string) => void] {

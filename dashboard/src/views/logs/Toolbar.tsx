@@ -54,7 +54,7 @@ export function Toolbar({ state, said }: { state: LogsState; said: string }) {
         {said}
       </span>
       {isAdmin && (
-        <button type="button" className="plain" aria-pressed={state.isDeletedShown} onClick={() => setParams({ deleted: state.isDeletedShown ? "" : "only", open: "", copies: "" })}>
+        <button type="button" aria-pressed={state.isDeletedShown} title="Only deleted lines, to restore them" onClick={() => setParams({ deleted: state.isDeletedShown ? "" : "only", open: "", copies: "" })}>
           Deleted
         </button>
       )}

@@ -74,7 +74,7 @@ export class Tail {
       if (lastId) this.lastId = lastId;
       source.close();
       this.again(REASONS[reason] ?? detail ?? reason);
-      // Whoever may not read any more is signed out by the answer to this.
+      // The answer to this signs out a user who may not read any more.
       if (reason === "access") call("/logs", { parameters: { limit: 0 } }).catch(() => undefined);
     });
     source.addEventListener("error", () => {

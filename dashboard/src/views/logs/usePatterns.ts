@@ -62,8 +62,11 @@ export function usePatternCount(state: LogsState): PatternsMetadata | null {
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-/** The keys of the lines whose pattern was not there in the period before. Asked for once, when the lines are there. */
-export function useNewPatterns(state: LogsState, isOn: boolean): ReadonlySet<string> {
+/**
+ * The keys of the lines whose pattern was not there in the period before. Asked for once, when the lines are there.
+ * `total` is the number of all patterns: where nothing was before, all are new, and none needs a mark.
+ */
+export function useNewPatterns(state: LogsState, total: number | null, isOn: boolean): ReadonlySet<string> {
   const { from, until, parameters } = state;
   const answer = useQuery({
     queryKey: ["logs", "new-patterns", parameters],
@@ -78,9 +81,7 @@ export function useNewPatterns(state: LogsState, isOn: boolean): ReadonlySet<str
     retry: false,
   });
   return useMemo(() => {
-    if (!answer.data) return NOTHING;
-    // A store that has nothing of the period before would call everything new.
-    const { data } = answer.data;
-    return new Set(data.map((one) => copyKey(one.example)));
-  }, [answer.data]);
+    if (!answer.data || total === null || answer.data.metadata.total >= total) return NOTHING;
+    return new Set(answer.data.data.map((one) => copyKey(one.example)));
+  }, [answer.data, total]);
 }
