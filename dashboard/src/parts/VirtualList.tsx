@@ -49,7 +49,7 @@ export function VirtualList<T>(props: Props<T>) {
   const listId = useId();
   const rowHeight = useMemo(() => (matchMedia("(pointer: coarse)").matches ? 28 : 24), []);
   // eslint-disable-next-line react-hooks/incompatible-library
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 20 });
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 12 });
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? -1;
   useEffect(() => {

@@ -27,14 +27,20 @@ export function lineOfHit(log: LogHit): Line {
 }
 
 const keys = new WeakMap<Log, string>();
+/** One text for all copies, instead of one for each. */
+const shared = new Map<string, string>();
+const MOST_SHARED = 50_000;
 
 /** What is the same for all copies of a line. */
 export function copyKey(log: Log): string {
   const known = keys.get(log);
   if (known !== undefined) return known;
   const key = `${log.level}\n${log.source}\n${templateOf(log.message)}`;
-  keys.set(log, key);
-  return key;
+  const kept = shared.get(key) ?? key;
+  if (shared.size > MOST_SHARED) shared.clear();
+  shared.set(kept, kept);
+  keys.set(log, kept);
+  return kept;
 }
 
 /** Makes one line of those that differ only in numbers and ids: the first of them stands for all, and shows the rest when it is opened. */

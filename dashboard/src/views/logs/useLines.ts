@@ -3,7 +3,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { list } from "../../api/client";
 import type { Log, LogHit, PageMetadata } from "../../api/client";
-import { lineOf, lineOfHit } from "./lines";
+import { copyKey, lineOf, lineOfHit } from "./lines";
 import type { Line } from "./lines";
 import type { LogsState, Pairs } from "./state";
 import { likeCopies } from "./text";
@@ -30,6 +30,8 @@ export function useLines(state: LogsState) {
         ? [["hits", "true"], ["fold", String(isFolded)], ["limit", String(HITS_PAGE)], ["total", pageParam === "" ? String(COUNT_TO) : "none"]]
         : [["order_by", "-created_at,-id"], ["limit", String(PAGE)], ["total", "none"]];
       const { data, metadata } = await list<Log | LogHit>("/logs", [...parameters, ...asked, ...(pageParam === "" ? [] : [["after", pageParam] as [string, string]])], signal);
+      // Done here for a thousand lines at a time, folding 100,000 of them takes no longer than a frame or two.
+      data.forEach(copyKey);
       return { lines: data.map((log) => ("hit" in log ? lineOfHit(log) : lineOf(log))), metadata };
     },
     initialPageParam: "",
