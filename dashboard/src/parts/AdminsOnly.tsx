@@ -2,16 +2,20 @@
 import type { ReactNode } from "react";
 import { useIsAdmin, useSession } from "../api/session";
 import { Empty } from "./State";
+import { ViewHead } from "./ViewHead";
 
-export function AdminsOnly({ what, children }: { what: string; children: ReactNode }) {
+export function AdminsOnly({ title, what, children }: { title: string; what: string; children: ReactNode }) {
   const isAdmin = useIsAdmin();
   const { user } = useSession();
   if (isAdmin) return children;
   return (
-    <Empty title={`Only admins see ${what}.`}>
-      <p>
-        You are signed in as <bdi>{user?.email}</bdi>, who may read records. An admin can make you one, too, at Users.
-      </p>
-    </Empty>
+    <>
+      <ViewHead title={title} />
+      <Empty title={`Only admins see ${what}.`}>
+        <p>
+          You are signed in as <bdi>{user?.email}</bdi>, who may read records. An admin can make you one, too, at Users.
+        </p>
+      </Empty>
+    </>
   );
 }

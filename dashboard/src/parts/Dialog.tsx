@@ -19,7 +19,7 @@ export function Dialog({ title, onClose, kind = "plain", children }: Props) {
     if (shown && !shown.open) {
       shown.showModal();
       // Not the button that closes it, which comes first.
-      shown.querySelector<HTMLElement>("[data-autofocus], input, select, textarea")?.focus();
+      (shown.querySelector<HTMLElement>("[data-autofocus]") ?? shown.querySelector<HTMLElement>("input, select, textarea"))?.focus();
     }
     return () => shown?.close();
   }, []);
@@ -33,6 +33,14 @@ export function Dialog({ title, onClose, kind = "plain", children }: Props) {
       onCancel={(event) => {
         event.preventDefault();
         onClose();
+      }}
+      onClose={(event) => {
+        // A second Escape closes it whatever is said to `cancel`. If it is to stay, it is shown again.
+        if (event.target !== dialog.current || dialog.current.open) return;
+        onClose();
+        setTimeout(() => {
+          if (dialog.current && !dialog.current.open) dialog.current.showModal();
+        }, 50);
       }}
       onMouseDown={(event) => {
         pressed.current = event.target;

@@ -31,6 +31,7 @@ export class FieldError extends Error {
 export function faultsOf(error: unknown, names: Record<string, string>): Faults {
   if (error instanceof FieldError) return { ...NONE, fields: { [error.field]: error.message } };
   if (!(error instanceof ApiError)) return { ...NONE, other: error instanceof Error ? error.message : String(error) };
+  if (error.kind === "not-authenticated") return { ...NONE, other: "The session had ended. Nothing is lost: send it again." };
   const said = /^(\w+): (.*)$/s.exec(error.detail);
   const named = error.fields.length > 0 ? error.fields : said ? [{ field: said[1] ?? "", problem: said[2] ?? "" }] : [];
   const fields: Record<string, string> = {};

@@ -16,7 +16,7 @@ import { NewKey, RevokeKey } from "./KeyDialogs";
 
 export function Keys() {
   return (
-    <AdminsOnly what="the API keys">
+    <AdminsOnly title="API keys" what="the API keys">
       <AllKeys />
     </AdminsOnly>
   );

@@ -24,7 +24,7 @@ export function Partitions({ table }: { table: StoredTable }) {
   const dropped = new Set(table.prune_plan?.dropped_partitions.map((partition) => partition.name));
   return (
     <>
-      <button type="button" className="plain" aria-expanded={isOpen} onClick={toggle}>
+      <button type="button" className={`plain ${styles.fold ?? ""}`} aria-expanded={isOpen} onClick={toggle}>
         <span aria-hidden>{isOpen ? "▾" : "▸"}</span>
         {count(rows.length)} {rows.length === 1 ? "partition" : "partitions"}: {statesInWords(table.partitions)}
       </button>

@@ -19,7 +19,7 @@ import { DeleteUser, EditUser, NewUser, ResetPassword } from "./UserDialogs";
 
 export function Users() {
   return (
-    <AdminsOnly what="the users">
+    <AdminsOnly title="Users" what="the users">
       <AllUsers />
     </AdminsOnly>
   );
