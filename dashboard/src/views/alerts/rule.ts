@@ -98,7 +98,7 @@ export function searchOf(filter: string, model: Model): string | null {
   let text = "";
   for (const [name, value] of pairs) {
     if (name === "match") text = `${text} ${value}`.trim();
-    else if (name.includes("__")) text = `${text} ${name}=${/[\s"]/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value}`.trim();
+    else if (/[.[]|__/.test(name)) text = `${text} ${name}=${/[\s"]/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value}`.trim();
     else text = withFilter(text, name, value);
   }
   const again = pairsOf({ search: text, subject: model, isRaw: false });
