@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, afterEach, test } from "node:test";
+import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { fill } from "./lib/records.mjs";
+import { startServer } from "./lib/server.mjs";
+
+let server, browser, page, wrong, close;
+before(async () => {
+  browser = await startBrowser();
+  server = await startServer();
+  await fill(server, 600);
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+beforeEach(async () => {
+  ({ page, wrong, close } = await openPage(browser, server.url));
+  await signIn(page);
+  await page.goto("/ui/logs");
+  await rows().first().waitFor();
+});
+afterEach(async () => {
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+const rows = () => page.getByRole("listbox", { name: "Log lines" }).getByRole("option");
+const search = () => page.getByRole("combobox", { name: "Search or filter" });
+
+async function ask(text) {
+  await page.keyboard.press("/");
+  await search().fill(text);
+  await search().press("Escape");
+  await search().press("Enter");
+}
+
+test("words and filters restrict the lines, and stay in the address", async () => {
+  await ask("payment timeout level:error");
+  await page.waitForURL(/q=payment/);
+  await page.getByText(/^100 lines|100 lines/).first().waitFor();
+  for (const text of await rows().allInnerTexts()) assert.match(text, /payment gateway timeout/);
+  const address = page.url();
+  const other = await page.context().newPage();
+  await other.goto(address);
+  await other.getByText(/100 lines/).first().waitFor();
+  assert.equal(await other.getByRole("combobox", { name: "Search or filter" }).inputValue(), "payment timeout level:error");
+  await other.close();
+});
+
+test("a field that there is not is said under the word, with the nearest one to take by Tab", async () => {
+  await page.keyboard.press("/");
+  await search().fill("levle:error");
+  await page.getByText(/There is no field/).waitFor();
+  await search().press("Tab");
+  assert.match(await search().inputValue(), /^level:error/);
+});
+
+test("values complete from what is stored", async () => {
+  await page.keyboard.press("/");
+  await search().pressSequentially("source:W");
+  const completion = page.getByRole("option", { name: /WORKER/ }).first();
+  await completion.waitFor();
+  await search().press("ArrowDown");
+  await search().press("Enter");
+  await search().press("Enter");
+  await page.waitForURL(/source%3AWORKER/);
+});
+
+test("dragging over the histogram zooms into a part of the range", async () => {
+  const chart = page.getByRole("region", { name: "Lines over time" }).locator(".u-over");
+  await chart.waitFor();
+  const box = await chart.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForURL(/range=20\d\d-/);
+  const [from, until] = new URL(page.url()).searchParams.get("range").split("..").map(Date.parse);
+  assert.ok(until - from > 8 * 60_000 && until - from < 16 * 60_000, `${(until - from) / 60_000} minutes`);
+});
+
+test("a click on a facet filters", async () => {
+  await page.getByRole("button", { name: /error/ }).first().click();
+  await page.waitForURL(/level%3Aerror/);
+  await page.getByText(/100 lines/).first().waitFor();
+});
+
+test("ranked search forgives misspelling, and folds copies", async () => {
+  await ask("paymnt gatway");
+  await page.getByRole("button", { name: "ranked" }).click();
+  await page.waitForURL(/ranked/);
+  await page.getByText(/payment gateway timeout/).first().waitFor();
+  await page.getByText(/×\s?\d+/).first().waitFor();
+});
+
+test("a line opens by key, with its fields, its trace, similar ones, and those around it", async () => {
+  await ask("level:error");
+  await page.getByText(/100 lines/).first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/open=\d+/);
+  const detail = page.getByRole("complementary").or(page.getByRole("region", { name: /Log line/ })).first();
+  await detail.getByText(/job \d+ failed: payment gateway timeout/).first().waitFor();
+  for (const [tab, expected] of [
+    [/trace/i, /answered 502/],
+    [/similar/i, /payment gateway timeout/],
+    [/around/i, /answered/],
+  ]) {
+    await page.getByRole("tab", { name: tab }).click();
+    await page.getByRole("tabpanel").getByText(expected).first().waitFor();
+  }
+  await page.keyboard.press("Escape");
+  await page.waitForURL((url) => !url.searchParams.has("open"));
+});
+
+test("a value of the tree filters", async () => {
+  await ask("source:WORKER");
+  await page.getByText(/100 lines/).first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  const value = page.getByRole("treeitem", { name: /attempt/ }).first();
+  await value.hover();
+  await value.getByRole("button", { name: /only/i }).click();
+  await page.waitForURL(/meta\.attempt/);
+  await page.getByText(/\b3[34] lines|\d+ lines/).first().waitFor();
+});
+
+test("patterns are counted, and lead to their lines", async () => {
+  await page.getByRole("button", { name: "patterns" }).click();
+  await page.getByText(/payment gateway timeout/).first().waitFor();
+});
+
+test("a live tail shows what arrives, and pauses", async () => {
+  await page.keyboard.press("l");
+  await page.waitForURL(/live=1/);
+  await page.waitForTimeout(500);
+  await server.call("POST", "/logs", [{ level: "error", source: "TAIL", message: "the first line of the tail" }]);
+  await page.getByText("the first line of the tail").first().waitFor({ timeout: 10_000 });
+  await page.getByRole("button", { name: "Pause" }).click();
+  await server.call("POST", "/logs", [{ level: "error", source: "TAIL", message: "the second line of the tail" }]);
+  await page.waitForTimeout(1500);
+  assert.equal(await page.getByText("the second line of the tail").count(), 0);
+  await page.getByRole("button", { name: /Pause|Go on/ }).click();
+  await page.getByText("the second line of the tail").first().waitFor({ timeout: 10_000 });
+});
+
+test("what is shown is exported", async () => {
+  await ask("level:error source:WORKER");
+  await page.getByText(/100 lines/).first().waitFor();
+  await page.getByRole("button", { name: /Export/ }).click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /JSON lines/ }).click()]);
+  const lines = (await (await download.createReadStream()).toArray()).join("").trim().split("\n");
+  assert.equal(lines.length, 100);
+  assert.ok(lines.every((line) => JSON.parse(line).source === "WORKER"));
+});

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { fill, trace } from "./lib/records.mjs";
+import { READER, startServer } from "./lib/server.mjs";
+
+let server, browser, page, wrong, close, shop;
+const arrived = [];
+before(async () => {
+  // What requests are sent to again: it has been repaired.
+  shop = http.createServer((request, response) => {
+    arrived.push(`${request.method} ${request.url}`);
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ ok: true, paid: true }));
+  });
+  await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
+  browser = await startBrowser();
+  server = await startServer(["--replay-targets", `http://127.0.0.1:${shop.address().port}`]);
+  await fill(server, 600);
+  await server.call("POST", "/users", { ...READER, role: "user" });
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+  shop?.close();
+});
+beforeEach(async () => {
+  ({ page, wrong, close } = await openPage(browser, server.url));
+});
+afterEach(async () => {
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+const rows = () => page.getByRole("listbox", { name: "Requests" }).getByRole("option");
+
+async function open(query = "") {
+  await page.goto(`/ui/requests${query}`);
+  await rows().first().waitFor();
+}
+
+test("several filters at once, each from a click", async () => {
+  await signIn(page);
+  await open();
+  await page.getByRole("button", { name: /5xx/ }).first().click();
+  await page.waitForURL(/5xx/);
+  await page.getByRole("button", { name: /\bDE\b|\bFR\b|\bUS\b/ }).first().click();
+  await page.waitForURL(/country/);
+  for (const text of await rows().allInnerTexts()) assert.match(text, /502/);
+});
+
+test("a failed request with its bodies, log lines and time line", async () => {
+  await signIn(page);
+  await open("?q=status:5xx");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/open=\d+/);
+  await page.getByRole("tab", { name: /Response/ }).click();
+  await page.getByText(/payment gateway timeout/).first().waitFor();
+  await page.getByRole("tab", { name: /Logs/ }).click();
+  await page.getByText(/job \d+ failed/).first().waitFor();
+});
+
+test("the trace of a request finds its log lines", async () => {
+  await signIn(page);
+  await open(`?q=trace:${trace(10)}`);
+  await rows().first().click();
+  await page.getByRole("tab", { name: /Logs/ }).click();
+  await page.getByText(/answered/).first().waitFor();
+});
+
+test("a request is shown before it is sent again, sent, and compared", async () => {
+  await signIn(page);
+  await open("?q=status:502");
+  await rows().first().click();
+  await page.getByRole("tab", { name: /Replay/ }).click();
+  const target = page.getByRole("textbox", { name: /Send to|Target|Where to/i }).or(page.getByRole("combobox", { name: /Send to|Target|Where to/i })).first();
+  await target.fill(`http://127.0.0.1:${shop.address().port}`);
+  await page.getByRole("button", { name: /Show|Look|Prepare|Preview/i }).first().click();
+  await page.getByText(/\/orders\/4711\/pay/).first().waitFor();
+  assert.deepEqual(arrived, []);
+  const confirm = page.getByRole("checkbox");
+  if ((await confirm.count()) > 0) await confirm.first().check();
+  await page.getByRole("button", { name: /^Send/ }).first().click();
+  await page.getByRole("region", { name: /Comparison/ }).or(page.getByLabel("Comparison of the responses")).first().waitFor();
+  assert.deepEqual(arrived, ["POST /orders/4711/pay"]);
+  await page.getByText(/paid/).first().waitFor();
+});
+
+test("who may only read cannot send requests again", async () => {
+  await signIn(page, READER);
+  await open("?q=status:502");
+  await rows().first().click();
+  await page.getByRole("tab", { name: /Replay/ }).click();
+  await page.getByText(/admin/i).first().waitFor();
+  assert.equal(await page.getByRole("button", { name: /^Send/ }).count(), 0);
+});
+
+test("what is shown is exported as HAR", async () => {
+  await signIn(page);
+  await open("?q=status:502");
+  await page.getByRole("button", { name: /Export/ }).first().click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /HAR/ }).first().click()]);
+  const har = JSON.parse((await (await download.createReadStream()).toArray()).join(""));
+  assert.equal(har.log.entries.length, 100);
+  assert.ok(har.log.entries.every((entry) => entry.response.status === 502));
+});
