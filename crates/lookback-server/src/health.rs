@@ -21,6 +21,16 @@ pub(crate) async fn live() -> Response {
 
 /// The database answers, and has the tables of this version; and a body would be taken.
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    check(&shared).await?;
+    Ok(json_response(&json!({
+        "status": "ready",
+        "checks": { "database": "ok", "migrations": "ok", "queue": "ok" },
+    }))
+    .into_response())
+}
+
+/// Checks that a body would be stored.
+pub(crate) async fn check(shared: &Shared) -> Result<(), Problem> {
     if *shared.stopping.borrow() {
         return Err(Problem::new(Kind::Unavailable, "the server stops"));
     }
@@ -48,11 +58,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Result<Response,
     if !has_room {
         return Err(Problem::new(Kind::Busy, "too many bodies are being stored"));
     }
-    Ok(json_response(&json!({
-        "status": "ready",
-        "checks": { "database": "ok", "migrations": "ok", "queue": "ok" },
-    }))
-    .into_response())
+    Ok(())
 }
 
 /// The number of migrations of this version that are not applied. Others may be, of a newer

@@ -118,6 +118,19 @@ impl Ingest<'_> {
         framing: Framing,
         decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
     ) -> Result<Outcome, Problem> {
+        let (telemetry, path) = (&self.shared.telemetry, self.path);
+        let stored = self.store(framing, decode).await;
+        if let Err(problem) = &stored {
+            telemetry.count_refused(path, problem);
+        }
+        stored
+    }
+
+    async fn store(
+        self,
+        framing: Framing,
+        decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
+    ) -> Result<Outcome, Problem> {
         let Self {
             shared,
             access,

@@ -19,8 +19,8 @@ use lookback::{AlertChange, AlertRule, ApiKey, Json, Log, Metric, RequestSnapsho
 use crate::problem::Kind;
 use crate::server::Shared;
 use crate::{
-    alerts, health, ingest, keys, mcp, page, records, replay, sessions, tail, telemetry, traces,
-    users, windows,
+    alerts, health, ingest, keys, mcp, page, records, replay, sessions, status, storage, tail,
+    telemetry, traces, users, windows,
 };
 
 pub(crate) mod models;
@@ -46,6 +46,8 @@ fn operations() -> Vec<Operation> {
         alerts::routes::operations(),
         mcp::operations(),
         telemetry::operations(),
+        storage::operations(),
+        status::operations(),
         page::operations(),
         self_operations(),
     ]

@@ -28,11 +28,12 @@ use crate::problem::{Kind, Problem};
 use crate::rates::Rates;
 use crate::sessions::{self, attempts};
 use crate::settings::Settings;
+use crate::storage::{self, LastReport};
 use crate::tail::{self, Tails};
 use crate::telemetry::{self, Telemetry};
 use crate::{
-    connections, guard, health, keys, mcp, openapi, page, passwords, records, replay, traces,
-    users, windows,
+    connections, guard, health, keys, mcp, openapi, page, passwords, records, replay, status,
+    traces, users, windows,
 };
 
 /// How long the key of a batch is known.
@@ -72,6 +73,7 @@ pub(crate) struct Shared {
     /// The passwords that may be hashed at a time.
     pub(crate) hashing: Semaphore,
     pub(crate) rates: Rates,
+    pub(crate) last_storage: LastReport,
 }
 
 impl Shared {
@@ -115,6 +117,7 @@ impl Server {
             decoding: Semaphore::new(thread::available_parallelism().map_or(2, NonZero::get)),
             hashing: passwords::places(),
             rates: Rates::new(&settings),
+            last_storage: LastReport::default(),
             settings,
         };
         Self {
@@ -139,6 +142,8 @@ impl Server {
             .merge(sessions::routes())
             .merge(tail::routes())
             .merge(alerts::routes::routes())
+            .merge(storage::routes())
+            .merge(status::routes())
             .route("/logs", post(ingest::logs))
             .route("/requests", post(ingest::requests))
             .route("/metrics", post(ingest::metrics))

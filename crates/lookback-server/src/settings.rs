@@ -6,7 +6,9 @@ use crate::alerts::AlertSettings;
 use crate::tail::TailSettings;
 use crate::telemetry::MetricsAccess;
 
+use lookback::maintenance::RetentionPolicy;
 use lookback::replay::Target;
+use lookback::table::Table;
 
 use lookback::capture::TrustedProxies;
 
@@ -80,6 +82,9 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// How alert rules are evaluated.
     pub alerts: AlertSettings,
+    /// The retention policies of the maintenance worker, for what `GET /api/v1/storage` reports;
+    /// none by default.
+    pub retention: Vec<(&'static Table, RetentionPolicy)>,
 }
 
 impl Default for Settings {
@@ -116,6 +121,7 @@ impl Default for Settings {
             session_idle: Duration::from_secs(12 * 60 * 60),
             session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             alerts: AlertSettings::default(),
+            retention: Vec::new(),
         }
     }
 }

@@ -114,6 +114,8 @@ impl Syslog {
     ///
     /// While the database cannot be used, messages wait in the queue.
     pub async fn serve(self, signal: impl Future<Output = ()> + Send) {
+        let telemetry = &self.shared.telemetry;
+        telemetry.observe_syslog(Arc::clone(&self.counts));
         let (stopping, stopped) = watch::channel(false);
         let (send, receive) = mpsc::unbounded_channel();
         let queue = Queue {
@@ -207,6 +209,17 @@ impl Counts {
     #[must_use]
     pub fn not_allowed(&self) -> u64 {
         self.not_allowed.load(Ordering::Relaxed)
+    }
+
+    /// All counts, by what became of the messages.
+    pub(crate) fn by_result(&self) -> [(&'static str, u64); 5] {
+        [
+            ("stored", self.stored()),
+            ("dropped", self.dropped()),
+            ("cut", self.cut()),
+            ("refused", self.refused()),
+            ("not_allowed", self.not_allowed()),
+        ]
     }
 
     /// Messages that were not stored, or not whole.

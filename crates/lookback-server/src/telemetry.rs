@@ -13,13 +13,15 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use lookback::json;
 use lookback::maintenance::MaintenanceObserver;
+use lookback::value::JsonMap;
+use lookback::{Json, json};
 
 use crate::access::MayRead;
 use crate::openapi::{Access, Operation};
 use crate::problem::{Kind, Problem};
 use crate::server::Shared;
+use crate::syslog::Counts;
 
 mod exposition;
 mod requests;
@@ -54,6 +56,19 @@ const INLETS: &[&str] = &[
     "other",
 ];
 const KINDS: [&str; 3] = ["logs", "requests", "metrics"];
+/// Why a body is refused.
+const REASONS: [&str; 2] = ["busy", "invalid"];
+
+/// What becomes of an attempt to notify a webhook.
+const DELIVERIES: [&str; 2] = ["delivered", "failed"];
+
+/// A gauge of what is limited.
+struct Limit {
+    name: &'static str,
+    help: &'static str,
+    used: u64,
+    most: u64,
+}
 
 /// The counters of a server.
 #[derive(Debug)]
@@ -64,7 +79,10 @@ pub(crate) struct Telemetry {
     stored: [[AtomicU64; KINDS.len()]; INLETS.len()],
     /// The records that could not be stored, by inlet.
     rejected: [AtomicU64; INLETS.len()],
+    /// The bodies that were refused, by inlet: for want of room, and for what is in them.
+    refused: [[AtomicU64; REASONS.len()]; INLETS.len()],
     maintenance: OnceLock<MaintenanceObserver>,
+    syslog: OnceLock<Arc<Counts>>,
     /// Other gauges: how often a change of an alert was delivered, and was not.
     pub(crate) alert_deliveries: [AtomicU64; 2],
 }
@@ -76,7 +94,9 @@ impl Default for Telemetry {
             requests: RequestHistograms::default(),
             stored: Default::default(),
             rejected: Default::default(),
+            refused: Default::default(),
             maintenance: OnceLock::new(),
+            syslog: OnceLock::new(),
             alert_deliveries: Default::default(),
         }
     }
@@ -85,18 +105,33 @@ impl Default for Telemetry {
 impl Telemetry {
     /// Counts the records of a body that is stored: log lines, requests and windows.
     pub(crate) fn count_stored(&self, inlet: &str, stored: [u64; KINDS.len()], rejected: u64) {
-        let inlet = INLETS.iter().position(|known| *known == inlet);
-        let inlet = inlet.unwrap_or(INLETS.len() - 1);
+        let inlet = inlet_index(inlet);
         for (counter, records) in self.stored[inlet].iter().zip(stored) {
             counter.fetch_add(records, Ordering::Relaxed);
         }
         self.rejected[inlet].fetch_add(rejected, Ordering::Relaxed);
     }
 
+    /// Counts a body of which nothing is stored.
+    pub(crate) fn count_refused(&self, inlet: &str, problem: &Problem) {
+        let reason = usize::from(!problem.status().is_server_error());
+        self.refused[inlet_index(inlet)][reason].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn observe_syslog(&self, counts: Arc<Counts>) {
+        // The first one stays.
+        let _set = self.syslog.set(counts);
+    }
+
     pub(crate) fn observe_maintenance(&self, observer: MaintenanceObserver) {
         // The first one stays.
         let _set = self.maintenance.set(observer);
     }
+}
+
+fn inlet_index(inlet: &str) -> usize {
+    let index = INLETS.iter().position(|known| *known == inlet);
+    index.unwrap_or(INLETS.len() - 1)
 }
 
 /// Answers with all measurements.
@@ -177,6 +212,29 @@ impl Shared {
                 rejected.count(&[("inlet", inlet)], records);
             }
         }
+        let mut refused = out.family(
+            "lookback_bodies_refused_total",
+            MetricKind::Counter,
+            "Bodies of which nothing was stored: the server was busy, or the body invalid.",
+        );
+        for (inlet, counters) in INLETS.iter().zip(&telemetry.refused) {
+            for (reason, counter) in REASONS.iter().zip(counters) {
+                let bodies = counter.load(Ordering::Relaxed);
+                if bodies > 0 {
+                    refused.count(&[("inlet", inlet), ("reason", reason)], bodies);
+                }
+            }
+        }
+        if let Some(counts) = telemetry.syslog.get() {
+            let mut messages = out.family(
+                "lookback_syslog_messages_total",
+                MetricKind::Counter,
+                "Messages of syslog, by what became of them.",
+            );
+            for (result, number) in counts.by_result() {
+                messages.count(&[("result", result)], number);
+            }
+        }
         self.write_limits(&mut out);
         if let Some(observer) = telemetry.maintenance.get() {
             write_maintenance(&observer.stats(), &mut out);
@@ -186,24 +244,83 @@ impl Shared {
             MetricKind::Counter,
             "Attempts to notify a webhook.",
         );
-        for (result, counter) in ["delivered", "failed"]
-            .iter()
-            .zip(&telemetry.alert_deliveries)
-        {
+        for (result, counter) in DELIVERIES.iter().zip(&telemetry.alert_deliveries) {
             deliveries.count(&[("result", result)], counter.load(Ordering::Relaxed));
         }
         out.finish()
     }
 
+    /// The numbers of the metrics, as JSON.
+    pub(crate) fn status(&self) -> JsonMap {
+        let telemetry = &self.telemetry;
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let named = |names: &[&str], counts: &[u64]| -> Json {
+            let pairs = names.iter().zip(counts);
+            let pairs = pairs.map(|(name, count)| ((*name).to_owned(), Json::from(*count)));
+            Json::Object(pairs.collect())
+        };
+        let stored = |kind: usize| {
+            telemetry
+                .stored
+                .iter()
+                .map(|kinds| load(&kinds[kind]))
+                .sum()
+        };
+        let stored: [u64; KINDS.len()] = std::array::from_fn(stored);
+        let refused = |reason: usize| telemetry.refused.iter().map(|all| load(&all[reason])).sum();
+        let refused: [u64; REASONS.len()] = std::array::from_fn(refused);
+        let rejected: u64 = telemetry.rejected.iter().map(load).sum();
+        let limits = self.limits().map(|limit| {
+            let name = limit.name.trim_start_matches("lookback_").to_owned();
+            (name, named(&["used", "limit"], &[limit.used, limit.most]))
+        });
+        let syslog = telemetry.syslog.get().map(|counts| {
+            let counts = counts.by_result();
+            named(
+                &counts.map(|(name, _)| name),
+                &counts.map(|(_, count)| count),
+            )
+        });
+        let maintenance = telemetry.maintenance.get().map(|observer| {
+            let stats = observer.stats();
+            // The error itself is in the log: it is for those who run the server.
+            json!({
+                "is_failing": stats.last_error.is_some(),
+                "is_behind": stats.is_behind,
+                "unsealed_ids": stats.unsealed_ids,
+                "sealed_records": stats.sealed_rows,
+                "created_partitions": stats.created_partitions,
+                "dropped_partitions": stats.dropped_partitions,
+            })
+        });
+        let uptime = telemetry.started.elapsed().as_secs_f64();
+        let deliveries = telemetry.alert_deliveries.each_ref().map(load);
+        JsonMap::from([
+            ("version".to_owned(), env!("CARGO_PKG_VERSION").into()),
+            ("uptime_seconds".to_owned(), uptime.into()),
+            (
+                "limits".to_owned(),
+                Json::Object(limits.into_iter().collect()),
+            ),
+            ("stored_records".to_owned(), named(&KINDS, &stored)),
+            ("rejected_records".to_owned(), rejected.into()),
+            ("refused_bodies".to_owned(), named(&REASONS, &refused)),
+            ("syslog".to_owned(), syslog.unwrap_or(Json::Null)),
+            ("maintenance".to_owned(), maintenance.unwrap_or(Json::Null)),
+            (
+                "alert_deliveries".to_owned(),
+                named(&DELIVERIES, &deliveries),
+            ),
+        ])
+    }
+
     /// What is in use of what is limited.
-    fn write_limits(&self, out: &mut Exposition) {
+    fn limits(&self) -> [Limit; 4] {
         let settings = &self.settings;
         let free_bytes = self.body_room.available_permits();
         let free_ingests = self.ingests.available_permits();
         let free_tails = self.tail_places.available_permits();
-        let connections = self.pool.size();
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        for (name, help, used, most) in [
+        [
             (
                 "lookback_body_bytes",
                 "Bytes of bodies that are being stored or read.",
@@ -225,19 +342,31 @@ impl Shared {
             (
                 "lookback_pool_connections",
                 "Connections to the database.",
-                connections as usize,
+                self.pool.size() as usize,
                 self.pool.options().get_max_connections() as usize,
             ),
-        ] {
-            out.family(name, MetricKind::Gauge, help)
-                .count(&[], used as u64);
+        ]
+        .map(|(name, help, used, most)| Limit {
+            name,
+            help,
+            used: used as u64,
+            most: most as u64,
+        })
+    }
+
+    fn write_limits(&self, out: &mut Exposition) {
+        for limit in self.limits() {
+            let name = limit.name;
+            out.family(name, MetricKind::Gauge, limit.help)
+                .count(&[], limit.used);
             out.family(
                 &format!("{name}_limit"),
                 MetricKind::Gauge,
                 &format!("The most of {name}."),
             )
-            .count(&[], most as u64);
+            .count(&[], limit.most);
         }
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
         out.family(
             "lookback_pool_idle_connections",
             MetricKind::Gauge,
@@ -290,6 +419,12 @@ fn write_maintenance(stats: &lookback::maintenance::MaintenanceStats, out: &mut 
         "1 if the last round of maintenance failed; the log of the server says why.",
     )
     .count(&[], u64::from(stats.last_error.is_some()));
+    out.family(
+        "lookback_maintenance_behind",
+        MetricKind::Gauge,
+        "1 while sealing is far behind: more than eight segments of a table.",
+    )
+    .count(&[], u64::from(stats.is_behind));
 }
 
 /// Locks a mutex: what a thread that panicked has left in it is whole.

@@ -15,6 +15,7 @@ mod lock_retry;
 mod partition_layout;
 mod partitions;
 mod precreating;
+mod report;
 mod retention;
 mod rollups;
 mod splitting;
@@ -29,9 +30,10 @@ pub use partitions::{Partition, partitions};
 pub use precreating::{
     DEFAULT_PARTITION_IDS, PrecreateOptions, PrecreateReport, precreate_partitions,
 };
+pub use report::{StorageReport, storage_report};
 pub use retention::{
-    BlockerReason, PartitionDrop, PrunePlan, PruneReport, RetentionBlocker, RetentionPolicy,
-    oldest_remaining, plan_prune, prune, retention_blockers,
+    BlockerReason, PartitionDrop, PrunePlan, PrunePreview, PruneReport, RetentionBlocker,
+    RetentionPolicy, oldest_remaining, plan_prune, preview_prune, prune, retention_blockers,
 };
 pub use rollups::maintain_rollups;
 pub use status::{PartitionState, StorageStatus, status};

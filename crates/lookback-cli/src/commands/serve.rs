@@ -77,8 +77,10 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     }
     settings.read_timeout = config.timeout();
     let tls = settings.tls.clone();
+    let maintenance = maintenance(config);
+    settings.retention.clone_from(&maintenance.retention);
     let server = Server::new(pool.clone(), settings);
-    let worker = MaintenanceWorker::spawn(pool.clone(), maintenance(config))?;
+    let worker = MaintenanceWorker::spawn(pool.clone(), maintenance)?;
     server.observe_maintenance(worker.observer());
     let reporting = tokio::spawn(report_failures(worker.observer()));
     let alerts = has_alerts.then(|| server.spawn_alerts());

@@ -68,6 +68,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[KeyScope])] = &[
     ("DELETE", "/api/v1/alerts/1", ADMIN),
     ("POST", "/api/v1/alerts/1/test", ADMIN),
     ("GET", "/api/v1/alert_changes", READ),
+    ("GET", "/api/v1/storage", READ),
+    ("GET", "/api/v1/status", READ),
     ("POST", "/v1/logs", INGEST),
     ("POST", "/v1/traces", INGEST),
     (

@@ -22,6 +22,7 @@ mod records;
 mod replays;
 mod security;
 mod sessions;
+mod storage;
 mod support;
 mod syslog;
 mod tail;

@@ -6,6 +6,7 @@ mod oldest_remaining;
 mod orphans;
 mod plan;
 mod policy;
+mod preview;
 mod pruning;
 mod row_deletion;
 
@@ -14,4 +15,5 @@ pub use oldest_remaining::oldest_remaining;
 pub(super) use orphans::purge_orphans;
 pub use plan::{PartitionDrop, PrunePlan, plan_prune};
 pub use policy::RetentionPolicy;
+pub use preview::{PrunePreview, preview_prune};
 pub use pruning::{PruneReport, prune};

@@ -1,6 +1,7 @@
 //! The state of a table and its partitions.
 
 use chrono::{DateTime, Utc};
+use lookback_json::json;
 use sqlx::{PgConnection, Row as _};
 
 use super::partitions::{self, Partition};
@@ -8,7 +9,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::{self, sealed_until};
-use crate::value::StoredTime;
+use crate::value::{Json, StoredTime, time};
 
 /// The partitions, size and sealing progress of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct StorageStatus {
     /// The number of rows that are not sealed, which a search reads one by one; 0 for a
     /// model that is not `sealed`.
     pub unsealed_rows: u64,
+    /// The newest id that was given to a row.
+    pub newest_id: i64,
+    /// The last id that is sealed.
+    pub sealed_until: Option<i64>,
     /// The time of the oldest record.
     pub oldest: Option<DateTime<Utc>>,
     /// The time of the newest record.
@@ -97,6 +102,37 @@ impl StorageStatus {
             .filter(|(_, other)| *other == state)
             .count()
     }
+
+    /// Returns the status as JSON, with times as RFC 3339.
+    pub fn to_json(&self) -> Json {
+        let partitions = self.partitions.iter().map(|(partition, state)| {
+            json!({
+                "name": partition.name.as_str(),
+                "state": state.name(),
+                "from": partition.from,
+                "to": partition.to,
+                "bytes": partition.bytes,
+                "estimated_rows": partition.estimated_rows,
+            })
+        });
+        json!({
+            "table": self.table,
+            "rows": self.rows,
+            "rows_are_exact": self.rows_are_exact,
+            "bytes": {
+                "table": self.table_bytes,
+                "indexes": self.index_bytes,
+                "search": self.search_bytes,
+                "all": self.bytes(),
+            },
+            "unsealed_rows": self.unsealed_rows,
+            "newest_id": self.newest_id,
+            "sealed_until": self.sealed_until,
+            "oldest": self.oldest.as_ref().map(time::text),
+            "newest": self.newest.as_ref().map(time::text),
+            "partitions": partitions.collect::<Json>(),
+        })
+    }
 }
 
 /// Returns the status of a table; reads its rows that are not sealed.
@@ -128,6 +164,8 @@ pub async fn status(
         index_bytes: 0,
         search_bytes: index::summary_bytes(conn, table, None).await?,
         unsealed_rows: 0,
+        newest_id,
+        sealed_until: sealed,
         oldest: None,
         newest: None,
     };

@@ -89,6 +89,8 @@ pub struct MaintenanceStats {
     pub sealed_rows: u64,
     /// The number of ids of all its tables that were not sealed at its last check.
     pub unsealed_ids: u64,
+    /// Whether sealing of a table was far behind at its last check, by more than eight segments.
+    pub is_behind: bool,
     /// The number of partitions frozen.
     pub frozen_partitions: u64,
     /// The number of partitions dropped by pruning.
@@ -407,9 +409,11 @@ impl WorkerTask {
 
     fn update_unsealed_ids(&self, change: impl FnOnce(&mut MaintenanceStats)) {
         let unsealed_ids = self.unsealed_ids.iter().sum();
+        let is_behind = (0..self.unsealed_ids.len()).any(|index| self.is_far_behind(index));
         self.update_stats(|stats| {
             change(stats);
             stats.unsealed_ids = unsealed_ids;
+            stats.is_behind = is_behind;
         });
     }
 

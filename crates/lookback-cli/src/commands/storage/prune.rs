@@ -2,13 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, Utc};
-use lookback::maintenance::{
-    self, BlockerReason, PrunePlan, PruneReport, RetentionBlocker, RetentionPolicy,
-};
+use lookback::maintenance::{self, BlockerReason, PrunePreview, PruneReport, RetentionBlocker};
 use lookback::table::Table;
-use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
-use serde_json::{Value, json};
+use lookback::{Json, Log, Metric, Model as _, RequestSnapshot, User, json};
 use sqlx::PgConnection;
 
 use super::interrupt::Interrupt;
@@ -26,77 +22,21 @@ pub(super) const ALL: [StorageTable; 4] = [
     StorageTable::Users,
 ];
 
-/// The plan for a table, and the partitions that were skipped.
-pub(super) struct PlannedTable {
+/// What is deleted of a table, and the partitions that were skipped.
+struct PlannedTable {
     table: &'static Table,
-    pub(super) plan: PrunePlan,
-    /// The time of the oldest record that the plan keeps.
-    oldest_remaining: Option<DateTime<Utc>>,
-    policy: RetentionPolicy,
-    /// The reasons why nothing is deleted; empty if something is.
-    blockers: Vec<RetentionBlocker>,
+    preview: PrunePreview,
     /// Partitions of the plan that were not dropped.
     skipped: Vec<String>,
 }
 
 impl PlannedTable {
-    pub(super) async fn new(
-        conn: &mut PgConnection,
-        table: &'static Table,
-        policy: &RetentionPolicy,
-        now: DateTime<Utc>,
-    ) -> Result<Self, Failure> {
-        let plan = maintenance::plan_prune(conn, table, policy, now).await?;
-        let oldest_remaining = maintenance::oldest_remaining(conn, table, &plan).await?;
-        Ok(Self {
-            table,
-            plan,
-            oldest_remaining,
-            policy: *policy,
-            blockers: Vec::new(),
-            skipped: Vec::new(),
-        })
-    }
-
-    /// Finds the reasons if the plan deletes nothing.
-    async fn find_blockers(&mut self, conn: &mut PgConnection) -> Result<(), Failure> {
-        if self.plan.is_empty() {
-            let (policy, plan) = (&self.policy, &self.plan);
-            self.blockers = maintenance::retention_blockers(conn, self.table, policy, plan).await?;
+    fn as_json(&self) -> Json {
+        let mut json = self.preview.to_json();
+        if let Json::Object(json) = &mut json {
+            let skipped = self.skipped.iter().map(|name| Json::from(name.as_str()));
+            json.insert("skipped".to_owned(), skipped.collect());
         }
-        Ok(())
-    }
-
-    /// The plan as JSON, without results, for `storage status`.
-    pub(super) fn plan_as_json(&self) -> Value {
-        let plan = &self.plan;
-        let partitions: Vec<Value> = plan
-            .partitions
-            .iter()
-            .map(|p| json!({"name": p.name, "rows": p.rows, "bytes": p.bytes}))
-            .collect();
-        json!({
-            "table": plan.table,
-            "deleted_rows": plan.rows(),
-            "freed_bytes": plan.bytes(),
-            "dropped_partitions": partitions,
-            "expired_rows": plan.expired_rows,
-            "soft_deleted_rows": plan.soft_deleted_rows,
-            "oldest_remaining": self.oldest_remaining.map(output::time),
-        })
-    }
-
-    fn as_json(&self) -> Value {
-        let blocker = |blocker: &RetentionBlocker| {
-            json!({
-                "partition": blocker.partition,
-                "reason": blocker.reason.name(),
-                "oldest": blocker.oldest.map(output::time),
-            })
-        };
-        let mut json = self.plan_as_json();
-        json["skipped"] = json!(self.skipped);
-        json["blockers"] = self.blockers.iter().map(blocker).collect();
         json
     }
 }
@@ -157,9 +97,11 @@ pub(super) async fn run(config: &Config, args: &PruneArgs) -> Result<(), Failure
     let mut conn = pool.acquire().await?;
     let now = maintenance::cutoff_clock(&mut conn).await?;
     for (table, policy) in policies {
-        let mut planned = PlannedTable::new(&mut conn, table, &policy, now).await?;
-        planned.find_blockers(&mut conn).await?;
-        all.push(planned);
+        all.push(PlannedTable {
+            table,
+            preview: maintenance::preview_prune(&mut conn, table, &policy, now).await?,
+            skipped: Vec::new(),
+        });
     }
     if !args.dry_run {
         let interrupt = Interrupt::listen();
@@ -176,7 +118,7 @@ async fn carry_out(
     planned: &mut PlannedTable,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let (table, plan) = (planned.table, &mut planned.plan);
+    let (table, plan) = (planned.table, &mut planned.preview.plan);
     interrupt.check("prune")?;
     let bar = output::bar(plan.rows());
     bar.set_message(table.name());
@@ -218,7 +160,7 @@ async fn carry_out(
 
 fn show(args: &PruneArgs, all: &[PlannedTable]) -> Result<(), Failure> {
     if args.json {
-        let data: Vec<Value> = all.iter().map(PlannedTable::as_json).collect();
+        let data: Json = all.iter().map(PlannedTable::as_json).collect();
         let metadata = json!({ "dry_run": args.dry_run });
         return output::json(&json!({ "data": data, "metadata": metadata }));
     }
@@ -226,17 +168,17 @@ fn show(args: &PruneArgs, all: &[PlannedTable]) -> Result<(), Failure> {
         .iter()
         .map(|planned| {
             vec![
-                Cell::new(planned.plan.table),
-                Cell::new(grouped(planned.plan.rows())),
-                Cell::new(output::bytes(planned.plan.bytes())),
-                Cell::new(grouped(planned.plan.partitions.len() as u64)),
-                Cell::new(super::time(planned.oldest_remaining)),
+                Cell::new(planned.preview.plan.table),
+                Cell::new(grouped(planned.preview.plan.rows())),
+                Cell::new(output::bytes(planned.preview.plan.bytes())),
+                Cell::new(grouped(planned.preview.plan.partitions.len() as u64)),
+                Cell::new(super::time(planned.preview.oldest_remaining)),
             ]
         })
         .collect();
     let headings = ["TABLE", "RECORDS", "SIZE", "PARTITIONS", "OLDEST REMAINING"].map(Heading::new);
     output::table(&headings, &rows)?;
-    let records: u64 = all.iter().map(|planned| planned.plan.rows()).sum();
+    let records: u64 = all.iter().map(|planned| planned.preview.plan.rows()).sum();
     output::note(&match (args.dry_run, records) {
         (true, _) => "dry run: nothing was deleted".to_owned(),
         (false, 0) => "nothing to delete".to_owned(),
@@ -249,10 +191,10 @@ fn show(args: &PruneArgs, all: &[PlannedTable]) -> Result<(), Failure> {
 }
 
 fn show_blockers(planned: &PlannedTable) {
-    for blocker in &planned.blockers {
+    for blocker in &planned.preview.blockers {
         output::note(&explain(planned.table, blocker));
     }
-    if planned.blockers.iter().any(|b| b.oldest.is_some()) {
+    if planned.preview.blockers.iter().any(|b| b.oldest.is_some()) {
         output::hint(&format!(
             "old records of {} are deleted row by row once one of them is a tenth older than \
              the limit",

@@ -1,9 +1,9 @@
 //! `storage status`
 
-use lookback::maintenance::{self, Partition, PartitionState, PrunePlan, StorageStatus};
-use serde_json::{Value, json};
+use lookback::maintenance::{self, PartitionState, PrunePlan, StorageReport, StorageStatus};
+use lookback::{Json, json};
 
-use super::prune::{ALL, PlannedTable, table_of};
+use super::prune::{ALL, table_of};
 use super::time;
 use crate::config::Config;
 use crate::database;
@@ -12,27 +12,13 @@ use crate::output::{self, Cell, Heading, counted, grouped};
 
 pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let now = maintenance::cutoff_clock(&mut conn).await?;
-    let mut all = Vec::new();
-    for named in ALL {
-        let table = table_of(named);
-        let status = maintenance::status(&mut conn, table).await?;
-        let policy = config.retention.of(named);
-        let planned = if policy.is_empty() {
-            None
-        } else {
-            Some(PlannedTable::new(&mut conn, table, &policy, now).await?)
-        };
-        all.push((status, planned));
-    }
+    let tables = ALL.map(|named| (table_of(named), config.retention.of(named)));
+    let all = maintenance::storage_report(&mut conn, &tables).await?;
     if json {
-        let data: Vec<Value> = all
-            .iter()
-            .map(|(status, planned)| as_json(status, planned.as_ref()))
-            .collect();
+        let data: Json = all.iter().map(StorageReport::to_json).collect();
         return output::json(&json!({ "data": data }));
     }
-    let rows: Vec<Vec<Cell>> = all.iter().map(|(status, _)| cells(status)).collect();
+    let rows: Vec<Vec<Cell>> = all.iter().map(|report| cells(&report.status)).collect();
     // Those that are left out first come last.
     let headings = [
         Heading::new("TABLE"),
@@ -46,8 +32,9 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
         Heading::text("PARTITIONS"),
     ];
     output::table(&headings, &rows)?;
-    for (status, planned) in &all {
-        for advice in advice(status, planned.as_ref().map(|planned| &planned.plan)) {
+    for report in &all {
+        let plan = report.preview.as_ref().map(|preview| &preview.plan);
+        for advice in advice(&report.status, plan) {
             output::note(&advice);
         }
     }
@@ -116,28 +103,4 @@ fn advice(status: &StorageStatus, plan: Option<&PrunePlan>) -> Vec<String> {
         ));
     }
     advice
-}
-
-fn as_json(status: &StorageStatus, planned: Option<&PlannedTable>) -> Value {
-    let partition = |(partition, state): &(Partition, PartitionState)| {
-        json!({
-            "name": partition.name, "state": state.name(),
-            "from": partition.from, "to": partition.to,
-            "bytes": partition.bytes, "estimated_rows": partition.estimated_rows,
-        })
-    };
-    json!({
-        "table": status.table,
-        "rows": status.rows,
-        "rows_are_exact": status.rows_are_exact,
-        "bytes": {
-            "table": status.table_bytes, "indexes": status.index_bytes,
-            "search": status.search_bytes, "all": status.bytes(),
-        },
-        "unsealed_rows": status.unsealed_rows,
-        "oldest": status.oldest.map(output::time),
-        "newest": status.newest.map(output::time),
-        "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
-        "prune_plan": planned.map(PlannedTable::plan_as_json),
-    })
 }
