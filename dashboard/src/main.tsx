@@ -1,15 +1,17 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { StrictMode, useEffect } from "react";
+import { lazy, StrictMode, Suspense, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError, listenForSignOut } from "./api/client";
 import { SessionProvider, useSessionEnd, useSessionQuery } from "./api/session";
 import { KeysProvider } from "./frame/keys";
 import { Failure, Loading } from "./parts/State";
 import { router } from "./router";
-import { FirstPassword } from "./views/sign-in/Account";
 import { SignIn, SignInAgain } from "./views/sign-in/SignIn";
 import "./style/base.css";
+
+/** Few need it, so it is loaded by those. */
+const FirstPassword = lazy(async () => ({ default: (await import("./views/sign-in/Account")).FirstPassword }));
 
 const client = new QueryClient({
   defaultOptions: {
@@ -31,7 +33,13 @@ function Page() {
   if (session.isPending) return <Loading what="the server" />;
   if (session.isError) return <Failure error={session.error} what="The page" onRetry={() => void session.refetch()} />;
   if (session.data === null) return <SignIn />;
-  if (session.data.must_change_password) return <FirstPassword />;
+  if (session.data.must_change_password) {
+    return (
+      <Suspense fallback={<Loading what="the page" />}>
+        <FirstPassword />
+      </Suspense>
+    );
+  }
   return (
     <SessionProvider value={session.data}>
       {/* A page of another user is another page. */}

@@ -64,7 +64,12 @@ export function useChangePassword() {
 export function useSignOut() {
   const client = useQueryClient();
   return useCallback(async (): Promise<void> => {
-    await call("/session", { method: "DELETE" });
+    try {
+      await call("/session", { method: "DELETE" });
+    } catch (error) {
+      // A session that has ended is what was asked for.
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    }
     client.setQueryData(KEY, null);
     client.removeQueries({ predicate: isOfViews });
   }, [client]);

@@ -35,7 +35,7 @@ export function Dialog({ title, onClose, kind = "plain", children }: Props) {
         onClose();
       }}
       onClose={(event) => {
-        // A second Escape closes it whatever is said to `cancel`. If it is to stay, it is shown again.
+        // A second Escape closes it although `cancel` was prevented. If it is to stay, it is shown again.
         if (event.target !== dialog.current || dialog.current.open) return;
         onClose();
         setTimeout(() => {

@@ -1,11 +1,11 @@
 /** A short text that others wrote, in one line: cut, without signs that move others or are not seen. */
 
-/** The most that is shown of it. */
+/** The most characters that are shown. */
 const MOST = 200;
 
-export function Name({ text }: { text: string }) {
-  const shown = plain(text.slice(0, MOST * 4));
-  const cut = shown.length > MOST ? `${shown.slice(0, MOST)}…` : shown;
+export function Name({ text, most = MOST }: { text: string; most?: number }) {
+  const shown = plain(text.slice(0, most * 4));
+  const cut = shown.length > most ? `${shown.slice(0, most)}…` : shown;
   return <bdi title={shown.length > 30 ? shown : undefined}>{cut}</bdi>;
 }
 

@@ -37,7 +37,7 @@ export function Failure({ error, what, verb = "loaded", onRetry }: { error: unkn
           <code>{field.field}</code> {field.problem}
         </span>
       ))}
-      <span className="quiet">{api === null || api.isPassing ? "Nothing was lost." : "Change the search or the range."}</span>
+      <span className="quiet">{api?.kind === "invalid-query" ? "Change the search or the range." : "Nothing was lost."}</span>
       {onRetry && (
         <button type="button" onClick={onRetry}>
           Try again

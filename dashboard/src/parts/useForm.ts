@@ -6,7 +6,7 @@ import { ApiError } from "../api/client";
 export interface Faults {
   /** By the name of a field. */
   fields: Record<string, string>;
-  /** What is of no field of the form. */
+  /** Problems without a field in the form. */
   other: string | null;
   /** The wait before the next attempt: in seconds, and the time when it is over, in milliseconds. */
   wait: { seconds: number; until: number } | null;

@@ -5,7 +5,7 @@ import { useIsAdmin } from "../../api/session";
 import { useParam } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
 import { Menu } from "../../parts/Menu";
-import { Name } from "../../parts/Name";
+import { Name, plain } from "../../parts/Name";
 import { Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { sortRows } from "../../parts/sort";
@@ -83,10 +83,10 @@ const COLUMNS: Column<Rule>[] = [
 function Words({ rule }: { rule: Rule }) {
   return (
     <>
-      <bdi>{ruleInWords(saidOf(draftOf(rule), rule.webhook))}</bdi>
+      <Name text={ruleInWords(saidOf(draftOf(rule), rule.webhook))} most={1000} />
       {rule.status.problem !== null && (
         <span className={styles.problem}>
-          ⚠ It cannot be evaluated: <bdi>{rule.status.problem}</bdi>
+          ⚠ It cannot be evaluated: <Name text={rule.status.problem} most={1000} />
         </span>
       )}
     </>
@@ -117,7 +117,7 @@ function RuleMenu({ rule, isAdmin, open, onPause }: Actions & { rule: Rule }) {
   const [, setHistory] = useParam("rule");
   const draft = draftOf(rule);
   return (
-    <Menu label="⋯" name={`What to do with ${rule.name}`}>
+    <Menu label="⋯" name={`What to do with ${plain(rule.name.slice(0, 60))}`}>
       {/* The records that it counts, in its period and the one before. */}
       {!draft.isRaw && (
         <Link role="menuitem" to={PATHS[rule.subject]} search={{ q: draft.search, range: `${Math.ceil((2 * rule.period) / 60)}m` }}>

@@ -4,13 +4,14 @@ import { usePages } from "../../api/pages";
 import { useParam } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
 import { More } from "../../parts/More";
-import { Name } from "../../parts/Name";
+import { Name, plain } from "../../parts/Name";
 import { Time } from "../../parts/Show";
 import { Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
 import type { Column } from "../../parts/Table";
 import { ViewHead } from "../../parts/ViewHead";
 import type { Rule } from "./rule";
+import styles from "./Alerts.module.css";
 
 export function History({ rules }: { rules: Rule[] }) {
   const [rule, setRule] = useParam("rule");
@@ -28,12 +29,12 @@ export function History({ rules }: { rules: Rule[] }) {
   return (
     <section aria-label="History">
       <ViewHead title="History" level={2}>
-        <select aria-label="Rule" value={rule} onChange={(event) => setRule(event.target.value)}>
+        <select aria-label="Rule" className={styles.pick} value={rule} onChange={(event) => setRule(event.target.value)}>
           <option value="">All rules</option>
           {isUnknown && <option value={rule}>Rule {rule}</option>}
           {rules.map((one) => (
             <option key={one.id} value={one.id}>
-              {one.name.slice(0, 60)}
+              {plain(one.name.slice(0, 60))}
             </option>
           ))}
         </select>
@@ -60,7 +61,7 @@ const COLUMNS: Column<AlertChange>[] = [
   { name: "created_at", label: "Time", cell: (change) => <Time at={change.created_at} /> },
   { name: "state", label: "Became", cell: (change) => <span className={change.state === "firing" ? "level-error" : undefined}>{change.state}</span> },
   { name: "rule_name", label: "Rule", cell: (change) => <Name text={change.rule_name} /> },
-  { name: "message", label: "Message", isWrapped: true, cell: (change) => <Name text={change.message} /> },
+  { name: "message", label: "Message", isWrapped: true, cell: (change) => <Name text={change.message} most={1000} /> },
   { name: "delivery", label: "Delivery", isWrapped: true, cell: (change) => <Delivery change={change} /> },
 ];
 
@@ -74,7 +75,7 @@ function Delivery({ change }: { change: AlertChange }) {
       {attempts > 0 && ` after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`}
       {error !== null && (
         <>
-          : <Name text={error} />
+          : <Name text={error} most={1000} />
         </>
       )}
     </>

@@ -2,6 +2,7 @@
 import { useDeferredValue, useEffect, useState } from "react";
 import { Dialog } from "../../parts/Dialog";
 import { Field, Form, FormActions, FormProblem } from "../../parts/Form";
+import { plain } from "../../parts/Name";
 import { FieldError, useForm } from "../../parts/useForm";
 import { parse } from "../../query/parse";
 import { count } from "../../time/format";
@@ -186,7 +187,7 @@ function InWords({ draft, before, isAskable }: { draft: Draft; before: string | 
   return (
     <div className={styles.words} aria-live="polite">
       <p>
-        <bdi>{Number.isNaN(said.threshold) ? "…" : ruleInWords(said)}</bdi>
+        <bdi>{Number.isNaN(said.threshold) ? "…" : plain(ruleInWords(said))}</bdi>
       </p>
       <p className="quiet small">
         <bdi>{endInWords(said)}</bdi>

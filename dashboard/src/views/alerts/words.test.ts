@@ -56,6 +56,13 @@ describe("ruleInWords", () => {
   });
 });
 
+describe("filters that are no fields", () => {
+  it("are said as they are, and long values cut", () => {
+    expect(ruleInWords({ ...rule, pairs: [["or(level", "error,level=warn)"]], webhook: null })).toContain("with or(level=error,level=warn) come");
+    expect(ruleInWords({ ...rule, pairs: [["source", "x".repeat(1000)]], webhook: null }).length).toBeLessThan(200);
+  });
+});
+
 describe("endInWords", () => {
   it("says when it is over", () => {
     expect(endInWords(rule)).toBe("When that has not been so for 1 minute, call again.");

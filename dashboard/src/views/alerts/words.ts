@@ -87,7 +87,13 @@ const LOOKUPS: Record<string, (field: string, value: string) => string> = {
   isnotnull: (field) => `any ${field}`,
 };
 
-function pairInWords(name: string, value: string): string {
+/** The most characters of a value that are said. */
+const MOST = 80;
+
+function pairInWords(name: string, long: string): string {
+  const value = long.length > MOST ? `${long.slice(0, MOST)}…` : long;
+  // Groups, such as `or(level=error,level=warn)`, stay as they are.
+  if (!/^[\w.[\]-]+$/.test(name)) return `${name}=${value}`;
   if (name === "match") return `${value.includes(" ") ? "the words" : "the word"} “${value}”`;
   const at = name.lastIndexOf("__");
   if (at < 0) return `${name} ${value}`;

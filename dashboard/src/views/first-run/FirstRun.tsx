@@ -38,12 +38,12 @@ export function FirstRun() {
       <h1>{arrival.wasEmpty ? "Nothing here yet. Send the first record:" : "Send records"}</h1>
       <section aria-label="Key" className={styles.step}>
         <h2>1. A key</h2>
-        {isOpen ? <p>This server asks for no key: whatever is sent as one does.</p> : <FirstKey made={key} onMade={setKey} />}
+        {isOpen ? <p>This server asks for no key.</p> : <FirstKey made={key} onMade={setKey} />}
       </section>
       <section aria-label="Record" className={styles.step}>
         <h2>2. A record</h2>
         <Tabs label="From where" tabs={WAYS} chosen={chosen?.id ?? ""} onChoose={setWay}>
-          {chosen?.steps(location.origin, key ?? (isOpen ? "open" : NO_KEY)).map((step) => (
+          {chosen?.steps(location.origin, isOpen ? null : (key ?? NO_KEY)).map((step) => (
             <StepPart key={step.name} step={step} />
           ))}
         </Tabs>

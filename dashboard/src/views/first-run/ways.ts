@@ -17,7 +17,8 @@ export interface Step {
 export interface Way {
   id: string;
   name: string;
-  steps: (origin: string, key: string) => Step[];
+  /** `key` is null where the server asks for none. */
+  steps: (origin: string, key: string | null) => Step[];
 }
 
 /** Stands where a key is to be put. */
@@ -31,7 +32,7 @@ export const WAYS: Way[] = [
   { id: "others", name: "Others", steps: others },
 ];
 
-function axum(origin: string, key: string): Step[] {
+function axum(origin: string, key: string | null): Step[] {
   return [
     {
       name: "Cargo.toml",
@@ -65,17 +66,16 @@ axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
 capture.flush(Duration::from_secs(5)).await?; // the last records, and the windows of this minute`,
       note: "Put the layer behind the last route.",
     },
-    { name: "Run it, and ask it for something", text: `LOOKBACK_KEY=${key} cargo run &\ncurl http://127.0.0.1:3000/orders/1` },
+    { name: "Run it, and ask it for something", text: `LOOKBACK_KEY=${key ?? "none"} cargo run &\ncurl http://127.0.0.1:3000/orders/1` },
   ];
 }
 
-function otel(origin: string, key: string): Step[] {
+function otel(origin: string, key: string | null): Step[] {
   return [
     {
       name: "For any exporter of OpenTelemetry",
       text: `export OTEL_EXPORTER_OTLP_ENDPOINT=${origin}
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf   # or grpc, http/json
-export OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer ${key}"
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf   # or grpc, http/json${key === null ? "" : `\nexport OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer ${key}"`}
 export OTEL_METRICS_EXPORTER=none`,
       note: "Log records become log lines, spans of a server become requests. Metrics are not taken.",
     },
@@ -119,12 +119,12 @@ logs.shutdown()`,
   ];
 }
 
-function file(origin: string, key: string): Step[] {
+function file(origin: string, key: string | null): Step[] {
   return [
     {
       name: "From anywhere",
-      text: `curl ${origin}/api/v1/logs \\\n    -H "Authorization: Bearer ${key}" \\\n    --data-binary @app.log`,
-      note: "JSON of any logger, text, key=value pairs, access logs and others, each line recognised by what it says; up to 64 MiB at a time.",
+      text: `curl ${origin}/api/v1/logs \\${key === null ? "" : `\n    -H "Authorization: Bearer ${key}" \\`}\n    --data-binary @app.log`,
+      note: "JSON of any logger, text, key=value pairs, access logs and others, each line recognised by what it says; up to 32 MiB at a time.",
     },
     {
       name: "Where the server runs, files of any size",
@@ -137,7 +137,7 @@ docker logs shop 2>&1 | lookback import - --source shop`,
   ];
 }
 
-function others(origin: string, key: string): Step[] {
+function others(origin: string, key: string | null): Step[] {
   return [
     {
       name: "Loki: Promtail, Grafana Alloy, Vector, Fluent Bit and others push to",
@@ -153,7 +153,7 @@ function others(origin: string, key: string): Step[] {
   headers: { authorization: \`Bearer \${process.env.KEY}\`, "content-type": "application/json" },
   body: JSON.stringify({ level: "error", source: "shop", message: "disk full" }),
 });`,
-      note: `With KEY=${key}`,
+      note: `With KEY=${key ?? "none"}`,
     },
     {
       name: "Python, without a library",
@@ -163,7 +163,7 @@ urllib.request.urlopen(urllib.request.Request(
     "${origin}/api/v1/logs",
     data=json.dumps({"level": "error", "source": "shop", "message": "disk full"}).encode(),
     headers={"Authorization": f"Bearer {os.environ['KEY']}", "Content-Type": "application/json"}))`,
-      note: `With KEY=${key}`,
+      note: `With KEY=${key ?? "none"}`,
     },
     { name: "Syslog: start the server with", text: "lookback serve --syslog-udp 127.0.0.1:5514 --syslog-tcp 127.0.0.1:5514", note: "Syslog has no keys: only the machine itself may send." },
   ];

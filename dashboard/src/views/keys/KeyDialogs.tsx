@@ -37,7 +37,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
   const [expiry, setExpiry] = useState<Expiry>("never");
   const [made, setMade] = useState<string | null>(null);
   const form = useForm({
-    fields: { name: "name", scope: "scope", expires_at: "day" },
+    fields: { name: "name", ...(expiry === "date" ? { expires_at: "day" } : {}) },
     send: async (data) => {
       const day = valueOf(data, "day");
       if (expiry === "date" && day < today()) throw new FieldError("day", "is over: the key could not be used");

@@ -24,7 +24,7 @@ export function SignIn() {
 export function SignInAgain({ email }: { email: string }) {
   return (
     <Dialog title="Sign in again" onClose={() => undefined}>
-      <div className={styles.form}>
+      <div className={`${styles.form ?? ""} ${styles.again ?? ""}`}>
         <h2>Sign in again</h2>
         <p>The session has ended. What you were at is kept behind this.</p>
         <SignInForm email={email} />

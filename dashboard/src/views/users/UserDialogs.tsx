@@ -55,7 +55,8 @@ export function NewUser({ onClose }: { onClose: () => void }) {
   const [kind, setKind] = useState<Kind>("generated");
   const [made, setMade] = useState<{ email: string; password: string } | null>(null);
   const form = useForm({
-    fields: ["email", "password", "role"],
+    // A refusal of the role has no field of its own here.
+    fields: ["email", "password"],
     fieldOf: (error) => (error.kind === "conflict" ? "email" : undefined),
     send: async (data) => {
       const email = valueOf(data, "email");
