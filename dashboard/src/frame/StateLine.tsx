@@ -60,7 +60,7 @@ export function StateLine() {
   const [first, ...rest] = status ? statusLines(status) : [];
   return (
     // The place of it is always there, so that what appears in it is heard.
-    <footer role="status" className={lost !== null || first !== undefined || isNew ? styles.line : "hidden-label"}>
+    <div role="status" className={lost !== null || first !== undefined || isNew ? styles.line : "hidden-label"}>
       {lost !== null ? (
         <>
           <strong>{lost}</strong>
@@ -89,6 +89,6 @@ export function StateLine() {
           )}
         </>
       )}
-    </footer>
+    </div>
   );
 }

@@ -86,7 +86,6 @@ export function Chart(props: Props) {
           kind,
           isLog,
           canZoom,
-          canPick,
           group,
           width: Math.max(place.clientWidth, 50),
           height: now.height ?? 96,
@@ -97,7 +96,6 @@ export function Chart(props: Props) {
           },
           shown: () => latest.current,
           onSelect: (start, end) => latest.current.onZoom?.(start, end, isShift.current),
-          onPick: (index) => pickBucket(latest.current, index),
           onCursor: (drawn) => setCursor((before) => cursorOf(drawn, place, before, latest.current)),
         }),
         columns(now.times, now.until, now.series, kind, isLog),
@@ -105,6 +103,15 @@ export function Chart(props: Props) {
       );
       plot.current = chart;
       setWidth(place.clientWidth);
+      // A click at the end of a drag does not get here: uPlot stops it.
+      if (canPick) {
+        const { over } = chart;
+        over.style.cursor = "pointer";
+        over.addEventListener("click", (event) => {
+          const index = chart?.posToIdx(event.clientX - over.getBoundingClientRect().left);
+          if (index !== undefined) pickBucket(latest.current, index);
+        });
+      }
     };
     const callOff = soon(draw);
     const watcher = new ResizeObserver(() => {
@@ -133,6 +140,13 @@ export function Chart(props: Props) {
   }, [times, series, from, until, marks, format, height, range, paint, kind, isLog]);
 
   const [start, setStart] = useState<number | null>(null);
+  // Whether the cursor is where the keys put it.
+  const isByKeys = useRef(false);
+  const leave = () => {
+    setStart(null);
+    if (plot.current && isByKeys.current) unpoint(plot.current);
+    isByKeys.current = false;
+  };
   const press = (event: KeyboardEvent) => {
     const chart = plot.current;
     if (!chart || times.length === 0) return;
@@ -142,18 +156,17 @@ export function Chart(props: Props) {
       event.preventDefault();
       const first = event.shiftKey && canZoom ? (start ?? Math.max(at, 0)) : null;
       setStart(first);
+      isByKeys.current = true;
       point(chart, next, first, { times, until });
-    } else if (event.key === "Escape" && cursor !== null) {
+    } else if (event.key === "Escape" && isByKeys.current) {
       event.preventDefault();
-      setStart(null);
-      unpoint(chart);
+      leave();
     } else if (event.key === "Enter" && at >= 0) {
       event.preventDefault();
       if (start !== null && onZoom) {
         const [low, high] = [Math.min(start, at), Math.max(start, at)];
         onZoom(new Date(times[low] ?? from), new Date(times[high + 1] ?? until), event.shiftKey);
-        setStart(null);
-        unpoint(chart);
+        leave();
       } else pickBucket(latest.current, at);
     }
   };
@@ -174,10 +187,7 @@ export function Chart(props: Props) {
         aria-valuenow={Math.max(cursor?.index ?? 0, 0)}
         aria-valuetext={cursor === null ? "No time chosen" : say(times, series, cursor.index, format)}
         onKeyDown={press}
-        onBlur={() => {
-          setStart(null);
-          if (plot.current) unpoint(plot.current);
-        }}
+        onBlur={leave}
         onMouseDown={(event) => {
           isShift.current = event.shiftKey;
         }}
@@ -191,14 +201,19 @@ export function Chart(props: Props) {
 /** Points at a bucket by the keys, and shows what is chosen from another bucket to it. */
 function point(chart: uPlot, index: number, first: number | null, { times, until }: Pick<Props, "times" | "until">): void {
   const leftOf = (time: number) => Math.max(chart.valToPos(Math.min(time, until) / 1000, "x"), 0);
-  chart.setCursor({ left: leftOf((chart.data[0][index] ?? 0) * 1000), top: 4 });
+  setCursorOfAll(chart, { left: leftOf((chart.data[0][index] ?? 0) * 1000), top: 4 });
   const [low, high] = [Math.min(first ?? index, index), Math.max(first ?? index, index)];
   const left = leftOf(times[low] ?? 0);
   chart.setSelect(first === null ? { left: 0, top: 0, width: 0, height: 0 } : { left, top: 0, width: leftOf(times[high + 1] ?? until) - left, height: chart.over.clientHeight }, false);
 }
 
+/** Sets the cursor of a chart, and of those in its group: the types of uPlot lack that parameter. */
+function setCursorOfAll(chart: uPlot, at: { left: number; top: number }): void {
+  (chart.setCursor as (at: { left: number; top: number }, fireHook: boolean, isForAll: boolean) => void)(at, true, true);
+}
+
 function unpoint(chart: uPlot): void {
-  chart.setCursor({ left: -10, top: -10 });
+  setCursorOfAll(chart, { left: -10, top: -10 });
   chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
 }
 

@@ -26,14 +26,12 @@ interface Setup {
   kind: "bars" | "lines";
   isLog: boolean;
   canZoom: boolean;
-  canPick: boolean;
   group: string | undefined;
   width: number;
   height: number;
   colour: Colour;
   shown: () => Shown;
   onSelect: (from: Date, until: Date) => void;
-  onPick: (index: number) => void;
   onCursor: (chart: uPlot) => void;
 }
 
@@ -48,7 +46,7 @@ const TIMES: uPlot.Axis.Values = [
   [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
 ];
 
-export function options({ kind, isLog, canZoom, canPick, group, width, height, colour, shown, onSelect, onPick, onCursor }: Setup): uPlot.Options {
+export function options({ kind, isLog, canZoom, group, width, height, colour, shown, onSelect, onCursor }: Setup): uPlot.Options {
   const quiet = colour("--quiet");
   const hasBars = shown().series.some((one) => isBar(one, kind));
   return {
@@ -69,7 +67,6 @@ export function options({ kind, isLog, canZoom, canPick, group, width, height, c
       points: { show: !hasBars, size: 5 },
       // The cursor of the others follows, but what is chosen by dragging is of one chart.
       ...(group === undefined ? {} : { sync: { key: group, setSeries: false, filters: { pub: (type: string) => type === "mousemove" || type === "mouseleave" } } }),
-      bind: canPick ? { click: (chart, _, handler) => (event) => pick(chart, event, handler, onPick) } : {},
     },
     axes: [
       { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: TIMES, space: 56 },
@@ -139,15 +136,6 @@ function rangeOf(low: number | null, high: number | null, isLog: boolean): [numb
   if (low === null || high === null || low <= 0) return [1, 100];
   const [from, until] = uPlot.rangeLog(low, Math.max(high, low * 2), 10, false);
   return [from ?? low, until ?? high];
-}
-
-function pick(chart: uPlot, event: MouseEvent, handler: (event: MouseEvent) => unknown, onPick: (index: number) => void): null {
-  // A click at the end of a drag chooses a range, and no bucket.
-  const isOfDrag = chart.select.width >= 4;
-  handler(event);
-  const index = chart.posToIdx(event.clientX - chart.over.getBoundingClientRect().left);
-  if (!isOfDrag && chart.data[0].length > 0) onPick(index);
-  return null;
 }
 
 function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
