@@ -21,7 +21,7 @@ const ALL_NAMES = [...Object.keys(FIXED), ...Object.keys(CALENDAR)];
 /** The buckets of windows, which are of whole minutes: the shortest first. */
 export const BUCKET_NAMES = ALL_NAMES.filter((name) => lengthOf(name) >= UNIT_MS.m);
 
-/** More buckets than these are too much for a chart, and for the server. */
+/** More buckets than these are too much for a chart. */
 export const MOST_BUCKETS = 2000;
 
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -45,11 +45,21 @@ export function autoBucket(from: Date, until: Date, most: number, names = BUCKET
   return names.find((name) => length / lengthOf(name) <= most) ?? "month";
 }
 
+interface Limits {
+  /** How many buckets there are at most, unless one chooses shorter ones. */
+  most?: number;
+  /** How many there are at most in any case. */
+  limit?: number;
+  /** Whether buckets may be of seconds: those of windows are of whole minutes. */
+  hasSeconds?: boolean;
+}
+
 /** Cuts a range: by the bucket of this name, or the best one, or a longer one if there would be too many. */
-export function planBuckets(from: Date, until: Date, name: string, most = 120, hasSeconds = false): BucketPlan {
-  const least = autoBucket(from, until, MOST_BUCKETS);
+export function planBuckets(from: Date, until: Date, name: string, { most = 120, limit = MOST_BUCKETS, hasSeconds = false }: Limits = {}): BucketPlan {
+  const least = autoBucket(from, until, limit);
   const wanted = BUCKET_NAMES.includes(name) ? name : autoBucket(from, until, most, hasSeconds ? ALL_NAMES : BUCKET_NAMES);
-  const used = lengthOf(wanted) < lengthOf(least) ? least : wanted;
+  const isTooShort = (until.getTime() - from.getTime()) / lengthOf(wanted) > limit;
+  const used = isTooShort ? least : wanted;
   const isOfCalendar = used in CALENDAR;
   return {
     name: used,

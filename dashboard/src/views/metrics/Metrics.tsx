@@ -5,14 +5,14 @@ import { planBuckets } from "../../time/buckets";
 import { EndpointDetail } from "./EndpointDetail";
 import { EndpointGrid } from "./EndpointGrid";
 
-/** How many buckets a chart has at most, unless one chooses shorter ones. */
-const MOST_OF_SMALL = 60;
-const MOST_OF_LARGE = 150;
+/** A card has room for few buckets, and there are many cards. */
+const OF_CARDS = { most: 60, limit: 400 };
+const OF_ONE = { most: 150 };
 
 export function Metrics() {
   const [endpoint] = useParam("endpoint");
   const [bucket] = useParam("bucket", "auto");
   const { from, until } = useWindow();
-  const plan = planBuckets(from, until, bucket, endpoint === "" ? MOST_OF_SMALL : MOST_OF_LARGE);
+  const plan = planBuckets(from, until, bucket, endpoint === "" ? OF_CARDS : OF_ONE);
   return endpoint === "" ? <EndpointGrid plan={plan} /> : <EndpointDetail endpoint={endpoint} plan={plan} />;
 }

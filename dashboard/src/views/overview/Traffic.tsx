@@ -36,7 +36,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   const kept = sharedParams(params);
 
   const isOfEndpoints = searches.windows.length > 0 && searches.requests.length === 0;
-  const fine = planBuckets(from, until, "auto", MOST_BUCKETS, true);
+  const fine = planBuckets(from, until, "auto", { most: MOST_BUCKETS, hasSeconds: true });
   const start = new Date(fine.starts[0] ?? from).toISOString();
   const parameters: [string, string][] = [...searches.requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", fine.parameter], ["timestamp__gte", start], ["timestamp__lt", until.toISOString()]];
   const histogram = useQuery({
@@ -47,7 +47,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   });
   // Without captured requests, windows tell how many there were, and how many failed.
   const isByWindows = isOfEndpoints || (histogram.data?.metadata.total === 0 && searches.requests.length === 0);
-  const coarse = planBuckets(from, until, "auto", MOST_BUCKETS);
+  const coarse = planBuckets(from, until, "auto", { most: MOST_BUCKETS });
   const windows = useQuery({ ...aggregateQuery({ from: new Date(coarse.starts[0] ?? from), until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
 
   const plan = isByWindows ? coarse : fine;

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { parse } from "../../query/parse";
+import { classOf, classSeries } from "./classes";
+import { oneLine, searchOf, sortAlerts } from "./panels";
+import type { Alert } from "./panels";
+
+describe("classSeries", () => {
+  it("has a series for each class that there is, failures first, and gaps as none", () => {
+    const series = classSeries([{ start: "", count: 4, groups: [{ value: 200, count: 2 }, { value: 201, count: 1 }, { value: 503, count: 1 }] }, undefined, { start: "", count: 1, groups: [{ value: null, count: 1 }] }]);
+    expect(series.map(({ name, values }) => [name, values])).toEqual([
+      ["no answer", [0, 0, 1]],
+      ["5xx", [1, 0, 0]],
+      ["2xx", [3, 0, 0]],
+    ]);
+  });
+  it("takes what is no status code for no answer", () => {
+    expect([null, 0, 99, 600, 404, "404"].map(classOf)).toEqual(["no answer", "no answer", "no answer", "no answer", "4xx", "4xx"]);
+  });
+});
+
+describe("sortAlerts", () => {
+  it("has firing rules first, and rules that are off last", () => {
+    const alert = (name: string, state: string, enabled = true, problem: string | null = null) => ({ name, enabled, status: { state, since: null, value: null, problem } }) as Alert;
+    const sorted = sortAlerts([alert("d", "ok"), alert("e", "firing", false), alert("c", "ok", true, "too slow"), alert("b", "pending"), alert("a", "firing")]);
+    expect(sorted.map(({ name }) => name)).toEqual(["a", "b", "c", "d", "e"]);
+  });
+});
+
+describe("searchOf", () => {
+  it("is a search that means the same to the view", () => {
+    expect(searchOf(null)).toBe("");
+    const query = parse(searchOf("level=error&source=shop%3A%3Aapi&match=disk+full&message__contains=a+%22b%22"), "logs");
+    expect(query.problems).toEqual([]);
+    expect(query.filters).toEqual([["level", "error"], ["source", "shop::api"], ["message__contains", 'a "b"']]);
+    expect(query.words).toBe("disk full");
+  });
+});
+
+describe("oneLine", () => {
+  it("has neither line breaks nor codes of terminals, and is short", () => {
+    expect(oneLine("\u001b[31mred\u001b[0m\n\tnext\u0000\u0007 line")).toBe("red next line");
+    expect(oneLine("\u001b]8;;http://x\u0007link\u001b]8;;\u0007")).toBe("link");
+    expect(oneLine("a".repeat(1_000_000))).toHaveLength(300);
+  });
+});
