@@ -1,7 +1,7 @@
 /** A row of the list: when, what, how it ended, how long it took, who asked and from where. */
 import { memo } from "react";
-import { Status, Time } from "../../parts/Show";
-import { duration } from "../../time/format";
+import { Status } from "../../parts/Show";
+import { clock, duration, inFull } from "../../time/format";
 import { showControls } from "./controls";
 import { Marked } from "./Marked";
 import { isOutgoing } from "./snapshot";
@@ -15,7 +15,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
   return (
     <>
       <span className={styles.time}>
-        <Time at={row.timestamp} />
+        <RowTime at={row.timestamp} />
       </span>
       <span className={styles.method} data-field="method" data-value={row.method}>
         {row.method}
@@ -59,6 +59,18 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
     </>
   );
 });
+
+/** A time whose day and milliseconds give way where there is little room. */
+function RowTime({ at }: { at: string }) {
+  const [, day = "", time = clock(at), fraction = ""] = /^(.*?)(\d\d:\d\d:\d\d)(\.\d+)$/.exec(clock(at)) ?? [];
+  return (
+    <time dateTime={at} title={inFull(at)}>
+      <span className={styles.optional}>{day}</span>
+      {time}
+      <span className={styles.optional}>{fraction}</span>
+    </time>
+  );
+}
 
 /** What the columns are. */
 export function ListHead() {

@@ -1,6 +1,6 @@
 /** The list of requests, with its states: loading, failed, empty, live. */
 import { Link } from "@tanstack/react-router";
-import { useRef } from "react";
+import { useMemo, useRef } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Empty, Failure, Loading } from "../../parts/State";
@@ -26,10 +26,10 @@ const idOf = (row: RequestRow) => row.id;
 export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
   const control = useRef<ListControl>(null);
   const { query, rows } = list;
+  const slowest = useMemo(() => rows.reduce((most, row) => Math.max(most, row.duration ?? 0), 0), [rows]);
   if (query.isError && rows.length === 0) return <Failure error={query.error} what="The list" onRetry={() => void query.refetch()} />;
   if (query.isPending) return <Loading what="the requests" />;
   if (rows.length === 0) return <NothingFound search={search} />;
-  const slowest = rows.reduce((most, row) => Math.max(most, row.duration ?? 0), 0);
   return (
     <div className={styles.list}>
       <ListHead />

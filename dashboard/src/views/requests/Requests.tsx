@@ -62,6 +62,7 @@ export function Requests() {
 
   return (
     <div className={styles.view} data-open={openId !== null || undefined}>
+      <h1 className="hidden-label">Requests</h1>
       <Toolbar search={search} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
       {chart === "country" ? <Countries search={search} /> : <Traffic search={search} />}
       <div className={styles.main}>

@@ -49,7 +49,7 @@ export function useRequestSearch(): RequestSearch {
       hasWords: parse(text, "requests").words !== "",
       counted: [...(JSON.parse(rangedText) as Pairs), ...asks],
       listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
-      followed: order === "newest" && range.kind === "last" ? [...asks, ["last", "50"]] : null,
+      followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs), ...asks, ["last", "50"]] : null,
     };
   }, [asked, deleted, heldText, range.kind, rangedText, text]);
 }

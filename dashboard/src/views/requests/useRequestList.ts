@@ -20,6 +20,8 @@ export function useRequestList(search: RequestSearch) {
     queryFn: ({ pageParam, signal }) => list<RequestRow>("/requests", [...search.listed, ["limit", PAGE], ["total", "none"], ...(pageParam === "" ? [] : [["after", pageParam] as [string, string]])], signal),
     getNextPageParam: ({ metadata }) => metadata.next,
     placeholderData: keepPreviousData,
+    // Records have bodies: comparing all of them at each new page takes longer than drawing it.
+    structuralSharing: false,
   });
   const stored = useMemo(() => query.data?.pages.flatMap((page) => page.data) ?? NOTHING, [query.data]);
   const tail = useTail<RequestRow>("/requests/tail", search.followed ?? [], isLive && search.followed !== null);

@@ -1,4 +1,5 @@
 /** A body as it was stored: JSON as a tree, a form as a table, text, bytes, or why there is none. */
+import { useMemo } from "react";
 import { JsonTree } from "../../../parts/JsonTree";
 import { Copy } from "../../../parts/Show";
 import { bytes } from "../../../time/format";
@@ -19,7 +20,7 @@ interface Props {
 }
 
 export function BodyView({ body, raw, root, onFilter }: Props) {
-  const masked = body.kind === "none" || body.kind === "bytes" ? 0 : countMasked(raw);
+  const masked = useMemo(() => (typeof raw === "object" || typeof raw === "string" ? countMasked(raw) : 0), [raw]);
   return (
     <section className={styles.section} aria-label="Body">
       <h3 className={styles.title}>

@@ -16,6 +16,7 @@ export function useRequest(id: number | null, rows: RequestRow[]) {
   return useQuery<OpenRequest>({
     queryKey: ["requests", "one", id],
     enabled: id !== null,
+    structuralSharing: false,
     queryFn: async ({ signal }) => {
       const path = `/requests/${id ?? 0}`;
       try {
@@ -44,6 +45,7 @@ export function useTrace(traceId: string | null) {
   return useQuery<Trace>({
     queryKey: ["traces", traceId],
     enabled: traceId !== null,
+    structuralSharing: false,
     queryFn: async ({ signal }) => {
       const answer = await call<{ data: TraceEntry[]; metadata: { is_complete: boolean; limit: number } }>(`/traces/${encodeURIComponent(traceId ?? "")}`, { signal });
       return { entries: answer.data, isComplete: answer.metadata.is_complete, limit: answer.metadata.limit };

@@ -28,20 +28,22 @@ export function Comparison({ record, answer, ignored, onIgnore }: Props) {
   return (
     // What was asked for comes in sight.
     <section ref={toSight} aria-label="Comparison of the responses">
-      <h3 className={styles.result} role="status">
-        <span aria-hidden>{isSame ? "=" : "≠"}</span> {isSame ? (all.length > 0 || ignored.length > 0 ? "The same, but for what is ignored" : "The same answer") : `${differences.length + more} ${differences.length + more === 1 ? "difference" : "differences"}`}
-        <span className="data">
-          <Status code={record.status_code} /> → <Status code={answer.status ?? null} />
-        </span>
-        <span className="data quiet">
-          {duration(record.duration)} → {duration(answer.duration)}
-        </span>
-        {answer.trace_id && (
-          <Link to="/logs" search={{ q: `trace:${answer.trace_id}` }} title="If the target captures into this database">
-            Its logs
-          </Link>
-        )}
-      </h3>
+      <div role="status">
+        <h3 className={styles.result}>
+          <span aria-hidden>{isSame ? "=" : "≠"}</span> {isSame ? (all.length > 0 || ignored.length > 0 ? "The same, but for what is ignored" : "The same answer") : `${differences.length + more} ${differences.length + more === 1 ? "difference" : "differences"}`}
+          <span className="data">
+            <Status code={record.status_code} /> → <Status code={answer.status ?? null} />
+          </span>
+          <span className="data quiet">
+            {duration(record.duration)} → {duration(answer.duration)}
+          </span>
+          {answer.trace_id && (
+            <Link to="/logs" search={{ q: `trace:${answer.trace_id}` }} title="If the target captures into this database">
+              Its logs
+            </Link>
+          )}
+        </h3>
+      </div>
       {ignored.length > 0 && (
         <p className={styles.rules}>
           Ignored:
