@@ -80,7 +80,7 @@ export function Histogram({ state }: { state: LogsState }) {
               <strong>{count(data.total)}</strong> {data.total === 1 ? "line" : "lines"}{around && " in sight"}
             </span>
             <span className={errors > 0 ? "level-error" : "quiet"}>{count(errors)} error</span>
-            {patterns && (
+            {patterns && !state.isLive && (
               <span className="quiet">
                 {count(patterns.total)}
                 {patterns.total_is_exact ? "" : "+"} {patterns.total === 1 ? "pattern" : "patterns"}

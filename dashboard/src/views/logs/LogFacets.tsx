@@ -59,7 +59,7 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
   const [, setText] = useParam("q");
   const { chosen, excluded } = useMemo(() => pickedValues(state.text, field), [field, state.text]);
   // The other values of a field stay in sight when one of them is chosen.
-  const parameters = state.currentParameters.filter(([name]) => name !== field && !name.startsWith(`${field}__`));
+  const parameters = state.current.parameters.filter(([name]) => name !== field && !name.startsWith(`${field}__`));
   const answer = useQuery({
     queryKey: ["logs", "facet", field, parameters],
     queryFn: ({ signal }) => read<Group[]>("/logs/stats", [...parameters, ["by", field], ["top", String(TOP)]], signal),

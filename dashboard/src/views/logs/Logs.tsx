@@ -5,6 +5,7 @@ import { useWindow } from "../../frame/window";
 import { Panel } from "../../parts/Panel";
 import { Level, Time } from "../../parts/Show";
 import type { ListControl } from "../../parts/VirtualList";
+import { count } from "../../time/format";
 import { Histogram } from "./Histogram";
 import { LineList } from "./LineList";
 import type { Line } from "./lines";
@@ -117,7 +118,7 @@ export function Logs() {
                       control.current?.scrollToTop();
                     }}
                   >
-                    {tail.waitingCount} new ↑
+                    {count(tail.waitingCount)} new ↑
                   </button>
                 )}
                 <LineList

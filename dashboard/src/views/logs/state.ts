@@ -27,8 +27,8 @@ export interface LogsState {
   until: Date;
   /** The filters of the search and the window, and words as `search` or `match`. */
   parameters: Pairs;
-  /** The same up to now. */
-  currentParameters: Pairs;
+  /** The window of what is counted, which goes on while it is live. */
+  current: { from: Date; until: Date; parameters: Pairs };
 }
 
 function idOf(text: string | undefined): number | null {
@@ -68,6 +68,6 @@ export function useLogsState(): LogsState {
     from,
     until,
     parameters,
-    currentParameters,
+    current: { from: shown.from, until: shown.until, parameters: currentParameters },
   };
 }

@@ -49,11 +49,11 @@ export function fillBuckets(buckets: Bucket[], total: number, from: number, unti
 
 /** Counts in the window, or in the wider one that a part was chosen of. */
 export function useHistogram(state: LogsState, around: { from: Date; until: Date } | null) {
-  const from = around?.from ?? state.from;
-  const until = around?.until ?? state.until;
+  const from = around?.from ?? state.current.from;
+  const until = around?.until ?? state.current.until;
   const parameters: Pairs = around
-    ? [...state.currentParameters.filter(([name]) => !name.startsWith("created_at")), ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()]]
-    : state.currentParameters;
+    ? [...state.current.parameters.filter(([name]) => !name.startsWith("created_at")), ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()]]
+    : state.current.parameters;
   const bucket = bucketFor(from, until, 120);
   return useQuery({
     queryKey: ["logs", "histogram", parameters, bucket.text],
