@@ -35,7 +35,7 @@ export function Facet({ title, values, total, isFloor = false, chosen, excluded,
   const all = Math.max(total ?? 0, values.reduce((sum, one) => sum + one.count, 0), 1);
   return (
     <section className={styles.facet} aria-labelledby={id} data-stale={isStale || undefined}>
-      <h3 id={id}>{title}</h3>
+      <h2 id={id}>{title}</h2>
       <ul>
         {values.map((one) => (
           <Value key={one.value ?? "\u0000"} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(one.value ?? "null")} isExcluded={excluded.has(one.value ?? "null")} onPick={onPick} show={show} />
@@ -78,7 +78,7 @@ function Value({ value, count, share, isFloor, isChosen, isExcluded, onPick, sho
         <span className={styles.share}>{percent(share)}</span>
         <span aria-hidden className={styles.bar} style={{ width: `${share * 100}%` }} />
       </button>
-      <button type="button" className={`plain ${styles.not ?? ""}`} aria-label={`All but ${name}`} title="All but this (x)" onClick={() => onPick(value, true)}>
+      <button type="button" className={`plain ${styles.not ?? ""}`} aria-label={`not ${name}`} title="All but this (x)" onClick={() => onPick(value, true)}>
         not
       </button>
     </li>

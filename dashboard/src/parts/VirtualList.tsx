@@ -58,8 +58,11 @@ export function VirtualList<T>(props: Props<T>) {
 
   const index = useMemo(() => (chosen === undefined || chosen === null ? -1 : rows.findIndex((row) => idOf(row) === chosen)), [chosen, idOf, rows]);
   const isThere = index >= 0;
+  const wasThere = useRef(false);
   useEffect(() => {
-    if (isThere) virtual.scrollToIndex(index);
+    // A row that comes with the list is shown among its neighbours; by keys, one goes on row by row.
+    if (isThere) virtual.scrollToIndex(index, { align: wasThere.current || index === 0 ? "auto" : "center" });
+    wasThere.current = isThere;
     // Only a change of the choice scrolls, or the row that was chosen before it came.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [chosen, isThere]);

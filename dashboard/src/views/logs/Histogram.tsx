@@ -9,6 +9,7 @@ import { formatRange, parseRange, resolve } from "../../time/range";
 import { usePatternCount } from "./usePatterns";
 import { LEVELS, useHistogram } from "./useHistogram";
 import type { LogsState } from "./state";
+import { useLast } from "./useLast";
 import styles from "./Histogram.module.css";
 
 const NO_MARKS: { at: number; name: string }[] = [];
@@ -24,7 +25,8 @@ export function Histogram({ state }: { state: LogsState }) {
     const ends = resolve(range, new Date());
     return ends.from <= shown.from && ends.until >= shown.until ? ends : null;
   }, [aroundText, shown.from, shown.range.kind, shown.until]);
-  const { data, error, isPlaceholderData } = useHistogram(state, around);
+  const { data: counted, error, isPlaceholderData } = useHistogram(state, around);
+  const data = useLast(counted);
   const patterns = usePatternCount(state);
 
   const zoom = useCallback(

@@ -43,7 +43,7 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
           </Link>
         )}
       </p>
-      <h3 className={styles.head}>Fields</h3>
+      <h2 className={styles.head}>Fields</h2>
       <p className="quiet small">f keeps only lines with the value that has the focus, x leaves them out.</p>
       <JsonTree key={`fields ${log.id}`} value={fields} path="" label="Fields of the line" open={3} onFilter={filter} canFilter={canFilter} />
       {isAdmin && <Removal log={log} isDeleted={isDeleted} onDeleted={onDeleted} />}

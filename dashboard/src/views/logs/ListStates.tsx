@@ -51,7 +51,7 @@ export function ListState({ state, error, isPending, onRetry }: StateProps) {
     <Empty title={state.isLive ? "Waiting for lines …" : isSearched ? "No line is like this." : "No lines in this range."}>
       <span>
         {isSearched ? "Nothing in " : "Nothing came in "}
-        {nameRange(range).toLowerCase()}
+        {range.kind === "last" ? `the ${nameRange(range).toLowerCase()}` : nameRange(range)}
         {isSearched ? " has the words and passes the filters." : "."}
       </span>
       {week && (

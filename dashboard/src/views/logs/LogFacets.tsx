@@ -8,6 +8,7 @@ import { Level } from "../../parts/Show";
 import { pickedValues, togglePicked } from "./filters";
 import type { Line } from "./lines";
 import type { LogsState } from "./state";
+import { useLast } from "./useLast";
 import styles from "./LogFacets.module.css";
 
 /** Places of the metadata that often tell where a line is from. */
@@ -67,22 +68,23 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
     staleTime: 60_000,
     gcTime: 60_000,
   });
+  const known = useLast(answer.data);
   const values = useMemo(() => {
-    const counted = answer.data?.map((group) => ({ value: group.by[field] === null || group.by[field] === undefined ? null : String(group.by[field]), count: group.of.count })) ?? [];
+    const counted = known?.map((group) => ({ value: group.by[field] === null || group.by[field] === undefined ? null : String(group.by[field]), count: group.of.count })) ?? [];
     const seen = new Set(counted.map((one) => one.value ?? "null"));
     return [...counted, ...[...chosen, ...excluded].filter((one) => !seen.has(one)).map((value) => ({ value: value === "null" ? null : value, count: 0 }))];
-  }, [answer.data, chosen, excluded, field]);
+  }, [chosen, excluded, field, known]);
   return (
     <Facet
       title={field}
       values={values}
       chosen={chosen}
       excluded={excluded}
-      isStale={answer.isPlaceholderData}
+      isStale={answer.isPlaceholderData || answer.isError}
       onPick={(value, isExcluded) => setText(togglePicked(state.text, field, value, isExcluded))}
       {...(show ? { show } : {})}
     >
-      {answer.isError && <p className={`quiet small ${styles.note ?? ""}`}>Not counted: {answer.error.message}</p>}
+      {answer.isError && <p className={`quiet small ${styles.note ?? ""}`}>Not counted.</p>}
       {answer.data?.length === TOP && <p className={`quiet small ${styles.note ?? ""}`}>The {TOP} most frequent; shares are of these.</p>}
       {answer.data?.length === 0 && values.length === 0 && <p className={`quiet small ${styles.note ?? ""}`}>Nothing to count.</p>}
     </Facet>

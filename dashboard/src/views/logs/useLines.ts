@@ -1,12 +1,13 @@
 /** The lines of the list, a page of a thousand at a time. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { list } from "../../api/client";
 import type { Log, LogHit, PageMetadata } from "../../api/client";
 import { copyKey, lineOf, lineOfHit } from "./lines";
 import type { Line } from "./lines";
 import type { LogsState, Pairs } from "./state";
 import { likeCopies } from "./text";
+import { useLast } from "./useLast";
 
 const PAGE = 1000;
 /** Hits are less many, and each says why it was found. */
@@ -44,14 +45,13 @@ export function useLines(state: LogsState) {
     gcTime: 60_000,
   });
   // The rows of before stay while others are awaited, and if they cannot be had.
-  const [last, setLast] = useState(answer.data);
-  if (answer.data && answer.data !== last) setLast(answer.data);
-  const pages = (answer.data ?? last)?.pages;
+  const known = useLast(answer.data);
+  const pages = known?.pages;
   const lines = useMemo(() => pages?.flatMap((page) => page.lines) ?? [], [pages]);
   return {
     lines,
     metadata: pages?.[0]?.metadata ?? null,
-    isStale: answer.data === undefined && last !== undefined,
+    isStale: answer.data === undefined && known !== undefined,
     isPending: answer.isPending && answer.fetchStatus !== "idle",
     isMore: answer.hasNextPage,
     isLoadingMore: answer.isFetchingNextPage,
