@@ -57,13 +57,19 @@ function columns(most: number, dropped: Set<string>): Column<Partition>[] {
     },
     { name: "bar", label: "Size as a bar", isLabelHidden: true, cell: (partition) => <Size value={partition.bytes} most={most} /> },
     { name: "bytes", label: "Size", isNumber: true, cell: (partition) => bytes(partition.bytes) },
-    { name: "rows", label: "Records", isNumber: true, cell: (partition) => <span title="As PostgreSQL estimates it">~{count(partition.estimated_rows)}</span> },
+    { name: "rows", label: "Records", isNumber: true, cell: (partition) => <Estimate partition={partition} /> },
     { name: "ids", label: "Ids", cell: (partition) => <span className="data">{ids(partition)}</span> },
   ];
+}
+
+/** PostgreSQL estimates nothing before it has analysed a partition. */
+function Estimate({ partition: { estimated_rows: rows, state } }: { partition: Partition }) {
+  if (rows === 0 && state !== "precreated") return <span title="Not estimated yet">–</span>;
+  return <span title="As PostgreSQL estimates it">~{count(rows)}</span>;
 }
 
 /** The bounds of a partition: the end is the id after the last. */
 function ids({ from, to }: Partition): string {
   if (from === null && to === null) return "all others";
-  return `${from === null ? "" : count(from)} – ${to === null ? "" : count(to - 1)}`;
+  return `${from === null ? "…" : count(from)} – ${to === null ? "" : count(to - 1)}`;
 }

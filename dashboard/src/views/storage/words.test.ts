@@ -14,7 +14,7 @@ describe("retentionInWords", () => {
 describe("planInWords", () => {
   it("says what would be deleted", () => {
     expect(planInWords({ ...plan, deleted_rows: 140_001, freed_bytes: 18e6, dropped_partitions: [{ name: "p1", rows: 140_000, bytes: 18e6 }], expired_rows: 1 })).toBe(
-      "140,001 records, 18.0 MB: 1 partition as a whole, 1 record too old.",
+      "1 partition as a whole (140,000 records, 18.0 MB), 1 record too old.",
     );
   });
 

@@ -24,13 +24,13 @@ export function retentionInWords({ older_than_seconds: older, larger_than_bytes:
 export function planInWords(plan: PrunePlan | null): string {
   if (plan === null) return "Nothing: there is no retention policy.";
   if (plan.deleted_rows === 0 && plan.dropped_partitions.length === 0) return "Nothing now.";
-  const parts = [
-    [plan.dropped_partitions.length, "partition", "as a whole"],
-    [plan.expired_rows, "record", "too old"],
-    [plan.soft_deleted_rows, "record", "deleted long ago"],
-  ] as const;
-  const said = parts.filter(([amount]) => amount > 0).map(([amount, noun, why]) => `${counted(amount, noun)} ${why}`);
-  return `${counted(plan.deleted_rows, "record")}, ${bytes(plan.freed_bytes)}${said.length > 0 ? `: ${said.join(", ")}` : ""}.`;
+  const dropped = plan.dropped_partitions;
+  const said = [
+    ...(dropped.length > 0 ? [`${counted(dropped.length, "partition")} as a whole (${counted(dropped.reduce((sum, one) => sum + one.rows, 0), "record")}, ${bytes(plan.freed_bytes)})`] : []),
+    ...(plan.expired_rows > 0 ? [`${counted(plan.expired_rows, "record")} too old`] : []),
+    ...(plan.soft_deleted_rows > 0 ? [`${counted(plan.soft_deleted_rows, "record")} deleted long ago`] : []),
+  ];
+  return `${said.join(", ") || counted(plan.deleted_rows, "record")}.`;
 }
 
 const REASONS: Record<Blocker["reason"], string> = {
