@@ -94,7 +94,7 @@ function pairInWords(name: string, long: string): string {
   const value = long.length > MOST ? `${long.slice(0, MOST)}…` : long;
   // Groups, such as `or(level=error,level=warn)`, stay as they are.
   if (!/^[\w.[\]-]+$/.test(name)) return `${name}=${value}`;
-  if (name === "match") return `${value.includes(" ") ? "the words" : "the word"} “${value}”`;
+  if (name === "match") return `${value.includes(" ") ? "the words" : "the word"} ${value.includes('"') ? value : `“${value}”`}`;
   const at = name.lastIndexOf("__");
   if (at < 0) return `${name} ${value}`;
   const say = LOOKUPS[name.slice(at + 2)];
