@@ -2,15 +2,25 @@
 import { useQuery } from "@tanstack/react-query";
 import { ApiError, read } from "./client";
 
-/** What `GET /api/v1/status` answers, as far as the page shows it. Every part may be absent: older servers lack it. */
+interface Use {
+  used: number;
+  limit: number;
+}
+
+/** What `GET /api/v1/status` answers, as far as the page shows it. Counts are since the process started. */
 export interface Status {
-  version?: string;
-  uptime?: number;
-  /** Whether records are taken in. */
-  takes_writes?: boolean;
-  queue?: { used?: number; limit?: number };
-  dropped?: number;
-  maintenance?: { is_failing?: boolean; unsealed?: number; is_behind?: boolean };
+  version: string;
+  uptime_seconds: number;
+  /** Whether bodies are stored; if not, `problem` says why. */
+  is_ready: boolean;
+  problem: string | null;
+  limits: { body_bytes: Use; ingests: Use; tail_readers: Use; pool_connections: Use };
+  refused_bodies: { busy: number; invalid: number };
+  /** Null if the process takes no syslog in. */
+  syslog: { dropped: number } | null;
+  /** Null if another process does it. */
+  maintenance: { is_failing: boolean; is_behind: boolean; unsealed_ids: number } | null;
+  alert_deliveries: { delivered: number; failed: number };
 }
 
 /** How often the state is asked for. */

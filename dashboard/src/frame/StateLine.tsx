@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { currentConnection, retryConnection, subscribeToConnection, waitBefore } from "../api/connection";
 import { useStatus } from "../api/status";
+import type { Status } from "../api/status";
 import { connectionLine, statusLines } from "./stateLines";
 import styles from "./StateLine.module.css";
 
@@ -51,16 +52,17 @@ export function StateLine() {
   const isOnline = useIsOnline();
   const { connection, retry } = useConnection();
   const status = useStatus();
-  // The page was made for the version that the server had then.
-  const [loaded, setLoaded] = useState<string | null>(null);
-  if (loaded === null && status?.version !== undefined) setLoaded(status.version);
-  const isNew = loaded !== null && status?.version !== undefined && status.version !== loaded;
+  // The page was made for the version that the server had then, and counts from there.
+  const [first, setFirst] = useState<Status | null>(null);
+  const [seen, setSeen] = useState<Status | null>(null);
+  if (first === null && status) setFirst(status);
+  const isNew = first !== null && status !== null && status !== undefined && status.version !== first.version;
 
   const lost = connectionLine(connection, isOnline);
-  const [first, ...rest] = status ? statusLines(status) : [];
+  const [urgent, ...rest] = status ? statusLines(status, seen ?? first ?? status) : [];
   return (
     // The place of it is always there, so that what appears in it is heard.
-    <div role="status" className={lost !== null || first !== undefined || isNew ? styles.line : "hidden-label"}>
+    <div role="status" className={lost !== null || urgent !== undefined || isNew ? styles.line : "hidden-label"}>
       {lost !== null ? (
         <>
           <strong>{lost}</strong>
@@ -72,11 +74,16 @@ export function StateLine() {
         </>
       ) : (
         <>
-          {first !== undefined && (
+          {urgent !== undefined && (
             <>
-              <strong>{first}</strong>
+              <strong>{urgent}</strong>
               {rest.length > 0 && <span title={rest.join("\n")}>and {rest.length} more</span>}
               <Link to="/storage">Storage</Link>
+              {status && statusLines(status, status).length <= rest.length && (
+                <button type="button" onClick={() => setSeen(status)}>
+                  Seen
+                </button>
+              )}
             </>
           )}
           {isNew && (

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Status } from "../api/status";
 import { connectionLine, statusLines } from "./stateLines";
 
 describe("connectionLine", () => {
@@ -16,15 +17,47 @@ describe("connectionLine", () => {
 });
 
 describe("statusLines", () => {
-  it("is empty while all is well, and for what a server does not tell", () => {
-    expect(statusLines({})).toEqual([]);
-    expect(statusLines({ takes_writes: true, dropped: 0, queue: { used: 10, limit: 100 }, maintenance: { is_failing: false, is_behind: false } })).toEqual([]);
+  const use = (used: number) => ({ used, limit: 100 });
+  const well: Status = {
+    version: "1.0.0",
+    uptime_seconds: 60,
+    is_ready: true,
+    problem: null,
+    limits: { body_bytes: use(10), ingests: use(0), tail_readers: use(1), pool_connections: use(100) },
+    refused_bodies: { busy: 5, invalid: 7 },
+    syslog: { dropped: 9 },
+    maintenance: { is_failing: false, is_behind: false, unsealed_ids: 1000 },
+    alert_deliveries: { delivered: 1, failed: 2 },
+  };
+  it("is empty while all is well, whatever was counted before", () => {
+    expect(statusLines(well, well)).toEqual([]);
+    expect(statusLines({ ...well, syslog: null, maintenance: null }, well)).toEqual([]);
   });
   it("has the most urgent first", () => {
-    const lines = statusLines({ takes_writes: false, dropped: 2100, queue: { used: 90, limit: 100 }, maintenance: { is_failing: true, is_behind: true } });
-    expect(lines).toHaveLength(5);
-    expect(lines[0]).toContain("only be read");
-    expect(lines[1]).toContain("2,100 records were dropped");
-    expect(lines[2]).toContain("90.0 %");
+    const lines = statusLines(
+      {
+        ...well,
+        is_ready: false,
+        problem: "the database does not answer",
+        syslog: { dropped: 2109 },
+        refused_bodies: { busy: 6, invalid: 7 },
+        limits: { ...well.limits, ingests: use(90) },
+        maintenance: { is_failing: true, is_behind: true, unsealed_ids: 2_000_000 },
+        alert_deliveries: { delivered: 1, failed: 3 },
+      },
+      well,
+    );
+    expect(lines).toEqual([
+      "No records are taken in: the database does not answer.",
+      "2,100 messages of syslog were dropped.",
+      "1 body was refused because there was too much: clients have to send them again.",
+      "Room for bodies is 90.0 % full.",
+      "Maintenance fails: the log of the server says why.",
+      "Sealing is behind by 2,000,000 records: searches take longer.",
+      "1 attempt to notify a webhook failed.",
+    ]);
+  });
+  it("counts from 0 for a process that started again", () => {
+    expect(statusLines({ ...well, syslog: { dropped: 3 } }, well)[0]).toContain("3 messages");
   });
 });

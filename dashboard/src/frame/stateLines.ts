@@ -3,7 +3,7 @@ import type { Connection } from "../api/connection";
 import type { Status } from "../api/status";
 import { count, percent } from "../time/format";
 
-/** The share of a queue above which it is worth a line. */
+/** The share of a limit above which it is worth a line. */
 const FULL = 0.8;
 
 export function connectionLine(connection: Connection, isOnline: boolean): string | null {
@@ -13,14 +13,37 @@ export function connectionLine(connection: Connection, isOnline: boolean): strin
   return `The server does not answer. What is shown stays; it is tried again.${tried}`;
 }
 
-/** What needs someone, the most urgent first. */
-export function statusLines(status: Status): string[] {
+/** What needs someone, the most urgent first. Of what is counted, only what came since `before` does. */
+export function statusLines(status: Status, before: Status): string[] {
   const lines: string[] = [];
-  if (status.takes_writes === false) lines.push("The server takes no records in: it can only be read.");
-  if (status.dropped !== undefined && status.dropped > 0) lines.push(`${count(status.dropped)} ${status.dropped === 1 ? "record was" : "records were"} dropped since the server started.`);
-  const { used, limit } = status.queue ?? {};
-  if (used !== undefined && limit !== undefined && limit > 0 && used / limit >= FULL) lines.push(`The queue is ${percent(used / limit)} full.`);
-  if (status.maintenance?.is_failing === true) lines.push("Maintenance fails: see the log of the server.");
-  if (status.maintenance?.is_behind === true) lines.push("Sealing is behind: searches of the newest records take longer.");
+  if (!status.is_ready) lines.push(`No records are taken in${status.problem === null ? "" : `: ${status.problem}`}.`);
+  const dropped = since(status.syslog?.dropped, before.syslog?.dropped);
+  if (dropped > 0) lines.push(`${number(dropped, "message of syslog was", "messages of syslog were")} dropped.`);
+  const refused = since(status.refused_bodies.busy, before.refused_bodies.busy);
+  if (refused > 0) lines.push(`${number(refused, "body was", "bodies were")} refused because there was too much: clients have to send them again.`);
+  const { body_bytes, ingests, tail_readers } = status.limits;
+  if (isFull(body_bytes) || isFull(ingests)) lines.push(`Room for bodies is ${percent(Math.max(share(body_bytes), share(ingests)))} full.`);
+  if (isFull(tail_readers)) lines.push(`${count(tail_readers.used)} of ${count(tail_readers.limit)} live views are in use.`);
+  if (status.maintenance?.is_failing === true) lines.push("Maintenance fails: the log of the server says why.");
+  if (status.maintenance?.is_behind === true) lines.push(`Sealing is behind by ${count(status.maintenance.unsealed_ids)} records: searches take longer.`);
+  const failed = since(status.alert_deliveries.failed, before.alert_deliveries.failed);
+  if (failed > 0) lines.push(`${number(failed, "attempt", "attempts")} to notify a webhook failed.`);
   return lines;
+}
+
+/** What was counted since; a process that started again counts from 0. */
+function since(now = 0, before = 0): number {
+  return now >= before ? now - before : now;
+}
+
+function number(value: number, one: string, many: string): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+function share({ used, limit }: { used: number; limit: number }): number {
+  return limit > 0 ? used / limit : 0;
+}
+
+function isFull(use: { used: number; limit: number }): boolean {
+  return share(use) >= FULL;
 }

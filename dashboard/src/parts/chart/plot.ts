@@ -41,7 +41,7 @@ const FONT = "12px system-ui, sans-serif";
 const TIMES: uPlot.Axis.Values = [
   [3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 0],
   [3600 * 24 * 28, "{MMM}", "{YYYY}", null, null, null, null, null, 0],
-  [3600 * 24, "{D} {MMM}", "{YYYY}", null, null, null, null, null, 0],
+  [3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 0],
   [60, "{HH}:{mm}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
   [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
 ];

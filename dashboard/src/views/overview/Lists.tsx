@@ -6,7 +6,7 @@ import { statusLines } from "../../frame/stateLines";
 import { useWindow } from "../../frame/window";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
-import { ago, count, duration, inFull } from "../../time/format";
+import { ago, bytes, count, duration, inFull } from "../../time/format";
 import { Panel } from "./Panel";
 import { oneLine, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
 import type { Alert, Pattern, useNewPatterns } from "./panels";
@@ -166,24 +166,41 @@ export function FailedRequests({ searches }: { searches: Searches }) {
 export function Health() {
   const status = useStatus();
   if (!status) return null;
-  const lines = statusLines(status);
-  const { used, limit } = status.queue ?? {};
+  const { body_bytes } = status.limits;
+  const lines = statusLines(status, status);
   return (
     <Panel title="Server" beside={<Link to="/storage">Storage</Link>}>
       <ul className={styles.rows}>
+        {lines.length === 0 && (
+          <li>
+            <span className={styles.text}>Takes records in</span>
+          </li>
+        )}
         {lines.map((line) => (
           <li key={line}>
-            <span className={`level-warn ${styles.text ?? ""}`}>{line}</span>
+            <span className={`level-warn ${styles.text ?? ""}`} title={line}>
+              {line}
+            </span>
           </li>
         ))}
         <li>
-          <span className={styles.text}>{lines.length === 0 ? "Takes records in, and drops none" : "Queue"}</span>
-          {used !== undefined && limit !== undefined && (
-            <span className="small">
-              queue {count(used)} of {count(limit)}
-            </span>
-          )}
+          <span className={styles.text}>Bodies that wait</span>
+          <span className="small">
+            {bytes(body_bytes.used)} of {bytes(body_bytes.limit)}
+          </span>
         </li>
+        {(status.syslog?.dropped ?? 0) + status.refused_bodies.busy > 0 && (
+          <li>
+            <span className={styles.text}>Dropped or refused since its start</span>
+            <span className="small">{count((status.syslog?.dropped ?? 0) + status.refused_bodies.busy)}</span>
+          </li>
+        )}
+        {status.maintenance && (
+          <li>
+            <span className={styles.text}>Records to seal</span>
+            <span className="small">{count(status.maintenance.unsealed_ids)}</span>
+          </li>
+        )}
       </ul>
     </Panel>
   );

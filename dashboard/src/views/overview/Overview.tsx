@@ -41,7 +41,9 @@ function Shown() {
           <Health />
         </div>
       </div>
-      <Endpoints summary={summary} />
+      <div className={styles.endpoints}>
+        <Endpoints summary={summary} />
+      </div>
       <div className={styles.lists}>
         <NewestErrors searches={searches} />
         <NewPatterns patterns={isNew} />

@@ -13,7 +13,7 @@ interface Props {
   isOld?: boolean;
   error?: Error | null;
   onRetry?: () => void;
-  /** What is said instead of the content. */
+  /** What stands instead of the content, if there is none. */
   empty?: ReactNode;
   children: ReactNode;
 }

@@ -71,7 +71,7 @@ export function Traffic({ searches }: { searches: Searches }) {
     <Panel
       title="Traffic"
       beside={
-        <span className="quiet small">
+        <span className="quiet small" hidden={shown.isPending}>
           {count(total)} requests · {plan.name} each · drag to zoom, click to see them
         </span>
       }

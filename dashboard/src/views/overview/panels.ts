@@ -23,6 +23,15 @@ interface PatternsMetadata {
   total_is_exact: boolean;
 }
 
+/** How many patterns are looked at for the newest, and for the worst: they come the most frequent first. */
+const MOST_PATTERNS = "100";
+const LEVELS = ["error", "warn", "info", "debug"];
+
+/** Errors first, and then as they come. */
+export function sortPatterns(patterns: Pattern[]): Pattern[] {
+  return [...patterns].sort((a, b) => LEVELS.indexOf(a.example.level) - LEVELS.indexOf(b.example.level));
+}
+
 /** The patterns of the range that the period before does not have: some of them, and their number. */
 export function useNewPatterns({ logs }: Searches, isBefore: boolean) {
   const { from, until } = useWindow();
@@ -34,26 +43,23 @@ export function useNewPatterns({ logs }: Searches, isBefore: boolean) {
     ["created_at__gte", at(from, back + length)],
     ["created_at__lt", at(until, back)],
     ["new_since", at(from, back)],
-    ["limit", isBefore ? "0" : String(ROWS)],
+    ["limit", isBefore ? "0" : MOST_PATTERNS],
   ];
   return useQuery({
     queryKey: ["logs", "patterns", parameters],
     queryFn: async ({ signal }) => {
       const answer = await list<Pattern>("/logs/patterns", parameters, signal);
-      return { patterns: answer.data, total: (answer.metadata as unknown as PatternsMetadata).total };
+      return { patterns: sortPatterns(answer.data).slice(0, ROWS), total: (answer.metadata as unknown as PatternsMetadata).total };
     },
     placeholderData: keepPreviousData,
     retry: false,
   });
 }
 
-/** How many patterns of errors are looked at for the newest: they come the most frequent first. */
-const ERROR_PATTERNS = "100";
-
 /** The newest errors, one row for those that differ in numbers and ids only. */
 export function useNewestErrors({ logs }: Searches) {
   const { from, until } = useWindow();
-  const parameters: [string, string][] = [...logs, ["level", "error"], ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()], ["limit", ERROR_PATTERNS]];
+  const parameters: [string, string][] = [...logs, ["level", "error"], ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()], ["limit", MOST_PATTERNS]];
   return useQuery({
     queryKey: ["logs", "patterns", parameters],
     queryFn: ({ signal }) => read<Pattern[]>("/logs/patterns", parameters, signal),
