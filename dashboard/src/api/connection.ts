@@ -27,9 +27,9 @@ export function subscribeToConnection(listener: () => void): () => void {
   };
 }
 
-/** Notes an answer. One of a proxy that does not reach the server is none. */
+/** Notes an answer. One of a proxy that does not reach the server is none: errors of the server are JSON. */
 export function noteAnswer(response: Response): void {
-  const isOfProxy = [502, 503, 504].includes(response.status) && !(response.headers.get("content-type") ?? "").includes("json");
+  const isOfProxy = response.status >= 500 && !(response.headers.get("content-type") ?? "").includes("json");
   if (isOfProxy) noteNoAnswer();
   else set(FOUND);
 }
