@@ -36,7 +36,8 @@ export function useTail<T>(path: string, parameters: [string, string][], isLive:
   return useSyncExternalStore(connection.subscribe, connection.read);
 }
 
-class TailConnection<T> {
+/** One tail, outside of React. */
+export class TailConnection<T> {
   private source: EventSource | null = null;
   private lastId = "";
   private pending: T[] = [];
@@ -85,6 +86,7 @@ class TailConnection<T> {
     source.onmessage = (event: MessageEvent<string>) => {
       keep(event);
       this.pending.push(JSON.parse(event.data) as T);
+      if (this.pending.length > 2 * MOST_KEPT) this.pending = this.pending.slice(-MOST_KEPT);
       this.flushing ??= setTimeout(() => this.flush(), PAUSE_MS);
     };
     source.addEventListener("end", (event: MessageEvent<string>) => {

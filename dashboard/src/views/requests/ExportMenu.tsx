@@ -1,7 +1,7 @@
 /** All shown requests as a file, in the order of the list. */
-import { address } from "../../api/client";
 import { Menu } from "../../parts/Menu";
-import type { Pairs, RequestSearch } from "./search";
+import { exportAddress } from "./exports";
+import type { RequestSearch } from "./search";
 
 const FORMATS: { format: string; extension: string; name: string }[] = [
   { format: "har", extension: "har", name: "HAR, for a browser or a proxy" },
@@ -10,11 +10,6 @@ const FORMATS: { format: string; extension: string; name: string }[] = [
   { format: "parquet", extension: "parquet", name: "Parquet" },
   { format: "curl", extension: "sh", name: "curl commands" },
 ];
-
-/** The address of an export of what a search shows. */
-export function exportAddress(parameters: Pairs, format: string): string {
-  return address("/requests/export", [...parameters.filter(([name]) => name !== "hits"), ["format", format]]);
-}
 
 export function ExportMenu({ search }: { search: RequestSearch }) {
   return (

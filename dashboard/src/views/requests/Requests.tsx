@@ -2,9 +2,7 @@
 import { useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
-import { useKeys } from "../../frame/keys";
 import { Panel } from "../../parts/Panel";
-import { withFilter } from "../../query/parse";
 import { Countries } from "./Countries";
 import { useRequestDetail } from "./detail/RequestDetail";
 import { Facets } from "./Facets";
@@ -12,7 +10,7 @@ import { RequestList } from "./RequestList";
 import { useRequestSearch } from "./search";
 import { Toolbar } from "./Toolbar";
 import { Traffic } from "./Traffic";
-import { pointedAt } from "./pointed";
+import { useRequestKeys } from "./useRequestKeys";
 import { useRequestList } from "./useRequestList";
 import styles from "./Requests.module.css";
 
@@ -42,23 +40,7 @@ export function Requests() {
   };
   const detail = useRequestDetail(openId, list.rows, show);
 
-  const filter = (isExcluded: boolean) => {
-    const row = list.rows.find((one) => one.id === current);
-    const value = pointedAt() ?? (row ? { field: "path", value: row.path } : null);
-    if (value) setParams({ q: withFilter(search.text, value.field, value.value, isExcluded) });
-  };
-  useKeys([
-    {
-      keys: "Enter",
-      name: "Open the request",
-      run: () => {
-        const first = current ?? list.rows[0]?.id;
-        if (first !== undefined) show(first);
-      },
-    },
-    { keys: "f", name: "Only the value under the pointer, or this path", run: () => filter(false) },
-    { keys: "x", name: "All but the value under the pointer, or this path", run: () => filter(true) },
-  ]);
+  const said = useRequestKeys({ rows: list.rows, current, text: search.text, isDeleted: search.isDeleted, onOpen: show });
 
   return (
     <div className={styles.view} data-open={openId !== null || undefined}>
@@ -73,6 +55,9 @@ export function Requests() {
           </div>
         </Panel>
       </div>
+      <p role="status" className={styles.said}>
+        {said}
+      </p>
     </div>
   );
 }

@@ -13,6 +13,8 @@ export interface RequestSearch {
   text: string;
   order: Order;
   hasWords: boolean;
+  /** Whether deleted requests are shown, and only these. */
+  isDeleted: boolean;
   /** Parameters of counts: the range, the filters and the words. */
   counted: Pairs;
   /** Parameters of the list. While the view is live its range stands still, since the tail adds to it. */
@@ -47,6 +49,7 @@ export function useRequestSearch(): RequestSearch {
       text,
       order,
       hasWords: parse(text, "requests").words !== "",
+      isDeleted: deleted === "only",
       counted: [...(JSON.parse(rangedText) as Pairs), ...asks],
       listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
       followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs), ...asks, ["last", "50"]] : null,

@@ -1,32 +1,19 @@
 /** What one can do with a request: copy it, take it along, share it, delete it. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { ApiError, address, call } from "../../../api/client";
+import { ApiError, call } from "../../../api/client";
 import type { RequestSnapshot } from "../../../api/client";
 import { useIsAdmin } from "../../../api/session";
-import { useKeys } from "../../../frame/keys";
 import { Menu } from "../../../parts/Menu";
 import { Copy } from "../../../parts/Show";
+import { curlOf, exportOne } from "../exports";
 import type { OpenRequest } from "./useRequest";
 import styles from "./Detail.module.css";
 
-/** The request as a command of curl, as the export writes it. */
-async function curlOf(id: number, isDeleted: boolean): Promise<string> {
-  const response = await fetch(exportOne(id, isDeleted, "curl"));
-  if (!response.ok) throw new ApiError(response.status, "unknown", "The command could not be read.");
-  return response.text();
-}
-
-function exportOne(id: number, isDeleted: boolean, format: string): string {
-  return address("/requests/export", [["id", String(id)], ["format", format], ...(isDeleted ? [["deleted", "only"] as [string, string]] : [])]);
-}
-
 export function RequestActions({ request: { record, isDeleted } }: { request: OpenRequest }) {
-  const curl = () => curlOf(record.id, isDeleted);
-  useKeys([{ keys: "c", name: "Copy as curl", run: () => void curl().then((text) => navigator.clipboard.writeText(text)) }]);
   const isAdmin = useIsAdmin();
   return (
     <>
-      <Copy text={curl}>Copy as curl</Copy>
+      <Copy text={() => curlOf(record.id, isDeleted)}>Copy as curl</Copy>
       <Menu label="⋯" title="More">
         <a role="menuitem" href={exportOne(record.id, isDeleted, "har")} download={`request-${record.id}.har`}>
           Export as HAR
