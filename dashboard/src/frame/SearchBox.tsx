@@ -1,5 +1,5 @@
 /** The search: words and filters, with completions, and what is wrong below the very word. */
-import { useId, useLayoutEffect, useRef, useState } from "react";
+import { useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { ClipboardEvent, KeyboardEvent } from "react";
 import { placeAt, suggest } from "../query/complete";
 import type { Suggestion } from "../query/complete";
@@ -34,7 +34,7 @@ export function SearchBox({ model }: { model: Model }) {
     wanted.current = null;
   });
 
-  const query = parse(text, model);
+  const query = useMemo(() => parse(text, model), [model, text]);
   const place = isOpen ? placeAt(text, caret, model) : null;
   const known = useKnown(place, model);
   const options: Option[] = isOpen ? optionsFor() : [];
@@ -182,10 +182,10 @@ export function SearchBox({ model }: { model: Model }) {
         )}
       </form>
       {(isListed || problem !== undefined || isWaitingSaid) && (
-        <div className={styles.below} data-list={isListed}>
+        <div className={styles.below} data-list={isListed} style={isListed || !problem ? undefined : { marginInlineStart: `min(${problem.start}ch, 40%)` }}>
           <div id={`${id}notes`} className={styles.notes} aria-live="polite">
             {problem?.problem && (
-              <p className={styles.problem} style={{ paddingInlineStart: `calc(12px + min(${problem.start}ch, 40%))` }}>
+              <p className={styles.problem}>
                 <span aria-hidden>⚠</span> <span className={styles.words}>{problem.problem.text}</span>
                 {problem.problem.instead !== null && (
                   <button
@@ -205,7 +205,7 @@ export function SearchBox({ model }: { model: Model }) {
               </p>
             )}
           </div>
-          <div id={`${id}list`} className={styles.list} role="listbox" aria-label="Completions" hidden={!isListed}>
+          <div id={`${id}list`} className={styles.list} role="listbox" aria-label="Completions" aria-busy={known.isLoading} hidden={!isListed}>
             {options.map((option, index) => (
               // Keys are those of the input, which keeps the focus.
               // eslint-disable-next-line jsx-a11y/click-events-have-key-events

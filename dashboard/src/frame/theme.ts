@@ -6,9 +6,29 @@ const KEY = "lookback.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 
+/** For a browser that keeps nothing. */
+let choice: string | null = null;
+
 function chosen(): Theme | null {
-  const value = localStorage.getItem(KEY);
+  const value = stored() ?? choice;
   return value === "dark" || value === "light" ? value : null;
+}
+
+function stored(): string | null {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function store(theme: Theme): void {
+  choice = theme;
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // It holds until the page is closed.
+  }
 }
 
 function show(): void {
@@ -17,6 +37,13 @@ function show(): void {
   else document.documentElement.dataset["theme"] = theme;
 }
 show();
+
+// Chosen in another tab.
+addEventListener("storage", ({ key }) => {
+  if (key !== KEY) return;
+  show();
+  listeners.forEach((listener) => listener());
+});
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
@@ -31,7 +58,7 @@ function subscribe(listener: () => void): () => void {
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const theme = useSyncExternalStore(subscribe, () => chosen() ?? (system.matches ? "dark" : "light"));
   const set = useCallback((next: Theme) => {
-    localStorage.setItem(KEY, next);
+    store(next);
     show();
     listeners.forEach((listener) => listener());
   }, []);

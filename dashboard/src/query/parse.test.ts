@@ -160,6 +160,13 @@ describe("problems", () => {
   });
 });
 
+test("of JSON without blanks, the first words are sent", () => {
+  const query = parse(`{${Array.from({ length: 40 }, (_, index) => `"key${index}":"v"`).join(",")}}`, "logs");
+  expect(query.words.split(" ")).toHaveLength(24);
+  expect(query.words).toMatch(/^key0 v key1 v .* key11 v$/);
+  expect(query.problems).toHaveLength(1);
+});
+
 describe("words", () => {
   test.each([
     "http://x",

@@ -164,23 +164,26 @@ const MOST = { words: 24, phrases: 32, bytes: 4096 };
 
 /** Leaves out the words that are too many, the shortest first, and says so at them. */
 function limitWords(terms: Term[]): void {
-  const sent = terms.filter((term) => term.word !== "").map((term) => ({ term, isPhrase: /^-?"/.test(term.word) || term.isExcluded, size: sizeOf(term.word) + 1, words: wordsIn(term.word) }));
+  const sent = terms.filter((term) => term.word !== "").map((term) => ({ term, isPhrase: /^-?"/.test(term.word) || term.isExcluded, words: wordsIn(term.word) }));
   const left = { words: MOST.words, phrases: MOST.phrases, bytes: MOST.bytes };
-  for (const one of sent.toSorted((a, b) => Number(b.isPhrase) - Number(a.isPhrase) || b.words.join().length - a.words.join().length)) {
-    const fits = one.size <= left.bytes && (one.isPhrase ? left.phrases > 0 : one.words.length <= left.words);
-    if (!fits) {
-      one.term.word = "";
-      one.term.problem ??= { text: `Only ${MOST.words} words are searched for: this one is left out.`, instead: null };
-      continue;
-    }
-    left.bytes -= one.size;
-    if (one.isPhrase) left.phrases -= 1;
-    else left.words -= one.words.length;
+  for (const { term, isPhrase, words } of sent.toSorted((a, b) => Number(b.isPhrase) - Number(a.isPhrase) || b.term.word.length - a.term.word.length)) {
+    // Of a long word without blanks, such as JSON that was pasted, its first words stay.
+    const isCut = !isPhrase && words.length > left.words;
+    const word = isCut ? term.word.slice(0, words[left.words]?.index ?? 0).replace(/[^\p{L}\p{N}_]+$/u, "") : term.word;
+    const size = sizeOf(word) + 1;
+    const fits = word !== "" && size <= left.bytes && (!isPhrase || left.phrases > 0);
+    if (isCut || !fits) term.problem ??= { text: `Only ${MOST.words} words are searched for: ${fits ? "the rest of this" : "this"} is left out.`, instead: null };
+    term.word = fits ? word : "";
+    if (!fits) continue;
+    left.bytes -= size;
+    if (isPhrase) left.phrases -= 1;
+    else left.words -= Math.min(words.length, left.words);
   }
 }
 
-function wordsIn(text: string): string[] {
-  return text.match(/[\p{L}\p{N}_]+/gu) ?? [];
+/** The words of a text, as many as matter here. */
+function wordsIn(text: string): RegExpExecArray[] {
+  return [...text.slice(0, 2 * MOST.bytes).matchAll(/[\p{L}\p{N}_]+/gu)];
 }
 
 function sizeOf(text: string): number {

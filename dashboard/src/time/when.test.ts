@@ -1,4 +1,3 @@
-process.env["TZ"] = "Europe/Berlin";
 import { describe, expect, test } from "vitest";
 import { nameRange, namePrevious, parseRange, formatRange, resolve, shift, zoomOut } from "./range";
 import type { Range } from "./range";
