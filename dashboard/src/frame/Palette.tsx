@@ -15,7 +15,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
   const [at, setAt] = useState(0);
   const id = useId();
   const { items, named, isLoading } = usePaletteItems(text, onKeys);
-  const found = [...named, ...best(items, text, (one) => one.name, MOST)];
+  const found = [...named, ...best(items, text, ({ name, also }) => (also === undefined ? name : `${name} ${also}`), MOST)];
   const active = Math.min(at, found.length - 1);
 
   function run(item: Item | undefined): void {
@@ -74,7 +74,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
               onMouseDown={(event) => event.preventDefault()}
               onClick={() => run(item)}
             >
-              <span className="quiet small">{item.group}</span>
+              <span className="quiet small">{item.group}</span>{" "}
               <bdi>{item.name.length > 200 ? `${item.name.slice(0, 199)}…` : item.name}</bdi>
               <span>{item.keys !== undefined && <Keys keys={item.keys} />}</span>
             </div>

@@ -218,7 +218,7 @@ export function SearchBox({ model }: { model: Model }) {
                 onMouseDown={(event) => event.preventDefault()}
                 onClick={() => take(option)}
               >
-                <bdi className="data">{option.label}</bdi>
+                <bdi className="data">{option.label}</bdi>{" "}
                 <span className="quiet small">{option.note}</span>
               </div>
             ))}

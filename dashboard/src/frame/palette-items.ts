@@ -16,6 +16,8 @@ export interface Item {
   /** What kind of thing it is. */
   group: string;
   name: string;
+  /** Other words by which it is found. */
+  also?: string;
   /** Keys that do the same. */
   keys?: string;
   run: () => void;
@@ -68,15 +70,15 @@ export function usePaletteItems(typed: string, onKeys: () => void): { items: Ite
       ...(view.key === undefined ? {} : { keys: `g ${view.key}` }),
       run: go(view.path, shared),
     })),
-    { id: "theme", group: "Action", name: theme === "dark" ? "Light theme" : "Dark theme", run: () => setTheme(theme === "dark" ? "light" : "dark") },
-    { id: "live", group: "Action", name: isLive ? "Stop live" : "Live", keys: "l", run: () => setLive(!isLive) },
-    { id: "refresh", group: "Action", name: "Look again", keys: "r", run: refresh },
-    { id: "copy", group: "Action", name: "Copy the address of this view", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
-    { id: "keys", group: "Action", name: "Show all keys", keys: "?", run: onKeys },
+    { id: "theme", group: "Action", name: theme === "dark" ? "Light theme" : "Dark theme", also: "dark light mode", run: () => setTheme(theme === "dark" ? "light" : "dark") },
+    { id: "live", group: "Action", name: isLive ? "Stop live" : "Live", also: "tail follow", keys: "l", run: () => setLive(!isLive) },
+    { id: "refresh", group: "Action", name: "Look again", also: "refresh reload", keys: "r", run: refresh },
+    { id: "copy", group: "Action", name: "Copy the address of this view", also: "url link share", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
+    { id: "keys", group: "Action", name: "Show all keys", also: "shortcuts help", keys: "?", run: onKeys },
     ...(session.user
       ? [
           { id: "password", group: "Action", name: "Change password", run: go("/account", {}) },
-          { id: "out", group: "Action", name: "Sign out", run: () => void signOut() },
+          { id: "out", group: "Action", name: "Sign out", also: "log out", run: () => void signOut() },
         ]
       : []),
     ...(saved.data ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(`/${one.view}`, one.parameters) })),

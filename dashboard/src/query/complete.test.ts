@@ -60,3 +60,13 @@ test("paths of JSON come by their frequency, with odd keys in quotes", () => {
     ["meta.list", [1]],
   ]);
 });
+
+test("keys and values that nobody types are left out, and examples are short", () => {
+  const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`key${index}`, index]));
+  expect(pathsOf("meta", [many])).toHaveLength(100);
+  expect(pathsOf("meta", [{ ["x".repeat(1000)]: 1 }])).toEqual([]);
+  expect(at("source:|", "logs", { values: [{ value: "x".repeat(1_000_000), count: 1 }] })).toEqual([]);
+  const place = placeAt("meta.", 5, "logs");
+  const notes = place && suggest(place, "logs", { values: [], paths: [["meta.a", "x".repeat(1_000_000)], ["meta.b", new Array(1000).fill(0)]] }).map((one) => one.note.length);
+  expect(notes).toEqual([40, 6]);
+});

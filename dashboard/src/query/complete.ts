@@ -146,7 +146,7 @@ function valuesFor(place: Place, model: Model, known: readonly KnownValue[]): Su
   const { field, prefix } = place;
   const fixed = field === "method" ? METHODS : (FIELDS[model][field]?.values ?? []);
   const counts = new Map(known.map(({ value, count }) => [value, count]));
-  const values = [...new Set([...fixed, ...known.map(({ value }) => value)])];
+  const values = [...new Set([...fixed, ...known.map(({ value }) => value)])].filter((value) => String(value).length <= LONGEST_VALUE);
   const idioms = typeOf(field, model) === "date-time" ? TIMES : (IDIOMS[field] ?? []);
   const options: Suggestion[] = [
     ...idioms.map(([text, note]) => ({ insert: text, label: text, note, isWhole: true })),
@@ -168,19 +168,26 @@ function best<T>(all: readonly T[], typed: string, nameOf: (one: T) => string): 
 }
 
 function exampleOf(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+  if (Array.isArray(value)) return `[${value.length}]`;
+  return value !== null && typeof value === "object" ? "{…}" : cut(String(value), 40);
+}
+
+function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 const MOST_PATHS = 500;
 const DEEPEST = 6;
+/** Longer keys and values are not typed by anybody. */
+const LONGEST_KEY = 100;
+const LONGEST_VALUE = 500;
 
 /** The paths of values below a place in JSON, the most frequent first, each with an example. */
 export function pathsOf(root: string, values: readonly unknown[]): [path: string, example: unknown][] {
   const found = new Map<string, { example: unknown; count: number }>();
   const visit = (value: unknown, path: string, depth: number): void => {
     if (value !== null && typeof value === "object" && !Array.isArray(value) && depth < DEEPEST) {
-      for (const [key, part] of Object.entries(value).slice(0, 100)) visit(part, pathWith(path, key), depth + 1);
+      for (const [key, part] of Object.entries(value).slice(0, 100)) if (key.length <= LONGEST_KEY) visit(part, pathWith(path, key), depth + 1);
     } else if (path !== root) {
       const before = found.get(path);
       if (before) before.count += 1;
