@@ -70,7 +70,7 @@ function Detail({ label, width, title, actions, body, onClose }: { label: string
     <section className={styles.detail} aria-label={label} id={id} style={{ flexBasis: `${width}%` }}>
       <header className={styles.head}>
         <div className={styles.title}>{title}</div>
-        {actions}
+        {actions && <div className={styles.actions}>{actions}</div>}
         <button ref={close} type="button" className="plain" aria-label="Close" title="Close (esc)" onClick={onClose}>
           ✕
         </button>

@@ -91,7 +91,7 @@ export function Logs() {
       : { title: `Line ${openId}`, body: <DetailState error={one.error} onRetry={() => void one.retry()} /> };
 
   return (
-    <div className={styles.view} data-facets={facets || undefined}>
+    <div className={styles.view} data-facets={facets || undefined} data-open={isOpen || undefined}>
       <h1 className="hidden-label">Logs</h1>
       <Toolbar state={state} said={said} />
       <Histogram state={state} />

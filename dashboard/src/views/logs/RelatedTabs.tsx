@@ -12,7 +12,8 @@ import { useSettled } from "./useTrace";
 import type { Trace } from "./useTrace";
 import styles from "./LogDetail.module.css";
 
-const SIMILAR = 100;
+/** Folding copies takes the longer the more rows are asked for. */
+const SIMILAR = 20;
 const AROUND = 20;
 
 export function TraceTab({ log, trace }: { log: Log; trace: Trace }) {
