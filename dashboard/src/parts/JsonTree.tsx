@@ -162,7 +162,7 @@ function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }:
           {Array.from({ length: drawn }, (_, index) => {
             const key = keys ? (keys[index] ?? "") : String(index);
             const part = (value as Record<string, unknown>)[key];
-            return <Node key={key} name={key} value={part} path={pathWith(path, key)} onFilter={onFilter} canFilter={canFilter} open={open - 1} />;
+            return <Node key={key} name={key} value={part} path={pathWith(path, key)} onFilter={onFilter} canFilter={canFilter} open={length > PIECE ? 0 : open - 1} />;
           })}
           {drawn < length && (
             <div role="none">

@@ -35,7 +35,8 @@ export function Logs() {
   const control = useRef<ListControl>(null);
 
   const isTailing = state.isLive && range.kind === "last" && state.view === "lines";
-  const shown = useShownLines(state, isTailing, isPaused || !isAtTop);
+  // What one reads stays where it is.
+  const shown = useShownLines(state, isTailing, isPaused || !isAtTop || state.openId !== null);
   const { lines, tail } = shown;
   const patternCount = usePatternCount(state);
   const newKeys = useNewPatterns(state, patternCount?.total ?? null, shown.loadedAt > 0 || state.view === "patterns");

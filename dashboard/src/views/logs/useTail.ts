@@ -10,7 +10,7 @@ import type { TailState } from "./tail";
 /** How many lines a live view keeps. */
 export const MOST_LIVE = 5000;
 
-interface Live {
+export interface Live {
   lines: Line[];
   /** Those that wait until the list is at its top. */
   waiting: Line[];
@@ -23,7 +23,7 @@ interface Live {
 
 type Change = { kind: "arrived"; logs: Log[] } | { kind: "held"; isHeld: boolean } | { kind: "show" } | { kind: "empty" };
 
-const NOTHING: Live = { lines: [], waiting: [], waitingCount: 0, isHeld: false, isCut: false };
+export const NOTHING: Live = { lines: [], waiting: [], waitingCount: 0, isHeld: false, isCut: false };
 
 export function reduceLive(live: Live, change: Change): Live {
   switch (change.kind) {
