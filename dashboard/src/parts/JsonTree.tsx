@@ -166,7 +166,7 @@ function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }:
           })}
           {drawn < length && (
             <div role="none">
-              <button type="button" className="plain" onClick={() => setShown(shown + 10 * PIECE)}>
+              <button type="button" className="plain" onClick={() => setShown(shown + 5 * PIECE)}>
                 {length - drawn} more …
               </button>
             </div>

@@ -1,6 +1,6 @@
 /** A line of the log as one row: never wrapped, cut in its middle. */
 import { memo, useMemo } from "react";
-import { clock, inFull } from "../../time/format";
+import { clock, count, inFull } from "../../time/format";
 import type { Line } from "./lines";
 import { cutMiddle, oneLine, segments } from "./text";
 import styles from "./LineRow.module.css";
@@ -64,8 +64,8 @@ export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, ce
         </span>
       )}
       {copies > 1 && (
-        <span className={styles.copies} data-copies title={`${copiesAreExact ? "" : "At least "}${copies} lines that differ only in numbers and ids (o ${isOpened ? "closes" : "shows"} them)`}>
-          ×{copies}
+        <span className={styles.copies} data-copies title={`${copiesAreExact ? "" : "At least "}${count(copies)} lines that differ only in numbers and ids (o ${isOpened ? "closes" : "shows"} them)`}>
+          ×{count(copies)}
           {!copiesAreExact && "+"}
           <span aria-hidden>{isOpened ? " ▾" : " ▸"}</span>
         </span>

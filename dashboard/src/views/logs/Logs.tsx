@@ -24,7 +24,7 @@ import styles from "./Logs.module.css";
 
 export function Logs() {
   const state = useLogsState();
-  const { range } = useWindow();
+  const { range, text: rangeText } = useWindow();
   const setParams = useSetParams();
   const [facets] = useParam("facets");
   const [isPaused, setPaused] = useState(false);
@@ -123,7 +123,7 @@ export function Logs() {
                   </button>
                 )}
                 <LineList
-                  key={text + state.order}
+                  key={`${text} ${state.order} ${rangeText}`}
                   label="Log lines"
                   lines={lines}
                   chosenId={chosenId}

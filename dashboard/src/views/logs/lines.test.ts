@@ -20,3 +20,10 @@ test("an opened line shows its copies below it", () => {
     [4, false],
   ]);
 });
+
+test("a live line stays where its first copy was", () => {
+  expect(fold(lines, null, true).map((line) => [line.id, line.copies])).toEqual([
+    [4, 1],
+    [5, 3],
+  ]);
+});

@@ -43,8 +43,11 @@ export function copyKey(log: Log): string {
   return kept;
 }
 
-/** Makes one line of those that differ only in numbers and ids: the first of them stands for all, and shows the rest when it is opened. */
-export function fold(lines: Line[], openedId: number | null): Line[] {
+/**
+ * Makes one line of those that differ only in numbers and ids: the newest of them stands for all, and shows the rest
+ * when it is opened. Where lines go on to come, each stays where it was when its first copy came.
+ */
+export function fold(lines: Line[], openedId: number | null, isLive = false): Line[] {
   const groups = new Map<string, Line[]>();
   for (const line of lines) {
     const key = copyKey(line.log);
@@ -52,11 +55,25 @@ export function fold(lines: Line[], openedId: number | null): Line[] {
     if (group) group.push(line);
     else groups.set(key, [line]);
   }
-  return [...groups.values()].flatMap((group) => {
+  // The oldest copy has the place of a line that stays; Map keeps the place of the newest.
+  const order = isLive ? byOldest(lines, groups) : [...groups.values()];
+  return order.flatMap((group) => {
     const [first, ...rest] = group;
     if (!first) return [];
     if (rest.length === 0) return [first];
     const head = { ...first, copies: group.length };
     return group.some((line) => line.id === openedId) ? [head, ...rest.map((line) => ({ ...line, isCopy: true }))] : [head];
   });
+}
+
+function byOldest(lines: Line[], groups: Map<string, Line[]>): Line[][] {
+  const order: Line[][] = [];
+  const seen = new Set<string>();
+  for (const line of lines.toReversed()) {
+    const key = copyKey(line.log);
+    const group = groups.get(key);
+    if (group && !seen.has(key)) order.push(group);
+    seen.add(key);
+  }
+  return order.reverse();
 }

@@ -25,10 +25,10 @@ export function useShownLines(state: LogsState, isTailing: boolean, isHeld: bool
   const opened = useMemo(() => (isRanked && copiesId !== null ? (loaded.lines.find((line) => line.id === copiesId && line.copies > 1) ?? null) : null), [copiesId, isRanked, loaded.lines]);
   const copies = useCopies(opened, state.parameters);
   const lines = useMemo((): Line[] => {
-    if (!isRanked) return isFolded ? fold(all, copiesId) : all;
+    if (!isRanked) return isFolded ? fold(all, copiesId, isTailing) : all;
     const at = opened ? all.indexOf(opened) : -1;
     return at < 0 || !copies.data ? all : [...all.slice(0, at + 1), ...copies.data, ...all.slice(at + 1)];
-  }, [all, copies.data, copiesId, isFolded, isRanked, opened]);
+  }, [all, copies.data, copiesId, isFolded, isRanked, isTailing, opened]);
 
   return { ...loaded, lines, count: all.length, tail, isCopiesCut: (copies.data?.length ?? 0) >= COPIES - 1 && (opened?.copies ?? 0) > COPIES };
 }
