@@ -27,6 +27,7 @@ const FIELDS: Field[] = [
   { field: "version", name: "version", title: "Version" },
   { field: "geo_country", name: "country", title: "Country" },
   { field: "user_id", name: "user", title: "User" },
+  { field: "headers.direction", name: "headers.direction", title: "Direction" },
 ];
 
 const FEW = 6;

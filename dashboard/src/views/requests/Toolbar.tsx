@@ -1,13 +1,13 @@
 /** What the list shows, in which order, and what can be done with all of it. */
 import { useIsAdmin } from "../../api/session";
-import { useParam } from "../../frame/address";
+import { useParam, useSetParams } from "../../frame/address";
 import { Copy } from "../../parts/Show";
 import { ExportMenu } from "./ExportMenu";
 import type { Order, RequestSearch } from "./search";
 import styles from "./Requests.module.css";
 
 const ORDERS: { order: Order; name: string; title: string }[] = [
-  { order: "newest", name: "Newest", title: "The newest first" },
+  { order: "newest", name: "Newest", title: "The newest first; live shows these" },
   { order: "slowest", name: "Slowest", title: "The slowest first" },
   { order: "ranked", name: "Ranked", title: "Those first that have the words best" },
 ];
@@ -19,7 +19,7 @@ interface Props {
 }
 
 export function Toolbar({ search, hasFacets, onFacets }: Props) {
-  const [, setOrder] = useParam("order", "newest");
+  const setParams = useSetParams();
   const [chart, setChart] = useParam("chart", "time");
   const [deleted, setDeleted] = useParam("deleted");
   const isAdmin = useIsAdmin();
@@ -30,7 +30,7 @@ export function Toolbar({ search, hasFacets, onFacets }: Props) {
       </button>
       <div role="group" aria-label="Order" className={styles.group}>
         {ORDERS.map(({ order, name, title }) => (
-          <button key={order} type="button" aria-pressed={search.order === order} disabled={order === "ranked" && !search.hasWords} title={order === "ranked" && !search.hasWords ? "Needs words in the search" : title} onClick={() => setOrder(order)}>
+          <button key={order} type="button" aria-pressed={search.order === order} disabled={order === "ranked" && !search.hasWords} title={order === "ranked" && !search.hasWords ? "Needs words in the search" : title} onClick={() => setParams({ order, live: "" })}>
             {name}
           </button>
         ))}

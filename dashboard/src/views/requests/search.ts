@@ -27,7 +27,7 @@ const ORDER_BY: Record<Order, string | null> = { newest: "-timestamp,-id", slowe
 
 export function useRequestSearch(): RequestSearch {
   const [text] = useParam("q");
-  const [asked] = useParam("order", "newest");
+  const [asked] = useParam("order");
   const [deleted] = useParam("deleted");
   const { filters, isLive, range, text: rangeText } = useWindow();
   const ranged = filters("timestamp");
@@ -42,7 +42,7 @@ export function useRequestSearch(): RequestSearch {
   const heldText = kept.rangedText;
 
   return useMemo(() => {
-    const order = orderOf(asked, parse(text, "requests").words);
+    const order = isLive ? "newest" : orderOf(asked, parse(text, "requests").words);
     const asks = parametersOf(text, order, deleted);
     const order_by = ORDER_BY[order];
     return {
@@ -54,13 +54,13 @@ export function useRequestSearch(): RequestSearch {
       listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
       followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs), ...asks, ["last", "50"]] : null,
     };
-  }, [asked, deleted, heldText, range.kind, rangedText, text]);
+  }, [asked, deleted, heldText, isLive, range.kind, rangedText, text]);
 }
 
-/** Without words there is nothing to rank by. */
+/** With words the best come first, as in the view of logs; without words there is nothing to rank by. */
 function orderOf(asked: string, words: string): Order {
-  if (asked === "ranked") return words === "" ? "newest" : "ranked";
-  return asked === "slowest" ? "slowest" : "newest";
+  if (asked === "slowest") return "slowest";
+  return words === "" || asked === "newest" ? "newest" : "ranked";
 }
 
 /** The parameters of a text: those of its filters, and its words. */

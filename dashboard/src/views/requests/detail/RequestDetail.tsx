@@ -1,8 +1,9 @@
 /** One request: what was asked, what was answered, what was logged and called, and sending it again. */
 import type { ReactNode } from "react";
+import { ApiError } from "../../../api/client";
 import { useParam, useSetParams } from "../../../frame/address";
 import { Status } from "../../../parts/Show";
-import { Failure, Loading } from "../../../parts/State";
+import { Empty, Failure, Loading } from "../../../parts/State";
 import { fieldOf, withFilter } from "../../../query/parse";
 import { duration } from "../../../time/format";
 import { showControls } from "../controls";
@@ -22,6 +23,15 @@ import styles from "./Detail.module.css";
 export function useRequestDetail(id: number | null, rows: RequestRow[], onOpen: (id: number) => void): { title: ReactNode; actions?: ReactNode; body: ReactNode } | null {
   const query = useRequest(id, rows);
   if (id === null) return null;
+  if (query.error instanceof ApiError && query.error.status === 404)
+    return {
+      title: `Request ${id}`,
+      body: (
+        <Empty title={`There is no request ${id}.`}>
+          <span className="quiet">It may be past its retention, or was deleted for good.</span>
+        </Empty>
+      ),
+    };
   if (query.isError) return { title: `Request ${id}`, body: <Failure error={query.error} what="The request" onRetry={() => void query.refetch()} /> };
   if (!query.data) return { title: `Request ${id}`, body: <Loading what="the request" /> };
   const { record } = query.data;
