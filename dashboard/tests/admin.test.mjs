@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import http from "node:http";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
 import { fill } from "./lib/records.mjs";
@@ -28,9 +29,9 @@ test("a user is added, given a role, deleted and restored", async () => {
   await page.getByRole("button", { name: /Add/ }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("E-mail").fill("eve@shop.example");
-  await dialog.getByRole("button", { name: /^(Add|Create)/ }).click();
-  await page.getByText(/once/i).first().waitFor();
-  await page.getByRole("dialog").getByRole("button", { name: /Close|Done/ }).first().click();
+  await dialog.locator("button[type=submit]").click();
+  await page.getByText(/shown this once/).waitFor();
+  await page.getByRole("button", { name: "I have it" }).click();
   await page.getByRole("row", { name: /eve@shop\.example/ }).waitFor();
   const [eve] = (await server.call("GET", "/users?email=eve@shop.example")).data;
   await page.getByRole("row", { name: /eve@shop\.example/ }).getByRole("button").first().click();
@@ -51,12 +52,13 @@ test("a key is shown once, works, and stops when it is revoked", async () => {
   await page.goto("/ui/keys");
   await page.getByRole("button", { name: /Make|New/ }).first().click();
   await page.getByRole("dialog").getByLabel("Name").fill("shop of the test");
-  await page.getByRole("dialog").getByRole("button", { name: /Make/ }).click();
-  const key = (await page.getByRole("dialog").innerText()).match(/lb_[a-z0-9]{8}_\w+/)[0];
+  await page.getByRole("dialog").locator("button[type=submit]").click();
+  await page.getByText(/shown this once/).waitFor();
+  const key = /lb_[a-z0-9]{8}_\w+/.exec(await page.getByRole("dialog").innerText())[0];
   const send = () =>
     fetch(`${server.url}/api/v1/logs`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body: '{"level":"info","source":"k","message":"by key"}' });
   assert.equal((await send()).status, 200);
-  await page.getByRole("dialog").getByRole("button", { name: /Close|Done/ }).first().click();
+  await page.getByRole("button", { name: "I have it" }).click();
   assert.doesNotMatch(await page.locator("body").innerText(), new RegExp(key));
   await page.getByRole("button", { name: /Revoke shop of the test/ }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
@@ -64,15 +66,34 @@ test("a key is shown once, works, and stops when it is revoked", async () => {
   assert.equal((await send()).status, 401);
 });
 
-test("an alert is said in words, made, and fires", async () => {
-  await page.goto("/ui/alerts");
-  await page.getByRole("button", { name: /New|Watch|Make/ }).first().click();
-  const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Name").fill("payments fail");
-  await dialog.getByRole("button", { name: /^(Make|Save|Create|Watch)/ }).click();
-  await page.getByRole("row", { name: /payments fail/ }).waitFor();
-  const [rule] = (await server.call("GET", "/alerts")).data;
-  assert.equal(rule.name, "payments fail");
+test("an alert is said in words, made, and calls its webhook when it fires", async () => {
+  const calls = [];
+  const hook = http.createServer((request, response) => {
+    request.setEncoding("utf8").on("data", (text) => calls.push(text));
+    request.on("end", () => response.end("ok"));
+  });
+  await new Promise((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  try {
+    await page.goto("/ui/alerts");
+    await page.getByRole("button", { name: "New rule" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name").fill("payments fail");
+    await dialog.getByLabel("Threshold").fill("1");
+    await dialog.getByLabel("Address").fill(`http://127.0.0.1:${hook.address().port}/hook`);
+    await dialog.getByText(/more than 1/i).first().waitFor();
+    await dialog.locator("button[type=submit]").click();
+    const row = page.getByRole("row", { name: /payments fail/ });
+    await row.waitFor();
+    await server.call("POST", "/logs", Array.from({ length: 5 }, (_, number) => ({ level: "error", source: "PAY", message: `payment ${number} failed` })));
+    await row.getByText(/firing/).waitFor({ timeout: 60_000 });
+    for (let tries = 0; calls.length === 0; tries++) {
+      assert.ok(tries < 300, "the webhook was not called");
+      await page.waitForTimeout(100);
+    }
+    assert.match(calls[0], /payments fail/);
+  } finally {
+    hook.close();
+  }
 });
 
 test("storage says what the tables hold", async () => {

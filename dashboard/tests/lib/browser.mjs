@@ -15,6 +15,7 @@ export function startBrowser() {
 /** Opens a page of a context of its own. `wrong` collects errors of scripts and of the policy. */
 export async function openPage(browser, url, { width = 1280, height = 800, scheme = "light", ...context } = {}) {
   const page = await (await browser.newContext({ viewport: { width, height }, colorScheme: scheme, baseURL: url, ...context })).newPage();
+  page.setDefaultTimeout(15_000);
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(error.stack ?? error.message));
   page.on("console", (message) => {
