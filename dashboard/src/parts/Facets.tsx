@@ -55,6 +55,7 @@ interface ValueProps extends FacetValue {
   show: Props["show"] | undefined;
 }
 
+/** One value. `not` is for pointers; the keyboard has x. */
 function Value({ value, count, share, isFloor, isChosen, isExcluded, onPick, show }: ValueProps) {
   const name = value === null ? "none" : value === "" ? "empty" : value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
   const pick = (event: MouseEvent) => onPick(value, event.shiftKey || event.altKey);
@@ -78,7 +79,7 @@ function Value({ value, count, share, isFloor, isChosen, isExcluded, onPick, sho
         <span className={styles.share}>{percent(share)}</span>
         <span aria-hidden className={styles.bar} style={{ width: `${share * 100}%` }} />
       </button>
-      <button type="button" className={`plain ${styles.not ?? ""}`} aria-label={`not ${name}`} title="All but this (x)" onClick={() => onPick(value, true)}>
+      <button type="button" tabIndex={-1} className={`plain ${styles.not ?? ""}`} aria-label={`not ${name}`} title="All but this (x)" onClick={() => onPick(value, true)}>
         not
       </button>
     </li>

@@ -33,18 +33,42 @@ export function Problem({ error, onRetry }: { error: Error; onRetry: () => void 
   );
 }
 
-interface StateProps {
-  state: LogsState;
-  error: Error | null;
-  isPending: boolean;
-  onRetry: () => void;
+/** What stands above rows that others are awaited instead of. */
+export function Waiting({ shown }: { shown: ReturnType<typeof useShownLines> }) {
+  if (shown.isPending) {
+    return (
+      <div className={styles.waiting}>
+        <Loading what="the lines" onCancel={shown.cancel} />
+      </div>
+    );
+  }
+  if (!shown.isCancelled) return null;
+  return (
+    <div className={styles.waiting} role="status">
+      Cancelled. The rows below are those of before.{" "}
+      <button type="button" onClick={() => void shown.retry()}>
+        Try again
+      </button>
+    </div>
+  );
 }
 
-export function ListState({ state, error, isPending, onRetry }: StateProps) {
+export function ListState({ state, shown }: { state: LogsState; shown: ReturnType<typeof useShownLines> }) {
+  const { error, isPending, isCancelled, cancel } = shown;
+  const onRetry = () => void shown.retry();
   const setParams = useSetParams();
   const { range, setRange } = useWindow();
   if (error) return <Failure error={error} what="The lines" onRetry={onRetry} />;
-  if (isPending) return <Loading what="the lines" />;
+  if (isPending) return <Loading what="the lines" onCancel={cancel} />;
+  if (isCancelled) {
+    return (
+      <Empty title="Cancelled.">
+        <button type="button" onClick={onRetry}>
+          Try again
+        </button>
+      </Empty>
+    );
+  }
   const isSearched = state.text !== "";
   const week = parseRange("7d");
   return (

@@ -2,12 +2,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRef } from "react";
 import type { KeyboardEvent, ReactNode } from "react";
-import { read } from "../../api/client";
+import { ApiError, read } from "../../api/client";
 import type { Log } from "../../api/client";
 import { useIsAdmin } from "../../api/session";
 import { useParam } from "../../frame/address";
 import { Copy } from "../../parts/Show";
-import { Failure, Loading } from "../../parts/State";
+import { Empty, Failure, Loading } from "../../parts/State";
 import { LineTab } from "./LineTab";
 import { AroundTab, SimilarTab, TraceTab } from "./RelatedTabs";
 import { useTrace } from "./useTrace";
@@ -70,6 +70,7 @@ export function DetailActions({ log }: { log: Log }) {
 
 /** What is shown of a line that is not there yet. */
 export function DetailState({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+  if (error instanceof ApiError && error.status === 404) return <Empty title="This line is not there any more. It may be past its retention." />;
   return error ? <Failure error={error} what="The line" onRetry={onRetry} /> : <Loading what="the line" />;
 }
 

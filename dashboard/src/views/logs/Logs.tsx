@@ -12,7 +12,7 @@ import type { Line } from "./lines";
 import { LiveLine } from "./LiveLine";
 import { DetailActions, DetailState, LogDetail, useLog } from "./LogDetail";
 import { LogFacets } from "./LogFacets";
-import { ListFoot, ListState, Problem } from "./ListStates";
+import { ListFoot, ListState, Problem, Waiting } from "./ListStates";
 import { Patterns } from "./Patterns";
 import { useLogsState } from "./state";
 import { marksOf, wordsOf } from "./text";
@@ -107,9 +107,10 @@ export function Logs() {
             {state.view === "patterns" ? (
               <Patterns state={state} newKeys={newKeys} />
             ) : lines.length === 0 ? (
-              <ListState state={state} error={shown.error} isPending={shown.isPending} onRetry={() => void shown.retry()} />
+              <ListState state={state} shown={shown} />
             ) : (
               <>
+                <Waiting shown={shown} />
                 {tail.waitingCount > 0 && (
                   <button
                     type="button"

@@ -1,5 +1,5 @@
 /** The lines of the list, a page of a thousand at a time. */
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { list } from "../../api/client";
 import type { Log, LogHit, PageMetadata } from "../../api/client";
@@ -15,6 +15,8 @@ const HITS_PAGE = 200;
 /** How far hits are counted. */
 const COUNT_TO = 100_000;
 
+const LINES = ["logs", "lines"];
+
 interface Page {
   lines: Line[];
   metadata: PageMetadata;
@@ -24,8 +26,9 @@ export function useLines(state: LogsState) {
   const { order, isFolded, parameters, isLive, view } = state;
   const isRanked = order === "ranked";
   const isFoldedThere = isRanked && isFolded;
+  const client = useQueryClient();
   const answer = useInfiniteQuery({
-    queryKey: ["logs", "lines", order, isFoldedThere, isLive, parameters],
+    queryKey: [...LINES, order, isFoldedThere, isLive, parameters],
     queryFn: async ({ pageParam, signal }): Promise<Page> => {
       const asked: Pairs = isRanked
         ? [["hits", "true"], ["fold", String(isFolded)], ["limit", String(HITS_PAGE)], ["total", pageParam === "" ? String(COUNT_TO) : "none"]]
@@ -53,6 +56,9 @@ export function useLines(state: LogsState) {
     metadata: pages?.[0]?.metadata ?? null,
     isStale: answer.data === undefined && known !== undefined,
     isPending: answer.isPending && answer.fetchStatus !== "idle",
+    /** Whether the user did not want to wait. */
+    isCancelled: answer.isPending && answer.fetchStatus === "idle" && view === "lines",
+    cancel: () => void client.cancelQueries({ queryKey: LINES }),
     isMore: answer.hasNextPage,
     isLoadingMore: answer.isFetchingNextPage,
     error: answer.error,
