@@ -80,7 +80,6 @@ export function Chart(props: Props) {
     let chart: uPlot | undefined;
     const draw = () => {
       const now = latest.current;
-      const colours = new Map<string, string>();
       chart = new uPlot(
         options({
           kind,
@@ -89,11 +88,7 @@ export function Chart(props: Props) {
           group,
           width: Math.max(place.clientWidth, 50),
           height: now.height ?? 96,
-          colour: (name) => {
-            const known = colours.get(name) ?? resolveColour(place, name);
-            colours.set(name, known);
-            return known;
-          },
+          colour: (name) => resolveColour(place, name, theme),
           shown: () => latest.current,
           onSelect: (start, end) => latest.current.onZoom?.(start, end, isShift.current),
           onCursor: (drawn) => setCursor((before) => cursorOf(drawn, place, before, latest.current)),
@@ -231,10 +226,17 @@ function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { rea
   return { index, left: chart.valToPos(chart.data[0][index] ?? 0, "x") + chart.over.offsetLeft, value };
 }
 
+/** The colours of each theme: to resolve one takes a look at the styles of the page. */
+const colours = new Map<string, string>();
+
 /** Resolves `light-dark(…)` of a custom property, which a canvas does not know. */
-function resolveColour(place: HTMLElement, name: string): string {
+function resolveColour(place: HTMLElement, name: string, theme: string): string {
+  const key = `${theme} ${name}`;
+  const known = colours.get(key);
+  if (known !== undefined) return known;
   place.style.color = `var(${name})`;
   const colour = getComputedStyle(place).color;
   place.style.color = "";
+  colours.set(key, colour);
   return colour;
 }

@@ -15,7 +15,7 @@ export function useWasInSight(place: RefObject<HTMLElement | null>): boolean {
 }
 
 /** How long the tasks of one frame may take together. */
-const FRAME_MS = 12;
+const FRAME_MS = 8;
 
 let waiting: (() => void)[] = [];
 

@@ -5,6 +5,7 @@ import { useParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
+import { oneLine } from "../../parts/oneLine";
 import type { BucketPlan } from "../../time/buckets";
 import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "./change";
@@ -48,6 +49,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
   const params = useParams();
   const zoom = useZoom();
   const { endpoint } = row;
+  const name = oneLine(endpoint);
   const [traffic, errors, latency] = useMemo(() => {
     const summaries = summariesOf(row);
     return [trafficSeries(groups, undefined, summaries), errorSeries(groups, undefined, summaries), latencySeries(groups, undefined, summaries)];
@@ -58,13 +60,13 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
   return (
     <article className={styles.card}>
       <h2>
-        <Link to="/metrics" search={{ ...params, endpoint }} title={endpoint}>
-          <bdi>{endpoint}</bdi>
+        <Link to="/metrics" search={{ ...params, endpoint }} title={name} data-row>
+          <bdi>{name}</bdi>
         </Link>
       </h2>
-      <Chart {...shared} label={`Requests of ${endpoint}`} kind="bars" height={72} series={traffic} format={formatCount} marks={marks} />
-      <Chart {...shared} label={`Error rate of ${endpoint}`} kind="lines" height={64} series={errors} format={formatRate} marks={lines} />
-      <Chart {...shared} label={`Latency of ${endpoint}`} kind="lines" height={96} series={latency} format={formatDuration} isLog={isLog} marks={lines} />
+      <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={72} series={traffic} format={formatCount} marks={marks} />
+      <Chart {...shared} label={`Error rate of ${name}`} kind="lines" height={64} series={errors} format={formatRate} marks={lines} />
+      <Chart {...shared} label={`Latency of ${name}`} kind="lines" height={96} series={latency} format={formatDuration} isLog={isLog} marks={lines} />
     </article>
   );
 });

@@ -6,6 +6,7 @@ import { sharedParams, useParam, useParams, useSetParams } from "../../frame/add
 import { useKeys } from "../../frame/keys";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
+import { oneLine } from "../../parts/oneLine";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
@@ -22,6 +23,7 @@ import { useZoom } from "./useZoom";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
+  const name = oneLine(endpoint);
   const { from, until } = useWindow();
   const params = useParams();
   const setParams = useSetParams();
@@ -69,7 +71,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
       <header>
         <h1>
           <strong>
-            <bdi className="data">{endpoint}</bdi>
+            <bdi className="data">{name}</bdi>
           </strong>
         </h1>
         <Link to="/requests" search={{ ...kept, q: requests }}>
@@ -80,7 +82,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         </Link>
       </header>
       {total.data && <Figures now={total.data.total} before={total.data.previous?.total} seconds={(until.getTime() - from.getTime()) / 1000} />}
-      {now.isPending && <Loading what={`the windows of ${endpoint}`} />}
+      {now.isPending && <Loading what={`the windows of ${name}`} />}
       {now.isError && <Failure error={now.error} what="The windows" onRetry={() => void now.refetch()} />}
       {past.isError && <p className="quiet small">The period before could not be loaded: {past.error.message}</p>}
       {now.data &&
@@ -91,16 +93,16 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         ) : (
           <div className={isOld ? styles.isOld : undefined} aria-busy={isOld}>
             <Part title="Requests" note={drawn.isPast ? "dashed: the period before" : undefined}>
-              <Chart {...shared} label={`Requests of ${endpoint}`} kind="bars" height={120} series={drawn.traffic} format={formatCount} />
+              <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={120} series={drawn.traffic} format={formatCount} />
             </Part>
             <Part title="Error rate">
-              <Chart {...shared} label={`Error rate of ${endpoint}`} kind="lines" height={96} series={drawn.errors} format={formatRate} />
+              <Chart {...shared} label={`Error rate of ${name}`} kind="lines" height={96} series={drawn.errors} format={formatRate} />
             </Part>
             <Part title="Latency" note="percentiles of all requests in a bucket">
-              <Chart {...shared} label={`Latency of ${endpoint}`} kind="lines" height={160} series={drawn.latency} format={formatDuration} isLog={isLog} />
+              <Chart {...shared} label={`Latency of ${name}`} kind="lines" height={160} series={drawn.latency} format={formatDuration} isLog={isLog} />
             </Part>
             <Part title="How many requests took how long">
-              <HeatMap {...shared} label={`Latencies of ${endpoint} as a heat map`} groups={drawn.groups} />
+              <HeatMap {...shared} label={`Latencies of ${name} as a heat map`} groups={drawn.groups} />
             </Part>
           </div>
         ))}

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { useParam, useParams, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { useRowFocus } from "../../parts/useRowFocus";
 import { Empty, Failure, Loading } from "../../parts/State";
 import type { BucketPlan } from "../../time/buckets";
 import { fillBuckets } from "../../time/buckets";
@@ -27,6 +28,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
   const [shownText, setShown] = useParam("shown", String(PIECE));
   const [isLog, logButton] = useLogScale();
   const marks = useDeploys();
+  const view = useRowFocus<HTMLUListElement>();
 
   const all = useQuery(aggregateQuery({ from, until, filters, byEndpoint: true, compare: true }));
   const rows = useMemo(() => (all.data ? sortEndpoints(endpointRows(all.data), isSort(sort) ? sort : "busiest").filter(({ now }) => now !== null) : []), [all.data, sort]);
@@ -92,7 +94,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
           )}
         </Empty>
       ) : (
-        <ul className={`${styles.grid ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isOld}>
+        <ul ref={view} className={`${styles.grid ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isOld}>
           {shown.map((row) => (
             <Filled key={row.endpoint} groups={charts.byEndpoint.get(row.endpoint)} plan={plan}>
               {(groups) => <EndpointCard row={row} groups={groups} plan={plan} isLog={isLog} marks={marks} />}

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { ReactNode } from "react";
 import { sharedParams, useParam, useParams } from "../../frame/address";
+import { oneLine } from "../../parts/oneLine";
 import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
@@ -80,6 +81,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
 }
 
 function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: EndpointRow; kept: Record<string, string>; hasWindows: boolean }) {
+  const name = oneLine(endpoint);
   const requests = requestsOf(endpoint);
   const toRequests = (q: string, children: ReactNode) => (
     <Link to="/requests" search={{ ...kept, q }}>
@@ -88,9 +90,9 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
   );
   return (
     <tr>
-      <td title={endpoint}>
+      <td title={name}>
         <Link to={hasWindows ? "/metrics" : "/requests"} search={(hasWindows ? { ...kept, endpoint } : { ...kept, q: requests })} className="data" data-row>
-          <bdi>{endpoint}</bdi>
+          <bdi>{name}</bdi>
         </Link>
       </td>
       <td className="number">
@@ -100,11 +102,11 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
       <td className="number">
         {now ? toRequests(`${requests} status:5xx`, percent(now.errorRate)) : "–"} {now && before && <Change change={rateChange(now.errorRate, before.errorRate)} />}
       </td>
-      {(["p50", "p95", "p99"] as const).map((name) => {
-        const value = now?.[name] ?? null;
+      {(["p50", "p95", "p99"] as const).map((measure) => {
+        const value = now?.[measure] ?? null;
         return (
-          <td key={name} className={`number ${name === "p95" ? "" : (styles.minor ?? "")}`}>
-            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, latencyText(value))} <Change change={relativeChange(value, before?.[name] ?? null)} />
+          <td key={measure} className={`number ${measure === "p95" ? "" : (styles.minor ?? "")}`}>
+            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, latencyText(value))} <Change change={relativeChange(value, before?.[measure] ?? null)} />
           </td>
         );
       })}

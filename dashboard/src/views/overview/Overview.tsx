@@ -1,7 +1,6 @@
 /** How the API does: against the period before, and what explains it one key away. */
 import { Navigate } from "@tanstack/react-router";
-import { useRef } from "react";
-import { useKeys } from "../../frame/keys";
+import { useRowFocus } from "../../parts/useRowFocus";
 import { Endpoints } from "./Endpoints";
 import { Alerts, FailedRequests, Health, NewestErrors, NewPatterns } from "./Lists";
 import { useIsStoreEmpty, useNewPatterns } from "./panels";
@@ -20,16 +19,7 @@ function Shown() {
   const summary = useSummary(searches);
   const isNew = useNewPatterns(searches, false);
   const wasNew = useNewPatterns(searches, true);
-  const view = useRef<HTMLDivElement>(null);
-  const move = (by: 1 | -1) => {
-    const rows = [...(view.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
-    const at = rows.indexOf(document.activeElement as HTMLElement);
-    rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
-  };
-  useKeys([
-    { keys: "j", name: "Next row", run: () => move(1) },
-    { keys: "k", name: "Row before", run: () => move(-1) },
-  ]);
+  const view = useRowFocus<HTMLDivElement>();
   return (
     <div ref={view} className={styles.view}>
       <h1 className="hidden-label">Overview</h1>

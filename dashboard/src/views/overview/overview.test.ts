@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { oneLine } from "../../parts/oneLine";
 import { parse } from "../../query/parse";
 import { classOf, classSeries } from "./classes";
-import { oneLine, searchOf, sortAlerts } from "./panels";
+import { searchOf, sortAlerts } from "./panels";
 import type { Alert } from "./panels";
 
 describe("classSeries", () => {
