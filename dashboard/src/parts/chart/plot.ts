@@ -5,7 +5,10 @@ import type { Series } from "./series";
 
 export interface Mark {
   at: number;
+  /** Stands at the mark; an empty one leaves the line alone. */
   name: string;
+  /** What the readout adds to the name, such as `first seen`. */
+  note?: string;
 }
 
 /** What is drawn now. It is read for every frame, so that new values need no new chart. */

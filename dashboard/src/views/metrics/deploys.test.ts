@@ -7,7 +7,7 @@ const from = new Date("2026-11-29T10:00:00Z").getTime();
 
 describe("deploys", () => {
   it("are versions first seen in the period", () => {
-    expect(deploys([row("v41", "2026-11-29T10:30:00Z"), row("v40", "2026-11-29T09:00:00Z")], from)).toEqual([{ at: new Date("2026-11-29T10:30:00Z").getTime(), name: "v41", requests: 1 }]);
+    expect(deploys([row("v41", "2026-11-29T10:30:00Z"), row("v40", "2026-11-29T09:00:00Z")], from)).toEqual([{ at: new Date("2026-11-29T10:30:00Z").getTime(), name: "v41", requests: 1, note: "first seen" }]);
   });
   it("do not have the version that the records begin with", () => {
     expect(deploys([row("v40", "2026-11-29T10:10:00Z"), row("v41", "2026-11-29T10:30:00Z")], from).map(({ name }) => name)).toEqual(["v41"]);

@@ -9,6 +9,7 @@ export interface Deploy {
   at: number;
   name: string;
   requests: number;
+  note: string;
 }
 
 /** How many marks a chart has: the newest. */
@@ -21,7 +22,7 @@ const MOST = 20;
 export function deploys(rows: VersionRow[], from: number): Deploy[] {
   const seen = rows.flatMap(({ by: { version }, of }) => {
     const at = new Date(of.timestamp__min ?? NaN).getTime();
-    return version === null || version === "" || Number.isNaN(at) ? [] : [{ at, name: version, requests: of.count }];
+    return version === null || version === "" || Number.isNaN(at) ? [] : [{ at, name: version, requests: of.count, note: "first seen" }];
   });
   seen.sort((a, b) => a.at - b.at);
   return seen.slice(1).filter((one) => one.at >= from).slice(-MOST);
