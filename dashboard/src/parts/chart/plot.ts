@@ -112,7 +112,7 @@ function bandsOf(bars: boolean[]): uPlot.Band[] {
 
 function seriesOptions(one: Series, isOfBars: boolean, colour: Colour): uPlot.Series {
   const stroke = colour(one.colour);
-  const bars = uPlot.paths.bars?.({ size: [0.9, 120] });
+  const bars = uPlot.paths.bars?.({ size: [0.9] });
   if (isOfBars && bars) return { label: one.name, stroke, fill: stroke, width: 0, points: { show: false }, paths: bars };
   return {
     label: one.name,
@@ -161,12 +161,13 @@ function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
     ctx.stroke();
     const name = cut(mark.name, 16);
     const width = ctx.measureText(name).width;
-    // A name is left out where it would lie over the one before it.
-    if (x < free || name === "") continue;
+    if (name === "") continue;
     const isAtEnd = x + width + 8 * ratio > bbox.left + bbox.width;
-    free = isAtEnd ? Infinity : x + width + 8 * ratio;
-    // A ground around the letters, so that they are read over bars and lines.
     const [left, top] = [isAtEnd ? x - width - 4 * ratio : x + 4 * ratio, bbox.top + 10 * ratio];
+    // A name is left out where it would lie over the one before it.
+    if (left < free) continue;
+    free = left + width + 4 * ratio;
+    // A ground around the letters, so that they are read over bars and lines.
     ctx.setLineDash([]);
     ctx.lineWidth = 4 * ratio;
     ctx.lineJoin = "round";

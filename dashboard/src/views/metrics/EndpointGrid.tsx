@@ -71,7 +71,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
         <BucketSelect plan={plan} />
         {logButton}
         <p className="quiet small">
-          {count(shown.length)} of {count(rows.length)} endpoints · {count(all.data.total.requests)} requests · drag to zoom
+          {count(shown.length)} of {count(rows.length)} endpoints · {count(all.data.total.requests)} requests · drag to zoom, ⇧ zooms out
         </p>
       </div>
       {charts.error && <Failure error={charts.error} what="The charts" onRetry={refresh} />}

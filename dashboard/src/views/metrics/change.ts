@@ -46,8 +46,8 @@ const RATE_WEIGHT = 12;
 const TRAFFIC_WEIGHT = 0.5;
 /** Latencies are whole milliseconds: from 1 ms to 2 ms is hardly a change. */
 const LATENCY_FLOOR_MS = 5;
-/** What is new or gone counts like a p95 that is two and a half times as long. */
-const NEW_OR_GONE = Math.log(2.5);
+/** What is new or gone counts like a p95 that is 1.7 times as long. */
+const NEW_OR_GONE = Math.log(1.7);
 
 /**
  * How much an endpoint changed: the largest of the changes of its latency (p95), its rate of errors

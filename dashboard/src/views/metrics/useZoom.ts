@@ -1,4 +1,4 @@
-/** Choosing a range by dragging on a chart. With Shift, as much time as was dragged over is added on both sides. */
+/** Choosing a range by dragging on a chart. With Shift it zooms out: as much time as was dragged over is added on both sides. */
 import { useCallback } from "react";
 import { useWindow } from "../../frame/window";
 

@@ -72,7 +72,7 @@ export function Traffic({ searches }: { searches: Searches }) {
       title="Traffic"
       beside={
         <span className="quiet small" hidden={shown.isPending}>
-          {count(total)} requests · {plan.name} each · drag to zoom, click to see them
+          {count(total)} requests · {plan.name} each · drag to zoom, ⇧ zooms out, click to see them
         </span>
       }
       isPending={shown.isPending}
