@@ -51,7 +51,14 @@ export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
         </VirtualList>
       </div>
       {list.waiting > 0 && (
-        <button type="button" className={styles.pill} onClick={() => control.current?.scrollToTop()}>
+        <button
+          type="button"
+          className={styles.pill}
+          onClick={() => {
+            list.show();
+            control.current?.scrollToTop();
+          }}
+        >
           ↑ {count(list.waiting)} new
         </button>
       )}

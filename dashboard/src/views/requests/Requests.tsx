@@ -19,7 +19,6 @@ const hasRoom = (hasDetail: boolean) => matchMedia(`(min-width: ${hasDetail ? 15
 
 export function Requests() {
   const search = useRequestSearch();
-  const list = useRequestList(search);
   const setParams = useSetParams();
   const [open] = useParam("open");
   const [chart] = useParam("chart", "time");
@@ -27,6 +26,7 @@ export function Requests() {
   const [chosen, setChosen] = useState<number | null>(null);
   const { text: rangeText } = useWindow();
   const openId = /^\d{1,19}$/.test(open) ? Number(open) : null;
+  const list = useRequestList(search, openId !== null);
   const current = openId ?? chosen;
   const hasFacets = facets === "" ? hasRoom(openId !== null) : facets === "show";
 

@@ -12,7 +12,8 @@ export type RequestRow = RequestSnapshot & { hit?: Schemas["Hit"] };
 const PAGE = "100";
 const NOTHING: RequestRow[] = [];
 
-export function useRequestList(search: RequestSearch) {
+/** `isHeld`: nothing is added at the top, as while one reads a request. */
+export function useRequestList(search: RequestSearch, isHeld: boolean) {
   const { isLive } = useWindow();
   const query = useInfiniteQuery({
     queryKey: ["requests", "list", search.listed],
@@ -27,8 +28,12 @@ export function useRequestList(search: RequestSearch) {
   const tail = useTail<RequestRow>("/requests/tail", search.followed ?? [], isLive && search.followed !== null);
 
   // What arrives is added while the list is at its top; further down it waits, so that nothing moves.
+  const { arrived } = tail;
+  const [isAtTop, setAtTop] = useState(true);
   const [held, setHeld] = useState<RequestRow[] | null>(null);
-  const shown = held ?? tail.arrived;
+  const shouldHold = isHeld || !isAtTop;
+  if (shouldHold !== (held !== null)) setHeld(shouldHold ? arrived : null);
+  const shown = held ?? arrived;
   const known = useMemo(() => new Set(stored.map((row) => row.id)), [stored]);
   const rows = useMemo(() => {
     const added = search.followed === null ? NOTHING : shown.filter((row) => !known.has(row.id));
@@ -39,9 +44,8 @@ export function useRequestList(search: RequestSearch) {
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
-  const { arrived } = tail;
-  const setAtTop = useCallback((isAtTop: boolean) => setHeld((before) => (isAtTop ? null : (before ?? arrived))), [arrived]);
-  return { query, rows, more, tail, waiting: held === null ? 0 : arrivedSince(arrived, held), setAtTop };
+  const show = useCallback(() => setHeld((before) => (before === null ? null : arrived)), [arrived]);
+  return { query, rows, more, tail, waiting: held === null ? 0 : arrivedSince(arrived, held), show, setAtTop };
 }
 
 /** How many records have arrived since `held` was all of them. */

@@ -74,6 +74,9 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
   const chosen = tabs.some((one) => one.name === tab) ? tab : "request";
   return (
     <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(name) => setTab(name, { replace: true })}>
+      <h2 className="hidden-label">
+        {record.method} {showControls(record.path.slice(0, 500))}
+      </h2>
       <DeletedNotice request={request} />
       {chosen === "request" && (
         <>

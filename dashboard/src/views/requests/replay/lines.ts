@@ -37,13 +37,13 @@ function write(value: unknown, place: string, indent: string, before: string, li
     lines.push({ text: `${indent}${before}${open}${close}`, place });
     return;
   }
-  lines.push({ text: `${indent}${before}${open}`, place: null });
+  lines.push({ text: `${indent}${before}${open}`, place });
   for (let index = 0; index < length && lines.length < MOST_LINES; index++) {
     const key = keys?.[index];
     if (key === undefined) write((value as unknown[])[index], `${place}[${index}]`, `${indent}  `, "", lines);
     else write((value as Record<string, unknown>)[key], place + memberOf(key), `${indent}  `, `${JSON.stringify(key)}: `, lines);
   }
-  lines.push({ text: `${indent}${close}`, place: null });
+  lines.push({ text: `${indent}${close}`, place });
 }
 
 function memberOf(key: string): string {

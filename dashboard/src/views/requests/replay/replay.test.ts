@@ -29,14 +29,14 @@ describe("rules of what may differ", () => {
 describe("lines of two responses", () => {
   test("of JSON have their places, in the order of names", () => {
     expect(bodyLines({ b: [1, "x"], a: {}, "a key": null })).toEqual([
-      { text: "{", place: null },
+      { text: "{", place: "$" },
       { text: '  "a": {}', place: "$.a" },
       { text: '  "a key": null', place: '$["a key"]' },
-      { text: '  "b": [', place: null },
+      { text: '  "b": [', place: "$.b" },
       { text: "    1", place: "$.b[0]" },
       { text: '    "x"', place: "$.b[1]" },
-      { text: "  ]", place: null },
-      { text: "}", place: null },
+      { text: "  ]", place: "$.b" },
+      { text: "}", place: "$" },
     ]);
     expect(bodyLines(null)).toEqual([]);
   });
