@@ -1,5 +1,5 @@
 /** Tabs: arrows move between them, as do the numbers. */
-import { useId } from "react";
+import { useEffect, useId, useRef } from "react";
 import type { KeyboardEvent, ReactNode } from "react";
 import { useKeys } from "../../../frame/keys";
 import styles from "./Detail.module.css";
@@ -19,6 +19,10 @@ interface Props {
 
 export function Tabs({ label, tabs, chosen, onChoose, children }: Props) {
   const id = useId();
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [chosen]);
   useKeys(tabs.map((tab, index) => ({ keys: String(index + 1), name: `Tab ${tab.name}`, run: () => onChoose(tab.name) })));
   const move = (event: KeyboardEvent<HTMLDivElement>) => {
     const at = tabs.findIndex((tab) => tab.name === chosen);
@@ -31,7 +35,7 @@ export function Tabs({ label, tabs, chosen, onChoose, children }: Props) {
   };
   return (
     <>
-      <div role="tablist" tabIndex={-1} aria-label={label} className={styles.tabs} onKeyDown={move}>
+      <div ref={list} role="tablist" tabIndex={-1} aria-label={label} className={styles.tabs} onKeyDown={move}>
         {tabs.map((tab, index) => (
           <button
             key={tab.name}
