@@ -33,6 +33,12 @@ pub(crate) struct MayRead;
 /// A client that may do anything.
 pub(crate) struct IsAdmin;
 
+/// A client that may change the saved searches of the team: every user, and keys that may do anything.
+pub(crate) struct MaySaveSearches {
+    /// The user; `None` for a key, and on an open server.
+    pub(crate) user: Option<i64>,
+}
+
 /// A user that is logged in, who may have to change the password first; `None` on an open server,
 /// which asks nobody.
 pub(crate) struct IsSignedIn(pub(crate) Option<SignedIn>);
@@ -50,6 +56,7 @@ enum Caller {
 enum Need {
     Ingest,
     Read,
+    SaveSearches,
     Admin,
 }
 
@@ -79,6 +86,18 @@ impl FromRequestParts<Arc<Shared>> for IsAdmin {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         check(parts, shared, Need::Admin).await.map(|_| Self)
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for MaySaveSearches {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let user = match check(parts, shared, Need::SaveSearches).await? {
+            Caller::User(user) => Some(user.id),
+            Caller::Anybody | Caller::Key(_) => None,
+        };
+        Ok(Self { user })
     }
 }
 
@@ -121,7 +140,8 @@ async fn check(parts: &Parts, shared: &Shared, need: Need) -> Result<Caller, Pro
             ));
         }
         Caller::User(user) => {
-            if user.role != UserRole::Admin && need != Need::Read {
+            let may_all = matches!(need, Need::Read | Need::SaveSearches);
+            if user.role != UserRole::Admin && !may_all {
                 let detail = format!("the user {} may only read records", user.email);
                 return Err(Problem::new(Kind::NotAllowed, detail));
             }

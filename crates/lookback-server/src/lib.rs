@@ -22,7 +22,7 @@
 //! and changing them; `windows`, `traces` and `replay`; `tail`, following records as they arrive;
 //! `openapi`, the document of all of it; `health`; `observe`, what is done for every request;
 //! `cancel`, requests whose client has gone; `telemetry`, what the server measures of itself;
-//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents; [`alerts`]; `storage` and `status`; `page`, the web
+//! [`syslog`], which does not come over HTTP; [`mcp`], reading for agents; [`alerts`]; `saved_searches`; `storage` and `status`; `page`, the web
 //! page.
 
 mod access;
@@ -45,6 +45,7 @@ mod problem;
 mod rates;
 mod records;
 mod replay;
+mod saved_searches;
 mod server;
 mod sessions;
 mod settings;

@@ -14,13 +14,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use lookback::value::JsonMap;
-use lookback::{AlertChange, AlertRule, ApiKey, Json, Log, Metric, RequestSnapshot, User, json};
+use lookback::{
+    AlertChange, AlertRule, ApiKey, Json, Log, Metric, RequestSnapshot, SavedSearch, User, json,
+};
 
 use crate::problem::Kind;
 use crate::server::Shared;
 use crate::{
-    alerts, health, ingest, keys, mcp, page, records, replay, sessions, status, storage, tail,
-    telemetry, traces, users, windows,
+    alerts, health, ingest, keys, mcp, page, records, replay, saved_searches, sessions, status,
+    storage, tail, telemetry, traces, users, windows,
 };
 
 pub(crate) mod models;
@@ -46,6 +48,7 @@ fn operations() -> Vec<Operation> {
         alerts::routes::operations(),
         mcp::operations(),
         telemetry::operations(),
+        saved_searches::operations(),
         storage::operations(),
         status::operations(),
         page::operations(),
@@ -140,6 +143,7 @@ fn build() -> Json {
     models::insert::<ApiKey>(&mut schemas, &mut parameters);
     models::insert::<AlertRule>(&mut schemas, &mut parameters);
     models::insert::<AlertChange>(&mut schemas, &mut parameters);
+    models::insert::<SavedSearch>(&mut schemas, &mut parameters);
     let mut paths = JsonMap::new();
     for operation in operations() {
         operation.insert_into(&mut paths);

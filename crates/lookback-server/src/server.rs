@@ -32,8 +32,8 @@ use crate::storage::{self, LastReport};
 use crate::tail::{self, Tails};
 use crate::telemetry::{self, Telemetry};
 use crate::{
-    connections, guard, health, keys, mcp, openapi, page, passwords, records, replay, status,
-    traces, users, windows,
+    connections, guard, health, keys, mcp, openapi, page, passwords, records, replay,
+    saved_searches, status, traces, users, windows,
 };
 
 /// How long the key of a batch is known.
@@ -142,6 +142,7 @@ impl Server {
             .merge(sessions::routes())
             .merge(tail::routes())
             .merge(alerts::routes::routes())
+            .merge(saved_searches::routes())
             .merge(storage::routes())
             .merge(status::routes())
             .route("/logs", post(ingest::logs))

@@ -49,6 +49,7 @@ pub use tables::{
     NewLog, NewMetric, NewRequestSnapshot, NewUser, RequestSnapshot, RequestSnapshotPatch, User,
     UserPatch, UserRole,
 };
+pub use tables::{NewSavedSearch, SavedSearch, SavedSearchPatch, SearchView};
 #[doc(inline)]
 pub use value::Json;
 

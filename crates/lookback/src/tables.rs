@@ -8,6 +8,7 @@ mod internal;
 mod log;
 mod metric;
 mod request_snapshot;
+mod saved_search;
 mod user;
 
 pub use alert_change::{AlertChange, AlertChangePatch, AlertDelivery, AlertState, NewAlertChange};
@@ -20,4 +21,5 @@ pub(crate) use internal::*;
 pub use log::{Level, Log, LogPatch, NewLog};
 pub use metric::{Metric, MetricPatch, NewMetric};
 pub use request_snapshot::{GeoSource, NewRequestSnapshot, RequestSnapshot, RequestSnapshotPatch};
+pub use saved_search::{NewSavedSearch, SavedSearch, SavedSearchPatch, SearchView};
 pub use user::{NewUser, User, UserPatch, UserRole};

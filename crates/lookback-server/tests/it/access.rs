@@ -68,6 +68,12 @@ pub(crate) const ROUTES: &[(&str, &str, &[KeyScope])] = &[
     ("DELETE", "/api/v1/alerts/1", ADMIN),
     ("POST", "/api/v1/alerts/1/test", ADMIN),
     ("GET", "/api/v1/alert_changes", READ),
+    ("GET", "/api/v1/saved_searches", READ),
+    ("GET", "/api/v1/saved_searches/1", READ),
+    // Users may, too.
+    ("POST", "/api/v1/saved_searches", ADMIN),
+    ("PATCH", "/api/v1/saved_searches/1", ADMIN),
+    ("DELETE", "/api/v1/saved_searches/1", ADMIN),
     ("GET", "/api/v1/storage", READ),
     ("GET", "/api/v1/status", READ),
     ("POST", "/v1/logs", INGEST),

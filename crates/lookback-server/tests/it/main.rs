@@ -20,6 +20,7 @@ mod page;
 mod protocols;
 mod records;
 mod replays;
+mod saved_searches;
 mod security;
 mod sessions;
 mod storage;

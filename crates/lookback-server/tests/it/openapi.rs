@@ -232,6 +232,10 @@ fn body_of(method: &str, path: &str) -> Option<(&'static str, String)> {
             "name": "errors", "subject": "logs", "measure": "count", "threshold": 20,
         })),
         ("patch", "/api/v1/alerts/{id}") => json(json!({ "threshold": 30 })),
+        ("post", "/api/v1/saved_searches") => json(json!({
+            "name": "timeouts", "view": "logs", "parameters": "search=timeout",
+        })),
+        ("patch", "/api/v1/saved_searches/{id}") => json(json!({ "name": "slow" })),
         ("post", "/v1/logs") => json(json!({ "resourceLogs": [] })),
         ("post", "/v1/traces") => json(json!({ "resourceSpans": [] })),
         ("post", "/loki/api/v1/push") => json(json!({ "streams": [] })),

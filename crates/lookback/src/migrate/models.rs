@@ -15,8 +15,8 @@ use crate::model::{
 use crate::tables::{
     AlertChange, AlertRule, AlertStatus, ApiKey, Import, IngestLane, IngestedBatch, Log,
     LoginAttempt, Metric, OneTimePassword, RequestSnapshot, RollupCell, RollupCorrection,
-    RollupRange, SealedSegment, SearchBlock, SearchPosting, SearchTemplate, Setting, User,
-    UserSession,
+    RollupRange, SavedSearch, SealedSegment, SearchBlock, SearchPosting, SearchTemplate, Setting,
+    User, UserSession,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -80,6 +80,7 @@ impl Models {
             .model::<AlertRule>()
             .model::<AlertChange>()
             .model::<AlertStatus>()
+            .model::<SavedSearch>()
             .model::<SealedSegment>()
             .model::<SearchBlock>()
             .model::<SearchTemplate>()
