@@ -154,6 +154,9 @@ async fn restore(
     let mut sql = Sql::default();
     let mut set = Vec::new();
     for (name, value) in previous {
+        // Empty is a setting of an extension that an earlier transaction set before the extension
+        // was loaded. Now that it is, it may not take an empty value back: NULL is its default.
+        let value = value.filter(|value| !value.is_empty());
         let value = sql.argument(value).map_err(driver_error)?;
         set.push(format!("set_config('{name}', {value}, TRUE)"));
     }

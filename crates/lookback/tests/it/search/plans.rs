@@ -178,6 +178,55 @@ async fn search_restores_local_settings_of_caller() {
     );
 }
 
+/// A setting of pgvector that was set in a transaction before pgvector was loaded is empty after it:
+/// nothing that pgvector would take back.
+#[tokio::test]
+async fn search_restores_settings_that_pgvector_did_not_define_yet() {
+    let db = testkit::database().await;
+    let log = Log::records()
+        .create(&db.pool, NewLog::new("API", Level::Info, "started"))
+        .await
+        .unwrap();
+    for is_set_before in [false, true] {
+        for is_search in [false, true] {
+            let mut conn = db.pool.acquire().await.unwrap().detach();
+            if is_set_before {
+                let set = "BEGIN; SELECT set_config('hnsw.iterative_scan', 'strict_order', TRUE), \
+                           set_config('hnsw.ef_search', '200', TRUE), \
+                           set_config('ivfflat.iterative_scan', 'relaxed_order', TRUE), \
+                           set_config('ivfflat.probes', '10', TRUE); ROLLBACK";
+                conn.execute(set).await.unwrap();
+                let empty = "SELECT current_setting('hnsw.iterative_scan')";
+                let empty: String = sqlx::query_scalar(empty)
+                    .fetch_one(&mut conn)
+                    .await
+                    .unwrap();
+                assert_eq!(empty, "");
+            }
+            let mut transaction = sqlx::Connection::begin(&mut conn).await.unwrap();
+            let records = Log::records();
+            let records = if is_search {
+                records.search("started")
+            } else {
+                records.similar_to(log.id)
+            };
+            records.list(&mut transaction).await.unwrap();
+            transaction
+                .execute("SELECT '[1]'::vector <=> '[1]'")
+                .await
+                .unwrap();
+            let after = "SELECT concat_ws(' ', current_setting('hnsw.iterative_scan'), \
+                         current_setting('hnsw.ef_search'), current_setting('ivfflat.probes'))";
+            let after: String = sqlx::query_scalar(after)
+                .fetch_one(&mut *transaction)
+                .await
+                .unwrap();
+            assert_eq!(after, "off 40 1", "{is_set_before} {is_search}");
+            transaction.commit().await.unwrap();
+        }
+    }
+}
+
 /// The copies of other lines are lexical and vector candidates, too.
 #[tokio::test]
 async fn search_finds_rare_line_among_copies() {
