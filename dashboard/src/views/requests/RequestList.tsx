@@ -71,20 +71,20 @@ export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
 function ListState({ list: { query, tail } }: Pick<Props, "list">) {
   const { isFetchNextPageError, isFetchingNextPage, isRefetchError, fetchNextPage, refetch } = query;
   if (tail.state === "lost") return <p className={styles.foot}>Live is interrupted; trying again ({tail.retries}). Nothing is lost: it goes on behind the last request.</p>;
-  if (isRefetchError)
-    return (
-      <p className={styles.foot}>
-        The list could not be loaded again; these are the requests of before.{" "}
-        <button type="button" className="plain" onClick={() => void refetch()}>
-          Try again
-        </button>
-      </p>
-    );
   if (isFetchNextPageError)
     return (
       <p className={styles.foot}>
         More could not be loaded.{" "}
         <button type="button" className="plain" onClick={() => void fetchNextPage()}>
+          Try again
+        </button>
+      </p>
+    );
+  if (isRefetchError)
+    return (
+      <p className={styles.foot}>
+        The list could not be loaded again; these are the requests of before.{" "}
+        <button type="button" className="plain" onClick={() => void refetch()}>
           Try again
         </button>
       </p>
