@@ -165,7 +165,7 @@ async fn replay(
             Kind::NotAllowed,
             format!(
                 "{} is not one of the targets of replays: the operator adds it by \
-                 `lookback serve --replay-target {}`; without \"dry_run\": false, nothing is sent",
+                 `lookback serve --replay-targets {}`; without \"dry_run\": false, nothing is sent",
                 asked.target, asked.target
             ),
         ));
