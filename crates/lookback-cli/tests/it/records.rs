@@ -484,6 +484,7 @@ $ lookback db reembed
 ! api_keys: changed the vector of 0 of 0 rows
 ! alert_rules: changed the vector of 0 of 0 rows
 ! alert_changes: changed the vector of 0 of 0 rows
+! saved_searches: changed the vector of 0 of 0 rows
 ");
     transcript!(lookback.run(&["logs", "search", "gateway"]), @"
 $ lookback logs search gateway

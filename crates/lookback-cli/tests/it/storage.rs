@@ -346,6 +346,7 @@ $ lookback storage reembed
 ! api_keys: changed the vector of 0 of 0 rows
 ! alert_rules: changed the vector of 0 of 0 rows
 ! alert_changes: changed the vector of 0 of 0 rows
+! saved_searches: changed the vector of 0 of 0 rows
 ! sealing all records again
 ! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do
