@@ -1,5 +1,5 @@
 // What the page costs its reader, as Chromium measures it: `make bench-page` (ROWS=100000 MINUTES=10).
-// The limits are those of issue 20; a figure above its limit is said, and is no failure of the run.
+// The limits are those of issue 20; a figure above its limit is marked, and is no failure of the run.
 import { openPage, signIn, startBrowser } from "../tests/lib/browser.mjs";
 import { fill, minutesAgo } from "../tests/lib/records.mjs";
 import { startServer } from "../tests/lib/server.mjs";

@@ -66,7 +66,7 @@ test("a key is shown once, works, and stops when it is revoked", async () => {
   assert.equal((await send()).status, 401);
 });
 
-test("an alert is said in words, made, and calls its webhook when it fires", async () => {
+test("a rule is shown in words, made, and calls its webhook when it fires", async () => {
   const calls = [];
   const hook = http.createServer((request, response) => {
     request.setEncoding("utf8").on("data", (text) => calls.push(text));

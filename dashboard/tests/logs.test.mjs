@@ -49,7 +49,7 @@ test("words and filters restrict the lines, and stay in the address", async () =
   await other.close();
 });
 
-test("a field that there is not is said under the word, with the nearest one to take by Tab", async () => {
+test("a field that there is not is reported under the word, with the nearest one to take by Tab", async () => {
   await page.keyboard.press("/");
   await search().fill("levle:error");
   await page.getByText(/There is no field/).waitFor();
