@@ -56,6 +56,7 @@ cat <<END
 
 The server is $url, until \`make down\`; it writes to $state/serve.log.
 Its API key, which may do everything: $key
+A password that is lost is made again by: $lookback users set-password EMAIL --one-time
 Some things to try:
 
   export KEY=$key

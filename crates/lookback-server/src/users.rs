@@ -169,20 +169,74 @@ async fn set_password(
     drop(conn);
     let hash = passwords::hash(&shared, new.password, &user.email).await?;
     let mut conn = shared.connection().await?;
-    let mut transaction = conn.begin().await?;
-    User::records()
-        .update(
-            &mut *transaction,
-            id,
-            UserPatch::default().password_hash(hash),
-        )
+    store_password(&mut conn, id, hash, new.is_one_time)
         .await
         .map_err(|error| refused(&error))?;
-    store::note_one_time(&mut transaction, id, new.is_one_time, Utc::now()).await?;
-    store::end_all(&mut transaction, id).await?;
-    transaction.commit().await?;
     tracing::info!(user = id, "set the password of a user");
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Stores the hash of a new password, and ends the sessions of the user.
+async fn store_password(
+    conn: &mut PgConnection,
+    id: i64,
+    hash: String,
+    is_one_time: bool,
+) -> Result<(), Error> {
+    let mut transaction = conn.begin().await?;
+    let patch = UserPatch::default().password_hash(hash);
+    User::records().update(&mut *transaction, id, patch).await?;
+    store::note_one_time(&mut transaction, id, is_one_time, Utc::now()).await?;
+    store::end_all(&mut transaction, id).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Why a password cannot be set.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetPasswordError {
+    /// The password is too weak.
+    #[error("password: {0}")]
+    Weak(#[from] WeakPassword),
+    /// No user has the e-mail, or the user is deleted.
+    #[error("there is no user {0}")]
+    NoUser(String),
+    /// It cannot be hashed, or the operating system has no random numbers.
+    #[error("the password cannot be made: {0}")]
+    Hash(String),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] Error),
+}
+
+/// Sets the password of the user with an e-mail, and ends the user's sessions. Without a password the
+/// user gets a random one, which is returned, and has to be changed at the first log-in.
+///
+/// # Errors
+///
+/// A weak password; an e-mail that no user has; those of the database.
+pub async fn set_password_of(
+    conn: &mut PgConnection,
+    email: &str,
+    password: Option<&str>,
+) -> Result<Option<String>, SetPasswordError> {
+    let user = store::user_of(conn, email)
+        .await
+        .map_err(Error::from)?
+        .ok_or_else(|| SetPasswordError::NoUser(email.to_owned()))?;
+    let hash_error = |error: &dyn std::fmt::Display| SetPasswordError::Hash(error.to_string());
+    let random = match password {
+        Some(given) => {
+            passwords::check(given, &user.email)?;
+            None
+        }
+        None => Some(passwords::random().map_err(|error| hash_error(&error))?),
+    };
+    let new = random.as_deref().or(password).unwrap_or_default();
+    let hash = password::hash(new).map_err(|error| hash_error(&error))?;
+    store_password(conn, user.id, hash, random.is_some()).await?;
+    Ok(random)
 }
 
 async fn delete(

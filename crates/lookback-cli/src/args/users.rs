@@ -21,6 +21,17 @@ pub(crate) enum UserCommand {
         json: bool,
     },
 
+    /// Set the password of a user, and end the user's sessions; it is read from a prompt, or from the
+    /// first line of standard input
+    SetPassword {
+        /// E-mail of the user
+        email: String,
+
+        /// Print a random password, which the user has to change at the next log-in
+        #[arg(long)]
+        one_time: bool,
+    },
+
     #[command(flatten)]
     Records(RecordCommand),
 }

@@ -1,9 +1,10 @@
-//! `lookback users`: `create`, and the commands for all records.
+//! `lookback users`: `create`, `set-password`, and the commands for all records.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use lookback::{Model as _, NewUser, User, UserRole, password};
 use lookback_server::passwords;
+use lookback_server::users::{self, SetPasswordError};
 
 use super::records;
 use crate::args::{RoleArg, UserCommand};
@@ -23,6 +24,16 @@ pub(crate) async fn run(config: &Config, command: UserCommand) -> Result<(), Fai
                     Err(privileges::explain(config, failure, &needs).await)
                 }
                 created => created,
+            }
+        }
+        UserCommand::SetPassword { email, one_time } => {
+            let set = set_password(config, &email, one_time).await;
+            match set {
+                Err(failure) => {
+                    let needs = [(User::TABLE.name(), privileges::CHANGE)];
+                    Err(privileges::explain(config, failure, &needs).await)
+                }
+                set => set,
             }
         }
         UserCommand::Records(command) => records::run::<User>(config, command).await,
@@ -51,6 +62,34 @@ async fn create(config: &Config, email: String, role: RoleArg, json: bool) -> Re
             user.id, user.email, user.role
         ));
         Ok(())
+    }
+}
+
+async fn set_password(config: &Config, email: &str, is_one_time: bool) -> Result<(), Failure> {
+    let mut conn = database::connect(config).await?;
+    let given = if is_one_time {
+        None
+    } else {
+        Some(read_password()?)
+    };
+    let set = users::set_password_of(&mut conn, email, given.as_deref()).await;
+    let random = set.map_err(|error| match error {
+        SetPasswordError::Database(error) => error.into(),
+        SetPasswordError::NoUser(_) => Failure::failed(error.to_string())
+            .hint("`lookback users list` shows all; `lookback users create` makes one"),
+        other => Failure::failed(other.to_string()),
+    })?;
+    match random {
+        Some(password) => {
+            output::note(&format!(
+                "set the password of {email}; it is for one log-in, and not shown again:"
+            ));
+            Ok(output::line(&password)?)
+        }
+        None => {
+            output::note(&format!("set the password of {email}"));
+            Ok(())
+        }
     }
 }
 

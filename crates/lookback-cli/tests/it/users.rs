@@ -122,3 +122,49 @@ $ lookback import users.jsonl --on-error skip
         }
     }
 }
+
+#[tokio::test]
+async fn password_that_was_forgotten_is_set_again() {
+    let lookback = Lookback::new().await;
+    lookback.run_with(
+        &["users", "create", "ada@example.com", "--role", "admin"],
+        b"correct horse\n",
+    );
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let hash = async || -> String {
+        sqlx::query_scalar("SELECT password_hash FROM users")
+            .fetch_one(pool)
+            .await
+            .unwrap()
+    };
+    let set = |email: &str, password: &str| {
+        lookback.run_with(&["users", "set-password", email], password.as_bytes())
+    };
+    transcript!(set("Ada@example.com", "another horse\n"), @"
+$ lookback users set-password Ada@example.com
+! set the password of Ada@example.com
+");
+    assert!(password::verify("another horse", &hash().await).unwrap());
+    transcript!(set("ada@example.com", "password1\n"), @"
+$ lookback users set-password ada@example.com
+! error: password: is easy to guess: This is a very common password
+[exit code 1]
+");
+    transcript!(set("bob@example.com", "another horse\n"), @"
+$ lookback users set-password bob@example.com
+! error: there is no user bob@example.com
+! hint: `lookback users list` shows all; `lookback users create` makes one
+[exit code 1]
+");
+    assert!(password::verify("another horse", &hash().await).unwrap());
+
+    let call = ["users", "set-password", "ada@example.com", "--one-time"];
+    let made = lookback.run(&call).succeeded();
+    assert!(password::verify(made.out.trim(), &hash().await).unwrap());
+    let must_change = "SELECT user_id FROM one_time_passwords";
+    let must_change: Vec<i64> = sqlx::query_scalar(must_change)
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    assert_eq!(must_change, [1]);
+}

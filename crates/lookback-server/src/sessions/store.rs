@@ -21,17 +21,17 @@ macro_rules! user_hash {
 }
 
 /// A user as a log-in finds it.
-pub(super) struct FoundUser {
-    pub(super) id: i64,
-    pub(super) email: String,
-    pub(super) password_hash: String,
+pub(crate) struct FoundUser {
+    pub(crate) id: i64,
+    pub(crate) email: String,
+    pub(crate) password_hash: String,
 }
 
 /// Finds the user of an e-mail.
-pub(super) async fn user_of(
+pub(crate) async fn user_of(
     conn: &mut PgConnection,
     email: &str,
-) -> Result<Option<FoundUser>, Problem> {
+) -> Result<Option<FoundUser>, sqlx::Error> {
     // No text of PostgreSQL has it.
     if email.contains('\0') {
         return Ok(None);
@@ -129,7 +129,7 @@ pub(super) async fn end(conn: &mut PgConnection, token: &str) -> Result<(), Prob
 }
 
 /// Ends all sessions of a user.
-pub(crate) async fn end_all(conn: &mut PgConnection, user: i64) -> Result<(), Problem> {
+pub(crate) async fn end_all(conn: &mut PgConnection, user: i64) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM sessions WHERE user_id = $1")
         .bind(user)
         .execute(conn)

@@ -314,24 +314,28 @@ async fn slow_reader_is_dropped_with_an_event_and_loses_nothing() {
     let sql = "INSERT INTO logs (source, level, message) \
                SELECT 'API', 'info', n || repeat('x', 20000) FROM generate_series(1, 1500) AS n";
     sqlx::query(sql).execute(&server.pool).await.unwrap();
+    let number = |message: &str| message.trim_end_matches('x').parse::<u32>().unwrap();
+    // They are on their way: from now on, nothing is read.
+    let mut read = vec![number(&follower.message().await)];
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let mut read = Vec::new();
-    let end = loop {
-        let Event(name, data) = follower.event().await;
-        if name == "end" {
-            break data;
+    let reading = async {
+        loop {
+            let Event(name, data) = follower.event().await;
+            if name == "end" {
+                return data;
+            }
+            read.push(number(data["message"].as_str().unwrap()));
+            assert!(read.len() < 1_500, "it was not dropped");
         }
-        let message = data["message"].as_str().unwrap();
-        read.push(message.trim_end_matches('x').parse::<u32>().unwrap());
     };
+    let end = tokio::time::timeout(DEADLINE, reading).await.unwrap();
     assert_eq!(end["reason"], "slow", "{end}");
     assert!(!read.is_empty() && read.len() < 1_500, "{}", read.len());
     let last = follower.last_id.clone();
     assert_eq!(end["last_event_id"], *last);
     let mut follower = Follower::start_with(&server, "/api/v1/logs/tail", &server.key, &last).await;
     while read.len() < 1_500 {
-        let message = follower.message().await;
-        read.push(message.trim_end_matches('x').parse::<u32>().unwrap());
+        read.push(number(&follower.message().await));
     }
     assert_eq!(read, (1..=1_500).collect::<Vec<_>>());
 }
