@@ -14,6 +14,8 @@ interface Shown {
   until: Date;
   /** When it was last asked for. */
   now: Date;
+  /** How often it was asked for by hand: part of the keys of all that it shows, since a fixed range stays the same. */
+  asked: number;
   /** Parameters that restrict a time of a record to the window. */
   filters: (field: string) => [string, string][];
   /** Asks again, up to now. Nothing moves without it, unless the window is live. */
@@ -30,17 +32,24 @@ const LIVE_MS = 5000;
 export function WindowProvider({ children }: { children: ReactNode }) {
   const [text, setText] = useParam("range", DEFAULT_RANGE);
   const [live, setLiveText] = useParam("live");
-  const [now, setNow] = useState(() => new Date());
+  const [lastNow, setNow] = useState(() => new Date());
+  // A range that is chosen ends now; the one before is not asked for once more until the address has the new one.
+  const [chosen, setChosen] = useState<{ text: string; now: Date } | null>(null);
+  const now = chosen?.text === text && chosen.now > lastNow ? chosen.now : lastNow;
+  const [asked, setAsked] = useState(0);
   const isLive = live === "1";
-  const refresh = useCallback(() => setNow(new Date()), []);
+  const refresh = useCallback(() => {
+    setNow(new Date());
+    setAsked((before) => before + 1);
+  }, []);
 
   useEffect(() => {
     if (!isLive) return;
     const timer = setInterval(() => {
-      if (!document.hidden) refresh();
+      if (!document.hidden) setNow(new Date());
     }, LIVE_MS);
     return () => clearInterval(timer);
-  }, [isLive, refresh]);
+  }, [isLive]);
 
   const shown = useMemo<Shown>(() => {
     const range = parseRange(text) ?? { kind: "last", amount: 1, unit: "h" };
@@ -49,12 +58,15 @@ export function WindowProvider({ children }: { children: ReactNode }) {
       range,
       text: formatRange(range),
       setRange: (next) => {
-        setNow(new Date());
-        setText(formatRange(next));
+        const nextText = formatRange(next);
+        if (nextText === text) refresh();
+        else setChosen({ text: nextText, now: new Date() });
+        setText(nextText);
       },
       from,
       until,
       now,
+      asked,
       filters: (field) => [
         [`${field}__gte`, from.toISOString()],
         ...(range.kind === "between" ? [[`${field}__lt`, until.toISOString()] as [string, string]] : []),
@@ -63,7 +75,7 @@ export function WindowProvider({ children }: { children: ReactNode }) {
       isLive,
       setLive: (next) => setLiveText(next ? "1" : "", { replace: true }),
     };
-  }, [isLive, now, refresh, setLiveText, setText, text]);
+  }, [asked, isLive, now, refresh, setLiveText, setText, text]);
 
   return <WindowContext.Provider value={shown}>{children}</WindowContext.Provider>;
 }

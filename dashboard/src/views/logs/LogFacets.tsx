@@ -62,7 +62,7 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
   // The other values of a field stay in sight when one of them is chosen.
   const parameters = state.current.parameters.filter(([name]) => name !== field && !name.startsWith(`${field}__`));
   const answer = useQuery({
-    queryKey: ["logs", "facet", field, parameters],
+    queryKey: ["logs", "facet", field, parameters, state.current.asked],
     queryFn: ({ signal }) => read<Group[]>("/logs/stats", [...parameters, ["by", field], ["top", String(TOP)]], signal),
     placeholderData: keepPreviousData,
     staleTime: 60_000,

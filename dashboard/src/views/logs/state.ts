@@ -25,10 +25,12 @@ export interface LogsState {
   /** The window of the list: that of the frame, which goes on by itself while it is live; the list does not. */
   from: Date;
   until: Date;
+  /** How often the window of the list was asked for. */
+  asked: number;
   /** The filters of the search and the window, and words as `search` or `match`. */
   parameters: Pairs;
   /** The window of what is counted, which goes on while it is live. */
-  current: { from: Date; until: Date; parameters: Pairs };
+  current: { from: Date; until: Date; asked: number; parameters: Pairs };
 }
 
 function idOf(text: string | undefined): number | null {
@@ -42,9 +44,9 @@ export function useLogsState(): LogsState {
   const { isLive } = shown;
   // While the window is live, lines come by the tail: the list is that of the start.
   const [start, setStart] = useState(shown);
-  const isOther = start.text !== shown.text || start.isLive !== isLive || (!isLive && start.from !== shown.from);
+  const isOther = start.text !== shown.text || start.isLive !== isLive || (!isLive && (start.from !== shown.from || start.asked !== shown.asked));
   if (isOther) setStart(shown);
-  const { from, until, filters: windowFilters } = isOther ? shown : start;
+  const { from, until, asked, filters: windowFilters } = isOther ? shown : start;
   const currentFilters = shown.filters;
   const text = params["q"] ?? "";
   const query = useMemo(() => parse(text, "logs"), [text]);
@@ -67,7 +69,8 @@ export function useLogsState(): LogsState {
     isLive,
     from,
     until,
+    asked,
     parameters,
-    current: { from: shown.from, until: shown.until, parameters: currentParameters },
+    current: { from: shown.from, until: shown.until, asked: shown.asked, parameters: currentParameters },
   };
 }

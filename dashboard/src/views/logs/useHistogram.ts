@@ -56,7 +56,7 @@ export function useHistogram(state: LogsState, around: { from: Date; until: Date
     : state.current.parameters;
   const bucket = bucketFor(from, until, 120);
   return useQuery({
-    queryKey: ["logs", "histogram", parameters, bucket.text],
+    queryKey: ["logs", "histogram", parameters, bucket.text, state.current.asked],
     queryFn: async ({ signal }): Promise<LevelCounts> => {
       const answer = await call<Counted>("/logs/histogram", { parameters: [...parameters, ["bucket", bucket.text]], signal });
       return fillBuckets(answer.data, answer.metadata.total, from.getTime(), Math.max(until.getTime(), Date.now() < until.getTime() + bucket.ms ? Date.now() : 0), bucket.ms);

@@ -23,12 +23,12 @@ interface Page {
 }
 
 export function useLines(state: LogsState) {
-  const { order, isFolded, parameters, isLive, view } = state;
+  const { order, isFolded, parameters, asked, isLive, view } = state;
   const isRanked = order === "ranked";
   const isFoldedThere = isRanked && isFolded;
   const client = useQueryClient();
   const answer = useInfiniteQuery({
-    queryKey: [...LINES, order, isFoldedThere, isLive, parameters],
+    queryKey: [...LINES, order, isFoldedThere, isLive, parameters, asked],
     queryFn: async ({ pageParam, signal }): Promise<Page> => {
       const asked: Pairs = isRanked
         ? [["hits", "true"], ["fold", String(isFolded)], ["limit", String(HITS_PAGE)], ["total", pageParam === "" ? String(COUNT_TO) : "none"]]
@@ -72,9 +72,9 @@ export function useLines(state: LogsState) {
 export const COPIES = 100;
 
 /** The copies of a hit, the newest first. */
-export function useCopies(line: Line | null, parameters: Pairs) {
+export function useCopies(line: Line | null, { parameters, asked }: LogsState) {
   return useQuery({
-    queryKey: ["logs", "copies", line?.id, parameters],
+    queryKey: ["logs", "copies", line?.id, parameters, asked],
     queryFn: async ({ signal }) => {
       if (!line) return [];
       const { log } = line;

@@ -36,7 +36,7 @@ function read(parameters: Pairs, signal: AbortSignal): Promise<Patterns> {
 
 export function usePatterns(state: LogsState, isOn = true) {
   return useQuery({
-    queryKey: ["logs", "patterns", state.parameters],
+    queryKey: ["logs", "patterns", state.parameters, state.asked],
     queryFn: ({ signal }) => read([...state.parameters, ["limit", String(MOST)]], signal),
     enabled: isOn,
     placeholderData: keepPreviousData,
@@ -50,7 +50,7 @@ export function usePatternCount(state: LogsState): PatternsMetadata | null {
   const isListed = state.view === "patterns";
   const listed = usePatterns(state, isListed);
   const counted = useQuery({
-    queryKey: ["logs", "pattern-count", state.parameters],
+    queryKey: ["logs", "pattern-count", state.parameters, state.asked],
     queryFn: async ({ signal }) => (await read([...state.parameters, ["limit", "0"]], signal)).metadata,
     enabled: !isListed,
     staleTime: Infinity,
@@ -67,9 +67,9 @@ const NOTHING: ReadonlySet<string> = new Set();
  * `total` is the number of all patterns: where nothing was before, all are new, and none needs a mark.
  */
 export function useNewPatterns(state: LogsState, total: number | null, isOn: boolean): ReadonlySet<string> {
-  const { from, until, parameters } = state;
+  const { from, until, asked, parameters } = state;
   const answer = useQuery({
-    queryKey: ["logs", "new-patterns", parameters],
+    queryKey: ["logs", "new-patterns", parameters, asked],
     queryFn: ({ signal }) => {
       const before = new Date(2 * from.getTime() - until.getTime());
       const kept = parameters.filter(([name]) => name !== "created_at__gte");

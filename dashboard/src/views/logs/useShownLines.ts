@@ -23,7 +23,7 @@ export function useShownLines(state: LogsState, isTailing: boolean, isHeld: bool
 
   const isRanked = order === "ranked";
   const opened = useMemo(() => (isRanked && copiesId !== null ? (loaded.lines.find((line) => line.id === copiesId && line.copies > 1) ?? null) : null), [copiesId, isRanked, loaded.lines]);
-  const copies = useCopies(opened, state.parameters);
+  const copies = useCopies(opened, state);
   const lines = useMemo((): Line[] => {
     if (!isRanked) return isFolded ? fold(all, copiesId, isTailing) : all;
     const at = opened ? all.indexOf(opened) : -1;

@@ -24,7 +24,7 @@ import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
   const name = oneLine(endpoint);
-  const { from, until } = useWindow();
+  const { asked, from, until } = useWindow();
   const params = useParams();
   const setParams = useSetParams();
   const [compareText, setCompare] = useParam("compare", "1");
@@ -39,9 +39,9 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
   const first = new Date(plan.starts[0] ?? from);
   const before = periodBefore(plan);
   // Figures compare the very range; charts compare as many buckets.
-  const total = useQuery(aggregateQuery({ from, until, filters, compare: true }));
-  const now = useQuery(aggregateQuery({ from: first, until, filters, bucket: plan.parameter, latency: true }));
-  const past = useQuery({ ...aggregateQuery({ from: before.from, until: before.until, filters, bucket: plan.parameter }), enabled: isCompared, placeholderData: keepPreviousData });
+  const total = useQuery(aggregateQuery({ asked, from, until, filters, compare: true }));
+  const now = useQuery(aggregateQuery({ asked, from: first, until, filters, bucket: plan.parameter, latency: true }));
+  const past = useQuery({ ...aggregateQuery({ asked, from: before.from, until: before.until, filters, bucket: plan.parameter }), enabled: isCompared, placeholderData: keepPreviousData });
 
   const starts = plan.starts.join();
   const drawn = useMemo(() => {

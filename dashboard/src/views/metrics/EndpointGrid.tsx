@@ -20,7 +20,7 @@ import styles from "./Metrics.module.css";
 const PIECE = 24;
 
 export function EndpointGrid({ plan }: { plan: BucketPlan }) {
-  const { from, until, refresh } = useWindow();
+  const { asked, from, until, refresh } = useWindow();
   const filters = useWindowFilters();
   const params = useParams();
   const setParams = useSetParams();
@@ -30,13 +30,13 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
   const marks = useDeploys();
   const view = useRowFocus<HTMLUListElement>();
 
-  const all = useQuery(aggregateQuery({ from, until, filters, byEndpoint: true, compare: true }));
+  const all = useQuery(aggregateQuery({ asked, from, until, filters, byEndpoint: true, compare: true }));
   const rows = useMemo(() => (all.data ? sortEndpoints(endpointRows(all.data), isSort(sort) ? sort : "busiest").filter(({ now }) => now !== null) : []), [all.data, sort]);
   const shown = rows.slice(0, Math.max(Number(shownText) || PIECE, 1));
   const pieces = Array.from({ length: Math.ceil(shown.length / PIECE) }, (_, index) => shown.slice(index * PIECE, (index + 1) * PIECE).map(({ endpoint }) => endpoint));
   const first = new Date(plan.starts[0] ?? from);
   const charts = useQueries({
-    queries: pieces.map((endpoints) => aggregateQuery({ from: first, until, filters: [["endpoint__in", listOf([...endpoints].sort())]], bucket: plan.parameter, byEndpoint: true })),
+    queries: pieces.map((endpoints) => aggregateQuery({ asked, from: first, until, filters: [["endpoint__in", listOf([...endpoints].sort())]], bucket: plan.parameter, byEndpoint: true })),
     combine: useCallback((results: { data?: { groups: Group[] } | undefined; isError: boolean; isPending: boolean; isPlaceholderData: boolean; error: Error | null }[]) => {
       const byEndpoint = new Map<string, Group[]>();
       for (const { data } of results) {

@@ -22,6 +22,8 @@ export interface Aggregate extends Period {
 }
 
 interface Asked {
+  /** As the window has it. */
+  asked: number;
   from: Date;
   until: Date;
   filters: [string, string][];
@@ -32,7 +34,7 @@ interface Asked {
 }
 
 /** The call that adds up windows, as options of a query. */
-export function aggregateQuery({ from, until, filters, bucket, byEndpoint = false, compare = false, latency = false }: Asked) {
+export function aggregateQuery({ asked, from, until, filters, bucket, byEndpoint = false, compare = false, latency = false }: Asked) {
   const parameters: [string, string][] = [
     ["from", from.toISOString()],
     ["until", until.toISOString()],
@@ -43,7 +45,7 @@ export function aggregateQuery({ from, until, filters, bucket, byEndpoint = fals
     ...filters,
   ];
   return {
-    queryKey: ["windows", parameters],
+    queryKey: ["windows", parameters, asked],
     queryFn: ({ signal }: { signal: AbortSignal }) => read<Aggregate>("/metrics/aggregate", parameters, signal),
     placeholderData: keepPreviousData,
     // To compare thousands of groups with those before takes longer than to draw them.
@@ -72,13 +74,13 @@ const STEP = 1 / 60;
 
 /** The versions first seen in the range. Without an answer there are none: they are marks, and no more. */
 export function useDeploys(): Deploy[] {
-  const { from, until } = useWindow();
+  const { from, until, asked } = useWindow();
   const length = until.getTime() - from.getTime();
   const step = Math.max(length * STEP, 1);
   const end = Math.ceil(until.getTime() / step) * step;
   const start = new Date(end - 2 * length).toISOString();
   const { data } = useQuery({
-    queryKey: ["versions", start, length],
+    queryKey: ["versions", start, length, asked],
     queryFn: ({ signal }) =>
       read<VersionRow[]>("/requests/stats", [["measure", "count,timestamp__min"], ["by", "version"], ["timestamp__gte", start], ["timestamp__lt", new Date(end).toISOString()]], signal),
     select: (rows) => deploys(rows, from.getTime()),

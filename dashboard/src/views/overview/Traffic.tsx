@@ -28,7 +28,7 @@ interface Histogram {
 }
 
 export function Traffic({ searches }: { searches: Searches }) {
-  const { from, until } = useWindow();
+  const { from, until, asked } = useWindow();
   const params = useParams();
   const navigate = useNavigate();
   const zoom = useZoom();
@@ -40,7 +40,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   const start = new Date(fine.starts[0] ?? from).toISOString();
   const parameters: [string, string][] = [...searches.requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", fine.parameter], ["timestamp__gte", start], ["timestamp__lt", until.toISOString()]];
   const histogram = useQuery({
-    queryKey: ["requests", "histogram", parameters],
+    queryKey: ["requests", "histogram", parameters, asked],
     queryFn: ({ signal }) => call<Histogram>("/requests/histogram", { parameters, signal }),
     placeholderData: keepPreviousData,
     enabled: !isOfEndpoints,
@@ -48,7 +48,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   // Without captured requests, windows tell how many there were, and how many failed.
   const isByWindows = isOfEndpoints || (histogram.data?.metadata.total === 0 && searches.requests.length === 0);
   const coarse = planBuckets(from, until, "auto", { most: MOST_BUCKETS });
-  const windows = useQuery({ ...aggregateQuery({ from: new Date(coarse.starts[0] ?? from), until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
+  const windows = useQuery({ ...aggregateQuery({ asked, from: new Date(coarse.starts[0] ?? from), until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
 
   const plan = isByWindows ? coarse : fine;
   const starts = plan.starts.join();

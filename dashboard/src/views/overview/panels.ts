@@ -34,7 +34,7 @@ export function sortPatterns(patterns: Pattern[]): Pattern[] {
 
 /** The patterns of the range that the period before does not have: some of them, and their number. */
 export function useNewPatterns({ logs }: Searches, isBefore: boolean) {
-  const { from, until } = useWindow();
+  const { from, until, asked } = useWindow();
   const length = until.getTime() - from.getTime();
   const back = isBefore ? length : 0;
   const at = (time: Date, by: number) => new Date(time.getTime() - by).toISOString();
@@ -46,7 +46,7 @@ export function useNewPatterns({ logs }: Searches, isBefore: boolean) {
     ["limit", isBefore ? "0" : MOST_PATTERNS],
   ];
   return useQuery({
-    queryKey: ["logs", "patterns", parameters],
+    queryKey: ["logs", "patterns", parameters, asked],
     queryFn: async ({ signal }) => {
       const answer = await list<Pattern>("/logs/patterns", parameters, signal);
       return { patterns: sortPatterns(answer.data).slice(0, ROWS), total: (answer.metadata as unknown as PatternsMetadata).total };
@@ -58,10 +58,10 @@ export function useNewPatterns({ logs }: Searches, isBefore: boolean) {
 
 /** The newest errors, one row for those that differ in numbers and ids only. */
 export function useNewestErrors({ logs }: Searches) {
-  const { from, until } = useWindow();
+  const { from, until, asked } = useWindow();
   const parameters: [string, string][] = [...logs, ["level", "error"], ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()], ["limit", MOST_PATTERNS]];
   return useQuery({
-    queryKey: ["logs", "patterns", parameters],
+    queryKey: ["logs", "patterns", parameters, asked],
     queryFn: ({ signal }) => read<Pattern[]>("/logs/patterns", parameters, signal),
     select: (patterns) => [...patterns].sort((a, b) => b.last.localeCompare(a.last)).slice(0, ROWS),
     placeholderData: keepPreviousData,
@@ -70,7 +70,7 @@ export function useNewestErrors({ logs }: Searches) {
 }
 
 export function useFailedRequests({ requests }: Searches) {
-  const { from, until } = useWindow();
+  const { from, until, asked } = useWindow();
   const parameters: [string, string][] = [
     ...requests,
     NOT_OUTGOING,
@@ -82,7 +82,7 @@ export function useFailedRequests({ requests }: Searches) {
     ["total", "none"],
   ];
   return useQuery({
-    queryKey: ["requests", "list", parameters],
+    queryKey: ["requests", "list", parameters, asked],
     queryFn: ({ signal }) => read<RequestSnapshot[]>("/requests", parameters, signal),
     placeholderData: keepPreviousData,
   });
@@ -97,9 +97,9 @@ export interface Alert extends AlertRule {
 const STATES = ["firing", "pending", "resolving"];
 
 export function useAlerts() {
-  const { until } = useWindow();
+  const { now, asked } = useWindow();
   return useQuery({
-    queryKey: ["alerts", until.getTime()],
+    queryKey: ["alerts", now.getTime(), asked],
     queryFn: ({ signal }) => read<Alert[]>("/alerts", {}, signal),
     select: sortAlerts,
     placeholderData: keepPreviousData,

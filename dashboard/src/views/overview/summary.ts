@@ -47,14 +47,14 @@ export interface Summary {
 }
 
 export function useSummary({ windows, requests }: Searches): Summary {
-  const { from, until } = useWindow();
+  const { from, until, asked } = useWindow();
   const isByRequests = requests.length > 0;
-  const byWindows = useQuery({ ...aggregateQuery({ from, until, filters: windows, byEndpoint: true, compare: true }), enabled: !isByRequests });
+  const byWindows = useQuery({ ...aggregateQuery({ asked, from, until, filters: windows, byEndpoint: true, compare: true }), enabled: !isByRequests });
   const hasWindows = byWindows.data !== undefined && byWindows.data.total.requests + (byWindows.data.previous?.total.requests ?? 0) > 0;
   const usesRequests = isByRequests || (byWindows.data !== undefined && !hasWindows && windows.length === 0);
   const length = until.getTime() - from.getTime();
-  const isNow = useQuery({ ...requestsQuery(from, until, requests), enabled: usesRequests });
-  const wasBefore = useQuery({ ...requestsQuery(new Date(from.getTime() - length), from, requests), enabled: usesRequests });
+  const isNow = useQuery({ ...requestsQuery(from, until, requests, asked), enabled: usesRequests });
+  const wasBefore = useQuery({ ...requestsQuery(new Date(from.getTime() - length), from, requests, asked), enabled: usesRequests });
   return useMemo(() => {
     if (usesRequests) {
       const was = new Map((wasBefore.data?.rows ?? []).map(({ endpoint, measures }) => [endpoint, measures]));
@@ -93,10 +93,10 @@ const MEASURES = "count,duration__p50,duration__p95,duration__p99";
 const MOST = "200";
 
 /** Requests counted as windows are: all of them, and by endpoint. */
-function requestsQuery(from: Date, until: Date, filters: Pairs) {
+function requestsQuery(from: Date, until: Date, filters: Pairs, asked: number) {
   const shared: Pairs = [...filters, NOT_OUTGOING, ["timestamp__gte", from.toISOString()], ["timestamp__lt", until.toISOString()]];
   return {
-    queryKey: ["requests", "summary", shared],
+    queryKey: ["requests", "summary", shared, asked],
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }: { signal: AbortSignal }) => {
       const stats = (more: Pairs) => read<StatsRow[]>("/requests/stats", [...more, ...shared], signal);

@@ -29,7 +29,7 @@ function nameOf(code: string | null): string {
 export function Countries({ search }: { search: RequestSearch }) {
   const [, setText] = useParam("q");
   const query = useQuery({
-    queryKey: ["requests", "countries", search.counted],
+    queryKey: ["requests", "countries", search.counted, search.asked],
     queryFn: async ({ signal }) => {
       const by: [string, string][] = [...search.counted, ["by", "geo_country"], ["top", String(MOST)]];
       const [all, failed] = await Promise.all([

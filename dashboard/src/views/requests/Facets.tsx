@@ -44,7 +44,7 @@ function useCounts(search: RequestSearch, field: string, top: number) {
   const [deleted] = useParam("deleted");
   const parameters = [...filters("timestamp"), ...parametersOf(withoutField(search.text, field), search.order, deleted), ["by", field], ["top", String(top)]] as [string, string][];
   return useQuery({
-    queryKey: ["requests", "counts", parameters],
+    queryKey: ["requests", "counts", parameters, search.asked],
     queryFn: ({ signal }) => read<Group[]>("/requests/stats", parameters, signal),
     placeholderData: keepPreviousData,
   });

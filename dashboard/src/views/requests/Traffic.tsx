@@ -35,7 +35,7 @@ export function Traffic({ search }: { search: RequestSearch }) {
   const { from, until, setRange } = useWindow();
   const bucket = bucketFor(from, until);
   const histogram = useQuery({
-    queryKey: ["requests", "histogram", bucket.text, search.counted],
+    queryKey: ["requests", "histogram", bucket.text, search.counted, search.asked],
     queryFn: ({ signal }) => call<{ data: Bucket[] }>("/requests/histogram", { parameters: [...search.counted, ["bucket", bucket.text], ["by", "status_code"]], signal }),
     // The ends belong to the answer: the old drawing keeps its own until the new one is there.
     select: ({ data }) => ({ buckets: data, from: from.getTime(), until: until.getTime(), ms: bucket.ms }),
@@ -82,7 +82,7 @@ interface Latencies {
 
 function Summary({ search, all, failed }: { search: RequestSearch; all: number | null; failed: number | null }) {
   const { data, isError } = useQuery({
-    queryKey: ["requests", "latency", search.counted],
+    queryKey: ["requests", "latency", search.counted, search.asked],
     queryFn: ({ signal }) => read<Latencies[]>("/requests/stats", [...search.counted, ["measure", "duration__p50,duration__p95,duration__max"]], signal),
     placeholderData: keepPreviousData,
   });

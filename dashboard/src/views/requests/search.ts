@@ -15,6 +15,9 @@ export interface RequestSearch {
   hasWords: boolean;
   /** Whether deleted requests are shown, and only these. */
   isDeleted: boolean;
+  /** How often the window of counts, and that of the list, was asked for: part of the keys of both. */
+  asked: number;
+  listAsked: number;
   /** Parameters of counts: the range, the filters and the words. */
   counted: Pairs;
   /** Parameters of the list. While the view is live its range stands still, since the tail adds to it. */
@@ -27,22 +30,22 @@ const ORDER_BY: Record<Order, string | null> = { newest: "-timestamp,-id", slowe
 
 export function useRequestSearch(): RequestSearch {
   const [text] = useParam("q");
-  const [asked] = useParam("order");
+  const [orderText] = useParam("order");
   const [deleted] = useParam("deleted");
-  const { filters, isLive, range, text: rangeText } = useWindow();
+  const { asked, filters, isLive, range, text: rangeText } = useWindow();
   const ranged = filters("timestamp");
   const rangedText = JSON.stringify(ranged);
 
   // Turning live on or off moves nothing: the list keeps the range that it had.
-  const [held, setHeld] = useState({ rangeText, isLive, rangedText });
+  const [held, setHeld] = useState({ rangeText, isLive, rangedText, asked });
   let kept = held;
-  if (held.rangeText !== rangeText || (!isLive && !held.isLive && held.rangedText !== rangedText)) kept = { rangeText, isLive, rangedText };
+  if (held.rangeText !== rangeText || (!isLive && !held.isLive && (held.rangedText !== rangedText || held.asked !== asked))) kept = { rangeText, isLive, rangedText, asked };
   else if (held.isLive !== isLive) kept = { ...held, isLive };
   if (kept !== held) setHeld(kept);
-  const heldText = kept.rangedText;
+  const { rangedText: heldText, asked: listAsked } = kept;
 
   return useMemo(() => {
-    const order = isLive ? "newest" : orderOf(asked, parse(text, "requests").words);
+    const order = isLive ? "newest" : orderOf(orderText, parse(text, "requests").words);
     const asks = parametersOf(text, order, deleted);
     const order_by = ORDER_BY[order];
     return {
@@ -50,11 +53,13 @@ export function useRequestSearch(): RequestSearch {
       order,
       hasWords: parse(text, "requests").words !== "",
       isDeleted: deleted === "only",
+      asked,
+      listAsked,
       counted: [...(JSON.parse(rangedText) as Pairs), ...asks],
       listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
       followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs), ...asks, ["last", "50"]] : null,
     };
-  }, [asked, deleted, heldText, isLive, range.kind, rangedText, text]);
+  }, [asked, deleted, heldText, isLive, listAsked, orderText, range.kind, rangedText, text]);
 }
 
 /** With words the best come first, as in the view of logs; without words there is nothing to rank by. */

@@ -16,7 +16,7 @@ const NOTHING: RequestRow[] = [];
 export function useRequestList(search: RequestSearch, isHeld: boolean) {
   const { isLive } = useWindow();
   const query = useInfiniteQuery({
-    queryKey: ["requests", "list", search.listed],
+    queryKey: ["requests", "list", search.listed, search.listAsked],
     initialPageParam: "",
     queryFn: ({ pageParam, signal }) => list<RequestRow>("/requests", [...search.listed, ["limit", PAGE], ["total", "none"], ...(pageParam === "" ? [] : [["after", pageParam] as [string, string]])], signal),
     getNextPageParam: ({ metadata }) => metadata.next,
