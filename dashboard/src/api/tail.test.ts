@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { MOST_KEPT, TailConnection } from "./tail";
+import { MOST_LIVE } from "./live";
+import { TailConnection } from "./tail";
 
 class FakeSource extends EventTarget {
   static all: FakeSource[] = [];
@@ -54,14 +55,14 @@ test("a tail that ends goes on behind its last record", () => {
   const tail = open();
   FakeSource.all[0]?.send(7);
   FakeSource.all[0]?.dispatchEvent(new MessageEvent("end", { data: '{"reason":"slow","last_event_id":"e9"}' }));
-  expect(tail.read()).toMatchObject({ state: "lost", retries: 1 });
+  expect(tail.read()).toMatchObject({ state: "lost", retries: 1, reason: "This page read too slowly." });
   vi.advanceTimersByTime(1000);
   expect(FakeSource.all.map((source) => [source.url, source.isClosed])).toEqual([
     ["/api/v1/requests/tail?last=50&stage=demo", true],
     ["/api/v1/requests/tail?stage=demo&after=e9", false],
   ]);
   FakeSource.all[1]?.onopen?.();
-  expect(tail.read()).toMatchObject({ state: "open", retries: 0, arrived: [{ id: 7 }] });
+  expect(tail.read()).toMatchObject({ state: "open", retries: 0, reason: null, arrived: [{ id: 7 }] });
 });
 
 test("a closed tail keeps what arrived, and asks no more", () => {
@@ -76,8 +77,8 @@ test("a closed tail keeps what arrived, and asks no more", () => {
 
 test("the oldest of very many are let go", () => {
   const tail = open();
-  for (let id = 1; id <= MOST_KEPT + 5; id++) FakeSource.all[0]?.send(id);
+  for (let id = 1; id <= MOST_LIVE + 5; id++) FakeSource.all[0]?.send(id);
   vi.advanceTimersByTime(250);
-  expect(tail.read().arrived).toHaveLength(MOST_KEPT);
-  expect(tail.read().arrived[0]).toEqual({ id: MOST_KEPT + 5 });
+  expect(tail.read().arrived).toHaveLength(MOST_LIVE);
+  expect(tail.read().arrived[0]).toEqual({ id: MOST_LIVE + 5 });
 });

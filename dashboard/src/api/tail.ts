@@ -1,31 +1,43 @@
 /** Records as they arrive, by server-sent events. */
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { address, call } from "./client";
+import { MOST_LIVE, nothingLive, reduceLive } from "./live";
+import type { Change, Live } from "./live";
 
-/** What has arrived so far. */
-export interface Tail<T> {
-  /** The records, the newest first. Beyond `MOST_KEPT` the oldest are let go. */
-  arrived: T[];
+/** What has arrived so far, and how the connection is. */
+export interface Tail<T> extends Live<T> {
   /** `lost`: the connection ended, and is made again by itself. */
   state: "off" | "connecting" | "open" | "lost";
   /** How often the connection was tried since it was lost. */
   retries: number;
-  /** Lets all records go that have arrived. */
-  clear: () => void;
+  /** Why the server ended it, as one says it; null if it did not say. */
+  reason: string | null;
+  /** Shows the records that wait. */
+  show: () => void;
 }
-
-/** How many records are kept: a tail that runs for hours needs no more memory than one of minutes. */
-export const MOST_KEPT = 5000;
 /** The pause between two updates of the page: shorter than one can read, longer than that between two records. */
 const PAUSE_MS = 200;
 const LONGEST_WAIT_MS = 30_000;
+
+const REASONS: Record<string, string> = {
+  slow: "This page read too slowly.",
+  shutdown: "The server was shut down.",
+  access: "Your access has ended.",
+  error: "The server met an error.",
+};
+
+interface Options {
+  isLive: boolean;
+  /** Whether what arrives waits: one reads, or is not at the top of the list. */
+  isHeld: boolean;
+}
 
 /**
  * Follows `/logs/tail` or `/requests/tail` while `isLive`. When it is turned off and on again with the
  * same parameters, it goes on behind the last record that arrived. With `["last", "50"]` among the
  * parameters it begins with records of before.
  */
-export function useTail<T>(path: string, parameters: [string, string][], isLive: boolean): Tail<T> {
+export function useTail<T>(path: string, parameters: [string, string][], { isLive, isHeld }: Options): Tail<T> {
   const key = address(path, parameters);
   const connection = useMemo(() => new TailConnection<T>(key), [key]);
   useEffect(() => {
@@ -33,6 +45,7 @@ export function useTail<T>(path: string, parameters: [string, string][], isLive:
     connection.open();
     return () => connection.close();
   }, [connection, isLive]);
+  useEffect(() => connection.hold(isHeld), [connection, isHeld]);
   return useSyncExternalStore(connection.subscribe, connection.read);
 }
 
@@ -47,7 +60,7 @@ export class TailConnection<T> {
   private shown: Tail<T>;
 
   constructor(private readonly url: string) {
-    this.shown = { arrived: [], state: "off", retries: 0, clear: () => this.clear() };
+    this.shown = { ...nothingLive<T>(), state: "off", retries: 0, reason: null, show: () => this.change({ kind: "show" }) };
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -67,12 +80,11 @@ export class TailConnection<T> {
   close(): void {
     this.disconnect();
     this.flush();
-    this.show({ state: "off", retries: 0 });
+    this.show({ state: "off", retries: 0, reason: null });
   }
 
-  private clear(): void {
-    this.pending = [];
-    this.show({ arrived: [] });
+  hold(isHeld: boolean): void {
+    this.change({ kind: "held", isHeld });
   }
 
   private connect(): void {
@@ -81,22 +93,22 @@ export class TailConnection<T> {
     const keep = (event: Event) => {
       if (event instanceof MessageEvent && event.lastEventId !== "") this.lastId = event.lastEventId;
     };
-    source.onopen = () => this.show({ state: "open", retries: 0 });
+    source.onopen = () => this.show({ state: "open", retries: 0, reason: null });
     source.addEventListener("start", keep);
     source.onmessage = (event: MessageEvent<string>) => {
       keep(event);
       this.pending.push(JSON.parse(event.data) as T);
-      if (this.pending.length > 2 * MOST_KEPT) this.pending = this.pending.slice(-MOST_KEPT);
+      if (this.pending.length > 2 * MOST_LIVE) this.pending = this.pending.slice(-MOST_LIVE);
       this.flushing ??= setTimeout(() => this.flush(), PAUSE_MS);
     };
     source.addEventListener("end", (event: MessageEvent<string>) => {
-      const { reason, last_event_id } = JSON.parse(event.data) as { reason?: string; last_event_id?: string };
-      if (last_event_id !== undefined) this.lastId = last_event_id;
-      this.tryLater();
+      const { reason = "", detail, last_event_id } = JSON.parse(event.data) as { reason?: string; detail?: string; last_event_id?: string };
+      if (last_event_id) this.lastId = last_event_id;
+      this.tryLater(REASONS[reason] ?? detail ?? null);
       // The answer to this signs out who may not read any more.
       if (reason === "access") void call("/logs", { parameters: { limit: 0 } }).catch(() => undefined);
     });
-    source.onerror = () => this.tryLater();
+    source.onerror = () => this.tryLater(this.shown.reason);
   }
 
   /** The address that goes on where the tail was: `EventSource` does so by itself only for the same connection. */
@@ -108,10 +120,10 @@ export class TailConnection<T> {
     return url.pathname + url.search;
   }
 
-  private tryLater(): void {
+  private tryLater(reason: string | null): void {
     this.disconnect();
     const retries = this.shown.retries + 1;
-    this.show({ state: "lost", retries });
+    this.show({ state: "lost", retries, reason });
     this.waiting = setTimeout(() => this.connect(), Math.min(1000 * 2 ** (retries - 1), LONGEST_WAIT_MS));
   }
 
@@ -125,9 +137,14 @@ export class TailConnection<T> {
     clearTimeout(this.flushing);
     this.flushing = undefined;
     if (this.pending.length === 0) return;
-    const arrived = [...this.pending.reverse(), ...this.shown.arrived].slice(0, MOST_KEPT);
+    const records = this.pending;
     this.pending = [];
-    this.show({ arrived });
+    this.change({ kind: "arrived", records });
+  }
+
+  private change(change: Change<T>): void {
+    const next = reduceLive<T>(this.shown, change);
+    if (next !== this.shown) this.show(next);
   }
 
   private show(changed: Partial<Tail<T>>): void {

@@ -128,7 +128,7 @@ export function ListFoot({ state, shown, onMore }: FootProps) {
         </span>
       )}
       {shown.isCopiesCut && <span>Of the copies, the newest are listed; open the line for all of them.</span>}
-      {tail.isCut ? (
+      {shown.isTailing && tail.isCut ? (
         <span>Older lines come back when live is off.</span>
       ) : isMore ? (
         <button type="button" onClick={onMore}>

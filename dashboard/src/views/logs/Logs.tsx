@@ -2,6 +2,7 @@
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { LiveLine } from "../../parts/LiveLine";
 import { Panel } from "../../parts/Panel";
 import { Level, Time } from "../../parts/Show";
 import type { ListControl } from "../../parts/VirtualList";
@@ -9,7 +10,6 @@ import { count } from "../../time/format";
 import { Histogram } from "./Histogram";
 import { LineList } from "./LineList";
 import type { Line } from "./lines";
-import { LiveLine } from "./LiveLine";
 import { DetailActions, DetailState, LogDetail, useLog } from "./LogDetail";
 import { LogFacets } from "./LogFacets";
 import { ListFoot, ListState, Problem, Waiting } from "./ListStates";
@@ -96,7 +96,7 @@ export function Logs() {
       <h1 className="hidden-label">Logs</h1>
       <Toolbar state={state} said={said} />
       <Histogram state={state} />
-      {state.isLive && state.view === "lines" && <LiveLine tail={isTailing ? tail.state : null} isPaused={isPaused} onPause={setPaused} isCut={tail.isCut} />}
+      {state.isLive && state.view === "lines" && <LiveLine what="lines" tail={tail} isPaused={isPaused} onPause={setPaused} />}
       {shown.error && lines.length > 0 && <Problem error={shown.error} onRetry={() => void shown.retry()} />}
       <div className={styles.body}>
         <aside id="log-facets" className={styles.facets} aria-label="Fields">
@@ -111,7 +111,7 @@ export function Logs() {
             ) : (
               <>
                 <Waiting shown={shown} />
-                {tail.waitingCount > 0 && (
+                {isTailing && shown.waiting > 0 && (
                   <button
                     type="button"
                     className={styles.pill}
@@ -120,7 +120,7 @@ export function Logs() {
                       control.current?.scrollToTop();
                     }}
                   >
-                    {count(tail.waitingCount)} new ↑
+                    ↑ {count(shown.waiting)} new
                   </button>
                 )}
                 <LineList

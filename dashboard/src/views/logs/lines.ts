@@ -14,8 +14,13 @@ export interface Line {
   marks: RegExp | null;
 }
 
+const known = new WeakMap<Log, Line>();
+
+/** A line that stands for itself: the same for the same record, so that its row is drawn once. */
 export function lineOf(log: Log): Line {
-  return { id: log.id, log, copies: 1, copiesAreExact: true, isCopy: false, marks: null };
+  const line = known.get(log) ?? { id: log.id, log, copies: 1, copiesAreExact: true, isCopy: false, marks: null };
+  known.set(log, line);
+  return line;
 }
 
 /** A line of a search by rank. */
@@ -33,8 +38,8 @@ const MOST_SHARED = 50_000;
 
 /** What is the same for all copies of a line. */
 export function copyKey(log: Log): string {
-  const known = keys.get(log);
-  if (known !== undefined) return known;
+  const before = keys.get(log);
+  if (before !== undefined) return before;
   const key = `${log.level}\n${log.source}\n${templateOf(log.message)}`;
   const kept = shared.get(key) ?? key;
   if (shared.size > MOST_SHARED) shared.clear();

@@ -1,25 +1,33 @@
 /** The rows of the list: what was loaded, what came live, copies folded, and those of one line shown. */
 import { useMemo } from "react";
-import { fold } from "./lines";
+import { countNew } from "../../api/live";
+import { useTail } from "../../api/tail";
+import type { Log } from "../../api/client";
+import { fold, lineOf } from "./lines";
 import type { Line } from "./lines";
 import { COPIES, useCopies, useLines } from "./useLines";
-import { useTail } from "./useTail";
 import type { LogsState } from "./state";
 
 /** How many of the loaded lines may have come live, too. */
 const OVERLAP = 1000;
+/** How many of the last lines a tail begins with: those since the list was loaded. */
+const LAST = "200";
+const NO_LINES: Line[] = [];
 
 export function useShownLines(state: LogsState, isTailing: boolean, isHeld: boolean) {
   const loaded = useLines(state);
-  const tail = useTail(isTailing, state.parameters, isHeld);
+  const tail = useTail<Log>("/logs/tail", [...state.parameters, ["last", LAST]], { isLive: isTailing, isHeld });
+  // Once it is off, the list has them.
+  const live = useMemo(() => (isTailing ? tail.arrived.map(lineOf) : NO_LINES), [isTailing, tail.arrived]);
   const { copiesId, isFolded, order } = state;
 
   const all = useMemo(() => {
-    if (tail.lines.length === 0) return loaded.lines;
-    if (tail.isCut) return tail.lines;
-    const live = new Set(tail.lines.slice(-OVERLAP).map((line) => line.id));
-    return [...tail.lines, ...loaded.lines.slice(0, OVERLAP).filter((line) => !live.has(line.id)), ...loaded.lines.slice(OVERLAP)];
-  }, [loaded.lines, tail.isCut, tail.lines]);
+    if (live.length === 0) return loaded.lines;
+    if (tail.isCut) return live;
+    const ids = new Set(live.slice(-OVERLAP).map((line) => line.id));
+    return [...live, ...loaded.lines.slice(0, OVERLAP).filter((line) => !ids.has(line.id)), ...loaded.lines.slice(OVERLAP)];
+  }, [loaded.lines, live, tail.isCut]);
+  const waiting = useMemo(() => (tail.waitingCount === 0 ? 0 : countNew(tail, new Set(all.slice(0, OVERLAP).map((line) => line.id)))), [all, tail]);
 
   const isRanked = order === "ranked";
   const opened = useMemo(() => (isRanked && copiesId !== null ? (loaded.lines.find((line) => line.id === copiesId && line.copies > 1) ?? null) : null), [copiesId, isRanked, loaded.lines]);
@@ -30,5 +38,5 @@ export function useShownLines(state: LogsState, isTailing: boolean, isHeld: bool
     return at < 0 || !copies.data ? all : [...all.slice(0, at + 1), ...copies.data, ...all.slice(at + 1)];
   }, [all, copies.data, copiesId, isFolded, isRanked, isTailing, opened]);
 
-  return { ...loaded, lines, count: all.length, tail, isCopiesCut: (copies.data?.length ?? 0) >= COPIES - 1 && (opened?.copies ?? 0) > COPIES };
+  return { ...loaded, lines, count: all.length, tail, isTailing, waiting, isCopiesCut: (copies.data?.length ?? 0) >= COPIES - 1 && (opened?.copies ?? 0) > COPIES };
 }

@@ -55,7 +55,7 @@ export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
           type="button"
           className={styles.pill}
           onClick={() => {
-            list.show();
+            list.tail.show();
             control.current?.scrollToTop();
           }}
         >
@@ -68,9 +68,8 @@ export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
 }
 
 /** One line below the list, if it has something to say. */
-function ListState({ list: { query, tail } }: Pick<Props, "list">) {
+function ListState({ list: { query } }: Pick<Props, "list">) {
   const { isFetchNextPageError, isFetchingNextPage, isRefetchError, fetchNextPage, refetch } = query;
-  if (tail.state === "lost") return <p className={styles.foot}>Live is interrupted; trying again ({tail.retries}). Nothing is lost: it goes on behind the last request.</p>;
   if (isFetchNextPageError)
     return (
       <p className={styles.foot}>

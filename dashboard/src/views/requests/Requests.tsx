@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { LiveLine } from "../../parts/LiveLine";
 import { Panel } from "../../parts/Panel";
 import { Countries } from "./Countries";
 import { useRequestDetail } from "./detail/RequestDetail";
@@ -24,9 +25,10 @@ export function Requests() {
   const [chart] = useParam("chart", "time");
   const [facets, setFacets] = useParam("facets");
   const [chosen, setChosen] = useState<number | null>(null);
-  const { text: rangeText } = useWindow();
+  const { text: rangeText, isLive } = useWindow();
+  const [isPaused, setPaused] = useState(false);
   const openId = /^\d{1,19}$/.test(open) ? Number(open) : null;
-  const list = useRequestList(search, openId !== null);
+  const list = useRequestList(search, isPaused || openId !== null);
   const current = openId ?? chosen;
   const hasFacets = facets === "" ? hasRoom(openId !== null) : facets === "show";
 
@@ -47,6 +49,7 @@ export function Requests() {
       <h1 className="hidden-label">Requests</h1>
       <Toolbar search={search} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
       {chart === "country" ? <Countries search={search} /> : <Traffic search={search} />}
+      {isLive && <LiveLine what="requests" tail={list.tail} isPaused={isPaused} onPause={setPaused} />}
       <div className={styles.main}>
         <Panel label="Request" detail={detail} onClose={close}>
           <div className={styles.columns} data-facets={hasFacets || undefined}>

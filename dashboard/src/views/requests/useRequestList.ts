@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { list } from "../../api/client";
 import type { RequestSnapshot, Schemas } from "../../api/client";
+import { countNew } from "../../api/live";
 import { useTail } from "../../api/tail";
 import { useWindow } from "../../frame/window";
 import type { RequestSearch } from "./search";
@@ -12,7 +13,7 @@ export type RequestRow = RequestSnapshot & { hit?: Schemas["Hit"] };
 const PAGE = "100";
 const NOTHING: RequestRow[] = [];
 
-/** `isHeld`: nothing is added at the top, as while one reads a request. */
+/** `isHeld`: nothing is added at the top, as while one reads a request, or paused. */
 export function useRequestList(search: RequestSearch, isHeld: boolean) {
   const { isLive } = useWindow();
   const query = useInfiniteQuery({
@@ -25,32 +26,20 @@ export function useRequestList(search: RequestSearch, isHeld: boolean) {
     structuralSharing: false,
   });
   const stored = useMemo(() => query.data?.pages.flatMap((page) => page.data) ?? NOTHING, [query.data]);
-  const tail = useTail<RequestRow>("/requests/tail", search.followed ?? [], isLive && search.followed !== null);
-
   // What arrives is added while the list is at its top; further down it waits, so that nothing moves.
-  const { arrived } = tail;
   const [isAtTop, setAtTop] = useState(true);
-  const [held, setHeld] = useState<RequestRow[] | null>(null);
-  const shouldHold = isHeld || !isAtTop;
-  if (shouldHold !== (held !== null)) setHeld(shouldHold ? arrived : null);
-  const shown = held ?? arrived;
+  const tail = useTail<RequestRow>("/requests/tail", search.followed ?? [], { isLive: isLive && search.followed !== null, isHeld: isHeld || !isAtTop });
+  const { arrived } = tail;
   const known = useMemo(() => new Set(stored.map((row) => row.id)), [stored]);
   const rows = useMemo(() => {
-    const added = search.followed === null ? NOTHING : shown.filter((row) => !known.has(row.id));
+    const added = search.followed === null ? NOTHING : arrived.filter((row) => !known.has(row.id));
     return added.length === 0 ? stored : [...added, ...stored];
-  }, [known, search.followed, shown, stored]);
+  }, [arrived, known, search.followed, stored]);
+  const waiting = useMemo(() => (tail.waitingCount === 0 ? 0 : countNew(tail, known)), [known, tail]);
 
   const { fetchNextPage, hasNextPage, isFetchingNextPage } = query;
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
-  const show = useCallback(() => setHeld((before) => (before === null ? null : arrived)), [arrived]);
-  return { query, rows, more, tail, waiting: held === null ? 0 : arrivedSince(arrived, held), show, setAtTop };
-}
-
-/** How many records have arrived since `held` was all of them. */
-function arrivedSince(arrived: RequestRow[], held: RequestRow[]): number {
-  const newest = held[0];
-  const at = newest === undefined ? -1 : arrived.findIndex((row) => row.id === newest.id);
-  return at < 0 ? arrived.length : at;
+  return { query, rows, more, tail, waiting, setAtTop };
 }
