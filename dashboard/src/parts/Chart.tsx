@@ -37,7 +37,8 @@ interface Props {
   marks?: Mark[];
   /** Charts of the same group have their cursors at the same time. */
   group?: string;
-  onZoom?: (from: Date, until: Date, isAdded: boolean) => void;
+  /** Called with what is dragged over; `isOut` with Shift. */
+  onZoom?: (from: Date, until: Date, isOut: boolean) => void;
   /** Called for the bucket that is clicked. */
   onPick?: (from: Date, until: Date) => void;
   /** Whether the axis of values is logarithmic. */

@@ -63,11 +63,16 @@ export function zoomOut(range: Range, now: Date): Range {
     if (next) return next;
     return length * 2 <= LONGEST_MS ? { ...range, amount: range.amount * 2 } : range;
   }
+  return grow(range, (range.until.getTime() - range.from.getTime()) / 2, now);
+}
+
+/** The range with `by` milliseconds more on both sides; what would be beyond now is before it instead. */
+export function grow(range: Extract<Range, { kind: "between" }>, by: number, now: Date): Range {
   const length = range.until.getTime() - range.from.getTime();
-  if (length * 2 > LONGEST_MS) return range;
-  const beyond = Math.max(0, range.until.getTime() + length / 2 - Math.max(now.getTime(), range.until.getTime()));
-  const from = Math.max(FIRST_MS, range.from.getTime() - length / 2 - beyond);
-  const until = Math.min(LAST_MS, range.until.getTime() + length / 2 - beyond);
+  if (length + 2 * by > LONGEST_MS) return range;
+  const beyond = Math.max(0, range.until.getTime() + by - Math.max(now.getTime(), range.until.getTime()));
+  const from = Math.max(FIRST_MS, range.from.getTime() - by - beyond);
+  const until = Math.min(LAST_MS, range.until.getTime() + by - beyond);
   return { kind: "between", from: new Date(Math.round(from)), until: new Date(Math.round(until)) };
 }
 

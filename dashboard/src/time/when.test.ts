@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { nameRange, namePrevious, parseRange, formatRange, resolve, shift, zoomOut } from "./range";
+import { nameRange, namePrevious, parseRange, formatRange, resolve, shift, zoomOut, grow } from "./range";
 import type { Range } from "./range";
 import { formatTyped, formatUtc, readTyped } from "./typed";
 import { parseWhen } from "./when";
@@ -137,5 +137,19 @@ describe("ranges of the address", () => {
     expect(nameRange(range, "en-GB")).toMatch(/29 Nov.*10:00.*11:00/);
     expect(namePrevious(range, NOW, "en-GB")).toMatch(/29 Nov.*09:00.*10:00/);
     expect(resolve({ kind: "last", amount: 1, unit: "d" }, NOW).from.toISOString()).toBe("2026-11-28T11:30:00.000Z");
+  });
+});
+
+describe("growing a range", () => {
+  const range = { kind: "between" as const, from: new Date("2026-11-29T09:00:00Z"), until: new Date("2026-11-29T09:30:00Z") };
+  const grown = (minutes: number, now: string) => formatRange(grow(range, minutes * 60_000, new Date(now)));
+  test("adds as much on both sides", () => {
+    expect(grown(10, "2026-11-29T12:00:00Z")).toBe("2026-11-29T08:50:00.000Z..2026-11-29T09:40:00.000Z");
+  });
+  test("does not go beyond now", () => {
+    expect(grown(10, "2026-11-29T09:32:00Z")).toBe("2026-11-29T08:42:00.000Z..2026-11-29T09:32:00.000Z");
+  });
+  test("leaves a range alone that would be longer than a hundred years", () => {
+    expect(grow(range, 36_525 * 86_400_000, new Date())).toBe(range);
   });
 });

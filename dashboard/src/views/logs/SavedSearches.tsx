@@ -6,7 +6,7 @@ import { Dialog } from "../../parts/Dialog";
 import { Menu } from "../../parts/Menu";
 
 /** What of an address is of the moment, and is not saved. */
-const PASSING = ["open", "tab", "copies", "live", "facets", "around"];
+const PASSING = ["open", "tab", "copies", "live", "facets"];
 
 export function SavedSearches() {
   const { searches, save, remove } = useSavedSearches("logs");

@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { call } from "../../api/client";
 import { bucketFor } from "../../time/range";
-import type { LogsState, Pairs } from "./state";
+import type { LogsState } from "./state";
 
 interface Bucket {
   start: string;
@@ -47,16 +47,11 @@ export function fillBuckets(buckets: Bucket[], total: number, from: number, unti
   return { times, counts, totals, total, from: first, until: Math.max(until, first + length * step) };
 }
 
-/** Counts in the window, or in the wider one that a part was chosen of. */
-export function useHistogram(state: LogsState, around: { from: Date; until: Date } | null) {
-  const from = around?.from ?? state.current.from;
-  const until = around?.until ?? state.current.until;
-  const parameters: Pairs = around
-    ? [...state.current.parameters.filter(([name]) => !name.startsWith("created_at")), ["created_at__gte", from.toISOString()], ["created_at__lt", until.toISOString()]]
-    : state.current.parameters;
+/** Counts in the window, which goes on while it is live. */
+export function useHistogram({ current: { from, until, asked, parameters } }: LogsState) {
   const bucket = bucketFor(from, until, 120);
   return useQuery({
-    queryKey: ["logs", "histogram", parameters, bucket.text, state.current.asked],
+    queryKey: ["logs", "histogram", parameters, bucket.text, asked],
     queryFn: async ({ signal }): Promise<LevelCounts> => {
       const answer = await call<Counted>("/logs/histogram", { parameters: [...parameters, ["bucket", bucket.text]], signal });
       return fillBuckets(answer.data, answer.metadata.total, from.getTime(), Math.max(until.getTime(), Date.now() < until.getTime() + bucket.ms ? Date.now() : 0), bucket.ms);

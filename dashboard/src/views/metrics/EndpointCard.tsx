@@ -2,19 +2,20 @@
 import { Link } from "@tanstack/react-router";
 import { memo, useMemo } from "react";
 import { useParams } from "../../frame/address";
+import { useZoom } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
 import { oneLine } from "../../parts/oneLine";
 import type { BucketPlan } from "../../time/buckets";
 import { count, percent, short } from "../../time/format";
+import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import type { Change as ChangeOf } from "./change";
 import type { Group } from "./data";
 import type { EndpointRow } from "./endpoints";
 import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import type { Summaries } from "./series";
-import { useZoom } from "./useZoom";
 import styles from "./Metrics.module.css";
 
 interface Props {
@@ -47,7 +48,8 @@ function summariesOf({ now, before }: EndpointRow): Summaries {
 export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLog, marks }: Props) {
   const { from, until } = useWindow();
   const params = useParams();
-  const zoom = useZoom();
+  // Windows are of a minute: a shorter range shows none.
+  const zoom = useZoom(UNIT_MS.m);
   const { endpoint } = row;
   const name = oneLine(endpoint);
   const [traffic, errors, latency] = useMemo(() => {

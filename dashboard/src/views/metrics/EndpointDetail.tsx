@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { sharedParams, useParam, useParams, useSetParams } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
+import { useZoom } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { oneLine } from "../../parts/oneLine";
@@ -11,6 +12,7 @@ import { Empty, Failure, Loading } from "../../parts/State";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
 import { bytes, count, percent } from "../../time/format";
+import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
 import { aggregateQuery, useDeploys } from "./data";
@@ -19,7 +21,6 @@ import { Figure } from "./Figures";
 import { HeatMap } from "./HeatMap";
 import { requestsOf } from "./links";
 import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
-import { useZoom } from "./useZoom";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
@@ -31,7 +32,8 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
   const isCompared = compareText === "1";
   const [isLog, logButton] = useLogScale();
   const marks = useDeploys();
-  const zoom = useZoom();
+  // Windows are of a minute: a shorter range shows none.
+  const zoom = useZoom(UNIT_MS.m);
   const close = () => setParams({ endpoint: "" });
   useKeys([{ keys: "Escape", name: "All endpoints", run: close }]);
 

@@ -3,6 +3,7 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { useParam, useParams, useSetParams } from "../../frame/address";
+import { ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { useRowFocus } from "../../parts/useRowFocus";
 import { Empty, Failure, Loading } from "../../parts/State";
@@ -71,7 +72,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
         <BucketSelect plan={plan} />
         {logButton}
         <p className="quiet small">
-          {count(shown.length)} of {count(rows.length)} endpoints · {count(all.data.total.requests)} requests · drag to zoom, ⇧ zooms out
+          {count(shown.length)} of {count(rows.length)} endpoints · {count(all.data.total.requests)} requests · {ZOOM_HINT}
         </p>
       </div>
       {charts.error && <Failure error={charts.error} what="The charts" onRetry={refresh} />}

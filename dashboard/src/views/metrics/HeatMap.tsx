@@ -18,7 +18,7 @@ interface Props {
   until: number;
   marks: Mark[];
   group: string;
-  onZoom: (from: Date, until: Date) => void;
+  onZoom: (from: Date, until: Date, isOut: boolean) => void;
 }
 
 export function HeatMap({ label, times, groups, from, until, marks, group, onZoom }: Props) {

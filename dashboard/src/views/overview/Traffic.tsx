@@ -4,6 +4,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { call } from "../../api/client";
 import { sharedParams, useParams } from "../../frame/address";
+import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { withFilter } from "../../query/parse";
@@ -12,7 +13,6 @@ import { ago, count, inFull } from "../../time/format";
 import { formatRange } from "../../time/range";
 import { aggregateQuery, useDeploys } from "../metrics/data";
 import { formatCount, trafficSeries } from "../metrics/series";
-import { useZoom } from "../metrics/useZoom";
 import { classSeries } from "./classes";
 import type { HistogramBucket } from "./classes";
 import { Panel } from "./Panel";
@@ -72,7 +72,7 @@ export function Traffic({ searches }: { searches: Searches }) {
       title="Traffic"
       beside={
         <span className="quiet small" hidden={shown.isPending}>
-          {count(total)} requests · {plan.name} each · drag to zoom, ⇧ zooms out, click to see them
+          {count(total)} requests · {plan.name} each · {ZOOM_HINT}, click to see them
         </span>
       }
       isPending={shown.isPending}

@@ -1,7 +1,8 @@
 /** The requests over time by the class of their status, and how long they took. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
 import { call, read } from "../../api/client";
+import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
@@ -32,7 +33,7 @@ function classOf(code: number | null): number {
 }
 
 export function Traffic({ search }: { search: RequestSearch }) {
-  const { from, until, setRange } = useWindow();
+  const { from, until } = useWindow();
   const bucket = bucketFor(from, until);
   const histogram = useQuery({
     queryKey: ["requests", "histogram", bucket.text, search.counted, search.asked],
@@ -43,7 +44,7 @@ export function Traffic({ search }: { search: RequestSearch }) {
   });
   const { data } = histogram;
   const drawn = useMemo(() => (data ? drawing(data.buckets, data.from, data.until, data.ms) : null), [data]);
-  const zoom = useCallback((start: Date, end: Date) => setRange({ kind: "between", from: start, until: end }), [setRange]);
+  const zoom = useZoom();
   if (histogram.isError) return <Failure error={histogram.error} what="The chart" onRetry={() => void histogram.refetch()} />;
   return (
     <div className={styles.traffic} style={{ opacity: histogram.isPlaceholderData ? 0.6 : 1 }}>
@@ -112,7 +113,7 @@ function Summary({ search, all, failed }: { search: RequestSearch; all: number |
           </span>
         </>
       )}
-      <span className={`quiet small ${styles.hint ?? ""}`}>drag to zoom</span>
+      <span className={`quiet small ${styles.hint ?? ""}`}>{ZOOM_HINT}</span>
     </p>
   );
 }
