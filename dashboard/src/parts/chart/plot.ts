@@ -1,5 +1,6 @@
 /** The drawing of a chart by uPlot: its axes, series and marks, all in the colours of the theme. */
 import uPlot from "uplot";
+import { areWhole, timeLabels, timeRoom, valueSteps } from "./axis";
 import { isBar, lonely } from "./series";
 import type { Series } from "./series";
 
@@ -38,16 +39,9 @@ interface Setup {
   onCursor: (chart: uPlot) => void;
 }
 
+/** How far apart ticks of values are at least, in pixels. */
+const TICK_ROOM = 22;
 const FONT = "12px system-ui, sans-serif";
-
-/** Clocks of 24 hours, and the day where it begins. */
-const TIMES: uPlot.Axis.Values = [
-  [3600 * 24 * 365, "{YYYY}", null, null, null, null, null, null, 0],
-  [3600 * 24 * 28, "{MMM}", "{YYYY}", null, null, null, null, null, 0],
-  [3600 * 24, "{D} {MMM}", null, null, null, null, null, null, 0],
-  [60, "{HH}:{mm}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
-  [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
-];
 
 export function options({ kind, isLog, canZoom, group, width, height, colour, shown, onSelect, onCursor }: Setup): uPlot.Options {
   const quiet = colour("--quiet");
@@ -72,7 +66,7 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
       ...(group === undefined ? {} : { sync: { key: group, setSeries: false, filters: { pub: (type: string) => type === "mousemove" || type === "mouseleave" } } }),
     },
     axes: [
-      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: TIMES, space: 56 },
+      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: (_, ticks, __, ___, step) => timeLabels(ticks, step, new Date()), space: (_, __, from, until) => timeRoom(from, until) },
       {
         stroke: quiet,
         // Cells that are painted have no lines through them.
@@ -81,9 +75,11 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
         size: 60,
         gap: 4,
         font: FONT,
-        space: 22,
+        // Low charts have a tick beside zero, too.
+        space: (_, __, ___, ____, room) => Math.min(TICK_ROOM, room / 2.5),
+        ...(isLog ? {} : { incrs: () => valueSteps(areWhole(shown().series)) }),
         values: (_, ticks) => ticks.map((tick) => shown().format(tick)),
-        ...(isLog ? { splits: (chart: uPlot, _: number, low: number, high: number) => logTicks(low, high, chart.bbox.height / uPlot.pxRatio / 22), filter: (_: uPlot, ticks: number[]) => ticks } : {}),
+        ...(isLog ? { splits: (chart: uPlot, _: number, low: number, high: number) => logTicks(low, high, chart.bbox.height / uPlot.pxRatio / TICK_ROOM), filter: (_: uPlot, ticks: number[]) => ticks } : {}),
       },
     ],
     // Each bar reaches down to the one below it: where they lay over each other, their edges would mix.
