@@ -1,7 +1,8 @@
 /** What the palette has: views, saved and recent searches, endpoints, records by their number, and actions. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { ApiError, read } from "../api/client";
+import { read } from "../api/client";
+import { useAllSavedSearches } from "../api/saved";
 import { useIsAdmin, useSession, useSignOut } from "../api/session";
 import { recentSearches } from "../query/history";
 import { sharedParams, useParams } from "./address";
@@ -23,23 +24,6 @@ export interface Item {
   run: () => void;
 }
 
-interface SavedSearch {
-  id: number;
-  name: string;
-  view: string;
-  parameters: Params;
-}
-
-/** All saved searches, or null where the server has none. */
-async function readSaved(signal: AbortSignal): Promise<SavedSearch[] | null> {
-  try {
-    return await read<SavedSearch[]>("/saved_searches", { limit: 1000 }, signal);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
-    throw error;
-  }
-}
-
 async function readEndpoints(from: Date, until: Date, signal: AbortSignal): Promise<string[]> {
   const { groups } = await read<{ groups: { endpoint: string; requests: number }[] }>(
     "/metrics/aggregate",
@@ -58,7 +42,7 @@ export function usePaletteItems(typed: string, onKeys: () => void): { items: Ite
   const [theme, setTheme] = useTheme();
   const shared = sharedParams(useParams());
   const { from, until, text: range, isLive, setLive, refresh } = useWindow();
-  const saved = useQuery({ queryKey: ["saved-searches"], queryFn: ({ signal }) => readSaved(signal), staleTime: Infinity, retry: false });
+  const saved = useAllSavedSearches();
   const endpoints = useQuery({ queryKey: ["palette-endpoints", range], queryFn: ({ signal }) => readEndpoints(from, until, signal), staleTime: 300_000, retry: false });
 
   const go = (to: string, search: Params) => () => void navigate({ to, search });
@@ -81,7 +65,7 @@ export function usePaletteItems(typed: string, onKeys: () => void): { items: Ite
           { id: "out", group: "Action", name: "Sign out", also: "log out", run: () => void signOut() },
         ]
       : []),
-    ...(saved.data ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(`/${one.view}`, one.parameters) })),
+    ...(saved ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(one.view === "overview" ? "/" : `/${one.view}`, one.parameters) })),
     ...recentSearches().map((text) => ({
       id: `recent ${text}`,
       group: "Recent search",
