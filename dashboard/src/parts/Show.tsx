@@ -1,5 +1,6 @@
 /** Small parts that show one value. */
 import { useState } from "react";
+import { ApiError } from "../api/client";
 import { clock, day, inFull } from "../time/format";
 
 /** A time of the local zone, with UTC when one points at it. Copying it gives RFC 3339. */
@@ -40,10 +41,10 @@ export function Copy({ text, children = "Copy" }: { text: string | (() => string
     try {
       await navigator.clipboard.writeText(typeof text === "string" ? text : await text());
       setSaid("Copied");
-    } catch {
-      setSaid("Not allowed here");
+    } catch (error) {
+      setSaid(error instanceof ApiError ? error.detail.slice(0, 100) : "Not allowed here");
     }
-    setTimeout(() => setSaid(""), 1500);
+    setTimeout(() => setSaid(""), 2500);
   };
   return (
     <button type="button" onClick={() => void copy()}>

@@ -1,5 +1,6 @@
 /** Keys of the view that act on a request, or on the value under the pointer. */
 import { useState } from "react";
+import { ApiError } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
 import { withFilter } from "../../query/parse";
@@ -40,8 +41,8 @@ export function useRequestKeys({ rows, current, text, isDeleted, onOpen }: Optio
     try {
       await navigator.clipboard.writeText(await curlOf(current, isDeleted));
       say("Copied as curl.");
-    } catch {
-      say("It could not be copied.");
+    } catch (error) {
+      say(error instanceof ApiError ? error.detail : "It could not be copied.");
     }
   };
   useKeys([
