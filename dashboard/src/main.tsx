@@ -3,7 +3,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { lazy, StrictMode, Suspense, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError, listenForSignOut } from "./api/client";
-import { SessionProvider, useSessionEnd, useSessionQuery } from "./api/session";
+import { SessionProvider, useSessionEnd, useSessionOfBrowser, useSessionQuery } from "./api/session";
 import { KeysProvider } from "./frame/keys";
 import { Failure, Loading } from "./parts/State";
 import { router } from "./router";
@@ -29,6 +29,7 @@ const client = new QueryClient({
 function Page() {
   const session = useSessionQuery();
   const end = useSessionEnd();
+  useSessionOfBrowser();
   useEffect(() => listenForSignOut(end), [end]);
   if (session.isPending) return <Loading what="the server" />;
   if (session.isError) return <Failure error={session.error} what="The page" onRetry={() => void session.refetch()} />;

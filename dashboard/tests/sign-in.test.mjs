@@ -45,6 +45,48 @@ test("signing out ends the session on the server, too", async () => {
   await close();
 });
 
+test("who signs out in one tab is signed out in all, and nothing that was read stays", async () => {
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await signIn(page);
+  await page.goto("/ui/logs");
+  await page.getByRole("option").first().waitFor();
+  const other = await page.context().newPage();
+  await other.goto("/ui/requests");
+  await other.getByRole("link", { name: "Logs" }).click();
+  await other.getByRole("button", { name: /^ada/ }).click();
+  await other.getByRole("menuitem", { name: "Sign out" }).click();
+  for (const tab of [other, page]) {
+    await tab.getByLabel("E-mail").waitFor();
+    assert.equal(await tab.getByRole("option").count(), 0);
+  }
+  await other.goBack();
+  await other.getByLabel("E-mail").waitFor();
+  assert.equal(await other.getByRole("option").count(), 0);
+  const kept = await page.evaluate(() => JSON.stringify([Object.keys(globalThis.localStorage), Object.entries(globalThis.sessionStorage)]));
+  assert.doesNotMatch(kept, /orders|payment/);
+  // Another user of the other tab is the one of this tab.
+  await signIn(other, READER);
+  await page.getByRole("button", { name: /^bob/ }).waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a page that the browser kept is shown again only to those who are signed in", async () => {
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await signIn(page);
+  await page.goto("/ui/logs");
+  await page.getByRole("option").first().waitFor();
+  const comeBack = () => page.evaluate(() => globalThis.dispatchEvent(new globalThis.PageTransitionEvent("pageshow", { persisted: true })));
+  await comeBack();
+  await page.getByRole("option").first().waitFor();
+  await page.context().clearCookies();
+  await comeBack();
+  await page.getByLabel("E-mail").waitFor();
+  assert.equal(await page.getByRole("option").count(), 0);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a session that ends meanwhile leads to the sign-in, and back to the same view", async () => {
   const { page, close } = await openPage(browser, server.url);
   await signIn(page);

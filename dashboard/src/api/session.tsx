@@ -1,6 +1,7 @@
 /** Who is signed in. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createContext, useCallback, useContext } from "react";
+import type { QueryClient } from "@tanstack/react-query";
+import { createContext, useCallback, useContext, useEffect } from "react";
 import { ApiError, call, setCsrfToken } from "./client";
 
 export interface Session {
@@ -30,6 +31,43 @@ function keep(session: Session): Session {
   return session;
 }
 
+/** Tells other tabs of the browser that somebody has signed in or out: they have the same cookie. */
+const tabs = new BroadcastChannel("lookback.session");
+type Told = "signed in" | "signed out";
+
+/** Keeps the session that of the browser: of what other tabs did, and of when this one was left and came back. */
+export function useSessionOfBrowser(): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const hear = ({ data }: MessageEvent<Told>) => {
+      if (data === "signed out") {
+        forget(client);
+        return;
+      }
+      const before = client.getQueryData<Session | null>(KEY)?.user?.id;
+      void client.refetchQueries({ queryKey: KEY }).then(() => {
+        if (client.getQueryData<Session | null>(KEY)?.user?.id !== before) client.removeQueries({ predicate: isOfViews });
+      });
+    };
+    // Browsers keep pages as they were and show them on the way back, though somebody has signed out since.
+    const show = ({ persisted }: PageTransitionEvent) => {
+      if (persisted) void client.resetQueries({ queryKey: KEY });
+    };
+    tabs.addEventListener("message", hear);
+    addEventListener("pageshow", show);
+    return () => {
+      tabs.removeEventListener("message", hear);
+      removeEventListener("pageshow", show);
+    };
+  }, [client]);
+}
+
+/** Shows nothing more of what a user saw. */
+function forget(client: QueryClient): void {
+  client.setQueryData(KEY, null);
+  client.removeQueries({ predicate: isOfViews });
+}
+
 /** The session: undefined while it is read, null if nobody is signed in. */
 export function useSessionQuery() {
   return useQuery({ queryKey: KEY, queryFn: readSession, staleTime: Infinity });
@@ -43,6 +81,7 @@ export function useSignIn() {
     // Another user may see less: nothing of the one before stays.
     if (before?.user?.id !== answer.data.user?.id) client.removeQueries({ predicate: isOfViews });
     client.setQueryData(KEY, keep(answer.data));
+    tabs.postMessage("signed in" satisfies Told);
     // What failed without a session is asked for again.
     void client.invalidateQueries({ predicate: isOfViews });
   };
@@ -70,8 +109,8 @@ export function useSignOut() {
       // A session that has ended is what was asked for.
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
     }
-    client.setQueryData(KEY, null);
-    client.removeQueries({ predicate: isOfViews });
+    forget(client);
+    tabs.postMessage("signed out" satisfies Told);
   }, [client]);
 }
 
