@@ -157,3 +157,13 @@ test("what is shown is exported", async () => {
   assert.equal(lines.length, 100);
   assert.ok(lines.every((line) => JSON.parse(line).source === "WORKER"));
 });
+
+test("CSV is exported for spreadsheets, in which a text is no formula", async () => {
+  await server.call("POST", "/logs", [{ level: "error", source: "FORMULA", message: "=cmd|'/c calc'!A1" }]);
+  await page.goto("/ui/logs?q=source%3AFORMULA");
+  await rows().first().waitFor();
+  await page.getByRole("button", { name: /Export/ }).click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /CSV/ }).click()]);
+  const text = (await (await download.createReadStream()).toArray()).join("");
+  assert.match(text, /,'=cmd\|/);
+});

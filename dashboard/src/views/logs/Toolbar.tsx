@@ -7,9 +7,10 @@ import { SavedSearches } from "./SavedSearches";
 import type { LogsState } from "./state";
 import styles from "./Toolbar.module.css";
 
-const FORMATS: [format: string, name: string][] = [
+/** CSV that is downloaded by hand is opened in a spreadsheet, where a text of a stranger may be a formula. */
+const FORMATS: [format: string, name: string, parameters?: [string, string][]][] = [
   ["jsonl", "JSON lines"],
-  ["csv", "CSV"],
+  ["csv", "CSV for spreadsheets", [["for_spreadsheets", "true"]]],
   ["parquet", "Parquet"],
 ];
 
@@ -60,8 +61,8 @@ export function Toolbar({ state, said }: { state: LogsState; said: string }) {
       )}
       <SavedSearches />
       <Menu label="Export ▾" title="All lines of the search and the range">
-        {FORMATS.map(([format, name]) => (
-          <a key={format} role="menuitem" tabIndex={-1} download={`logs.${format}`} href={address("/logs/export", [...state.parameters, ["format", format]])}>
+        {FORMATS.map(([format, name, parameters = []]) => (
+          <a key={format} role="menuitem" tabIndex={-1} download={`logs.${format}`} href={address("/logs/export", [...state.parameters, ["format", format], ...parameters])}>
             {name}
           </a>
         ))}

@@ -6,7 +6,7 @@ import type { RequestSearch } from "./search";
 const FORMATS: { format: string; extension: string; name: string }[] = [
   { format: "har", extension: "har", name: "HAR, for a browser or a proxy" },
   { format: "jsonl", extension: "jsonl", name: "JSON lines" },
-  { format: "csv", extension: "csv", name: "CSV" },
+  { format: "csv", extension: "csv", name: "CSV for spreadsheets" },
   { format: "parquet", extension: "parquet", name: "Parquet" },
   { format: "curl", extension: "sh", name: "curl commands" },
 ];

@@ -2,9 +2,9 @@
 import { ApiError, address } from "../../api/client";
 import type { Pairs } from "./search";
 
-/** The address of an export of what a search shows. */
+/** The address of an export of what a search shows. CSV opens in a spreadsheet, where a text of a stranger may be a formula. */
 export function exportAddress(parameters: Pairs, format: string): string {
-  return address("/requests/export", [...parameters.filter(([name]) => name !== "hits"), ["format", format]]);
+  return address("/requests/export", [...parameters.filter(([name]) => name !== "hits"), ["format", format], ...(format === "csv" ? [["for_spreadsheets", "true"] as [string, string]] : [])]);
 }
 
 /** The address of an export of one request. */
