@@ -17,7 +17,8 @@ up: ## Build, start store and server, migrate, load a small sample and search it
 page: ## Build the web page, which the next build of the program has (needs Node.js 20.19 and npm)
 	@sh scripts/page.sh
 
-demo: ## Run the example shop with some customers, and look at what was captured (SECONDS=20)
+demo: ## Run the example shop with some customers, and look at what was captured, also on the page (SECONDS=20 STAY=no)
+	@sh scripts/page.sh --try
 	$(CARGO) build --profile up --locked -p lookback-cli -p shop
 	@SECONDS=$(or $(SECONDS),20) sh scripts/demo.sh $(LOOKBACK) $(dir $(LOOKBACK))shop $(dir $(LOOKBACK))traffic
 

@@ -99,8 +99,8 @@ if [ "$stay" = yes ]; then
         fi
         sleep 0.1
     done
-    say "The page: http://$page. The customers go on coming; the payments fail at times, and a report
-always. Find out why, and send a failed request again to http://$address. Ctrl-C closes all of it."
+    say "The page: http://$page. The customers go on coming; payments fail at times, and so do
+reports. Find out why, and send a failed request again to http://$address. Ctrl-C closes all of it."
     wait "$pid"
 fi
 
