@@ -67,6 +67,15 @@ export function address(path: string, parameters: Parameters = {}): string {
   return `/api/v1${path}${query === "" ? "" : `?${query}`}`;
 }
 
+/**
+ * The address of an export of a list. CSV that is downloaded by hand is opened in a spreadsheet, where
+ * a text of a stranger may be a formula.
+ */
+export function exportAddress(path: string, parameters: [string, string][], format: string): string {
+  const kept = parameters.filter(([name]) => name !== "hits");
+  return address(`${path}/export`, [...kept, ["format", format], ...(format === "csv" ? [["for_spreadsheets", "true"] as [string, string]] : [])]);
+}
+
 interface Call {
   method?: "GET" | "POST" | "PATCH" | "DELETE";
   parameters?: Parameters;

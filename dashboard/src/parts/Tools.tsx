@@ -33,9 +33,9 @@ export function FindBox({ label, name = "find" }: { label: string; name?: string
   );
 }
 
-export function Switch({ isOn, onChange, children }: { isOn: boolean; onChange: (isOn: boolean) => void; children: string }) {
+export function Switch({ isOn, onChange, title, children }: { isOn: boolean; onChange: (isOn: boolean) => void; title?: string; children: string }) {
   return (
-    <button type="button" aria-pressed={isOn} onClick={() => onChange(!isOn)}>
+    <button type="button" aria-pressed={isOn} title={title} onClick={() => onChange(!isOn)}>
       <span aria-hidden>{isOn ? "✓" : "○"}</span>
       {children}
     </button>

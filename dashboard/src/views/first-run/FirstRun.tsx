@@ -8,12 +8,12 @@ import { Name } from "../../parts/Name";
 import { SecretText } from "../../parts/Secret";
 import { Snippet } from "../../parts/Snippet";
 import { Failure, Loading } from "../../parts/State";
+import { Tabs } from "../../parts/Tabs";
 import { useForm } from "../../parts/useForm";
 import { useMakeKey } from "../keys/KeyDialogs";
 import { useArrival } from "./arrival";
 import type { Arrival } from "./arrival";
 import styles from "./FirstRun.module.css";
-import { Tabs } from "./Tabs";
 import { NO_KEY, WAYS } from "./ways";
 import type { Step } from "./ways";
 
@@ -42,7 +42,7 @@ export function FirstRun() {
       </section>
       <section aria-label="Record" className={styles.step}>
         <h2>2. A record</h2>
-        <Tabs label="From where" tabs={WAYS} chosen={chosen?.id ?? ""} onChoose={setWay}>
+        <Tabs label="From where" tabs={WAYS} chosen={chosen?.id ?? ""} onChoose={setWay} className={styles.panel}>
           {chosen?.steps(location.origin, isOpen ? null : (key ?? NO_KEY)).map((step) => (
             <StepPart key={step.name} step={step} />
           ))}

@@ -16,7 +16,7 @@ import { ListFoot, ListState, Problem, Waiting } from "./ListStates";
 import { Patterns } from "./Patterns";
 import { useLogsState } from "./state";
 import { marksOf, wordsOf } from "./text";
-import { Toolbar } from "./Toolbar";
+import { LogsToolbar } from "./Toolbar";
 import { useNewPatterns, usePatternCount } from "./usePatterns";
 import { useRowKeys } from "./useRowKeys";
 import { useShownLines } from "./useShownLines";
@@ -94,7 +94,7 @@ export function Logs() {
   return (
     <div className={styles.view} data-facets={facets || undefined} data-open={isOpen || undefined}>
       <h1 className="hidden-label">Logs</h1>
-      <Toolbar state={state} said={said} />
+      <LogsToolbar state={state} said={said} />
       <Histogram state={state} />
       {state.isLive && state.view === "lines" && <LiveLine what="lines" tail={tail} isPaused={isPaused} onPause={setPaused} />}
       {shown.error && lines.length > 0 && <Problem error={shown.error} onRetry={() => void shown.retry()} />}

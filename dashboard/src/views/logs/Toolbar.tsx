@@ -1,73 +1,60 @@
 /** How the lines are shown: as a list or by pattern, in which order, folded; and what to do with them. */
 import { useIsAdmin } from "../../api/session";
-import { address } from "../../api/client";
+import { exportAddress } from "../../api/client";
 import { useParam, useSetParams } from "../../frame/address";
-import { Menu } from "../../parts/Menu";
+import { Choice } from "../../parts/Choice";
+import { ExportMenu } from "../../parts/ExportMenu";
+import { Copy } from "../../parts/Show";
+import { Toolbar } from "../../parts/Toolbar";
+import { Switch } from "../../parts/Tools";
 import { SavedSearches } from "./SavedSearches";
 import type { LogsState } from "./state";
-import styles from "./Toolbar.module.css";
 
-/** CSV that is downloaded by hand is opened in a spreadsheet, where a text of a stranger may be a formula. */
-const FORMATS: [format: string, name: string, parameters?: [string, string][]][] = [
-  ["jsonl", "JSON lines"],
-  ["csv", "CSV for spreadsheets", [["for_spreadsheets", "true"]]],
-  ["parquet", "Parquet"],
-];
-
-export function Toolbar({ state, said }: { state: LogsState; said: string }) {
+export function LogsToolbar({ state, said }: { state: LogsState; said: string }) {
   const setParams = useSetParams();
   const isAdmin = useIsAdmin();
   const hasWords = state.query.words !== "";
-  return (
-    <div className={styles.bar} role="toolbar" aria-label="How lines are shown">
-      <FacetsButton />
-      <Switch
-        label="View"
-        value={state.view}
-        values={[
-          ["lines", "Lines"],
-          ["patterns", "Patterns"],
-        ]}
-        onChange={(view) => setParams({ view: view === "lines" ? "" : view, open: "", tab: "", copies: "" })}
-      />
-      {state.view === "lines" && (
-        <>
-          <Switch
-            label="Order"
-            value={state.order}
-            values={[
-              ["ranked", "Ranked", !hasWords || state.isLive, state.isLive ? "Live lines are the newest first" : "Ranking needs words in the search"],
-              ["newest", "Newest"],
-            ]}
-            onChange={(order) => setParams({ order: order === "newest" && hasWords ? "newest" : "", copies: "" })}
-          />
-          <button
-            type="button"
-            aria-pressed={state.isFolded}
-            title="One row of lines that differ only in numbers and ids"
-            onClick={() => setParams({ fold: state.isFolded ? "0" : "1", copies: "" })}
-          >
-            Fold {state.isFolded ? "✓" : ""}
-          </button>
-        </>
-      )}
-      <span role="status" className={styles.said}>
-        {said}
-      </span>
+  const actions = (
+    <>
       {isAdmin && (
         <button type="button" aria-pressed={state.isDeletedShown} title="Only deleted lines, to restore them" onClick={() => setParams({ deleted: state.isDeletedShown ? "" : "only", open: "", copies: "" })}>
           Deleted
         </button>
       )}
       <SavedSearches />
-      <Menu label="Export ▾" title="All lines of the search and the range">
-        {FORMATS.map(([format, name, parameters = []]) => (
-          <a key={format} role="menuitem" tabIndex={-1} download={`logs.${format}`} href={address("/logs/export", [...state.parameters, ["format", format], ...parameters])}>
-            {name}
-          </a>
-        ))}
-      </Menu>
-    </div>
+      <ExportMenu what="logs" formats={["jsonl", "csv", "parquet"]} addressOf={(format) => exportAddress("/logs", state.parameters, format)} />
+      <Copy text={() => location.href}>Share</Copy>
+    </>
+  );
+  return (
+    <Toolbar label="How lines are shown" said={said} actions={actions}>
+      <FacetsButton />
+      <Choice
+        label="View"
+        chosen={state.view}
+        options={[
+          { value: "lines", name: "Lines" },
+          { value: "patterns", name: "Patterns" },
+        ]}
+        onChoose={(view) => setParams({ view: view === "lines" ? "" : view, open: "", tab: "", copies: "" })}
+      />
+      {state.view === "lines" && (
+        <>
+          <Choice
+            label="Order"
+            chosen={state.order}
+            options={[
+              { value: "ranked", name: "Ranked", title: "Those first that have the words best", whyNot: hasWords ? undefined : "Ranking needs words in the search" },
+              { value: "newest", name: "Newest", title: "The newest first; live shows these" },
+            ]}
+            onChoose={(order) => setParams({ order: order === "newest" && hasWords ? "newest" : "", live: "", copies: "" })}
+          />
+          <Switch isOn={state.isFolded} title="One row of lines that differ only in numbers and ids" onChange={(isOn) => setParams({ fold: isOn ? "1" : "0", copies: "" })}>
+            Fold
+          </Switch>
+        </>
+      )}
+    </Toolbar>
   );
 }
 
@@ -80,24 +67,5 @@ function FacetsButton() {
     <button type="button" aria-pressed={isShown} aria-controls="log-facets" onClick={() => setFacets(isShown === isNarrow ? "" : isNarrow ? "1" : "0", { replace: true })}>
       Fields
     </button>
-  );
-}
-
-interface SwitchProps<T extends string> {
-  label: string;
-  value: T;
-  values: [value: T, name: string, isOff?: boolean, reason?: string][];
-  onChange: (value: T) => void;
-}
-
-function Switch<T extends string>({ label, value, values, onChange }: SwitchProps<T>) {
-  return (
-    <div role="group" aria-label={label} className={styles.switch}>
-      {values.map(([one, name, isOff = false, reason]) => (
-        <button key={one} type="button" aria-pressed={one === value} disabled={isOff} title={isOff ? reason : undefined} onClick={() => onChange(one)}>
-          {name}
-        </button>
-      ))}
-    </div>
   );
 }

@@ -1,5 +1,6 @@
 /** How the charts are drawn: the length of their buckets, and the axis of latencies. */
 import { useParam } from "../../frame/address";
+import { Switch } from "../../parts/Tools";
 import { BUCKET_NAMES } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
 
@@ -27,9 +28,9 @@ export function useLogScale(): [isLog: boolean, button: React.ReactNode] {
   const [scale, setScale] = useParam("scale");
   const isLog = scale === "log";
   const button = (
-    <button type="button" aria-pressed={isLog} onClick={() => setScale(isLog ? "" : "log")} title="The axis of latencies is logarithmic">
+    <Switch isOn={isLog} onChange={(isOn) => setScale(isOn ? "log" : "")} title="The axis of latencies is logarithmic">
       Log scale
-    </button>
+    </Switch>
   );
   return [isLog, button];
 }

@@ -9,6 +9,7 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { oneLine } from "../../parts/oneLine";
 import { Empty, Failure, Loading } from "../../parts/State";
+import { Switch } from "../../parts/Tools";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
 import { bytes, count, percent } from "../../time/format";
@@ -66,9 +67,9 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         </button>
         <BucketSelect plan={plan} />
         {logButton}
-        <button type="button" aria-pressed={isCompared} onClick={() => setCompare(isCompared ? "0" : "1")}>
+        <Switch isOn={isCompared} onChange={(isOn) => setCompare(isOn ? "1" : "0")}>
           Period before
-        </button>
+        </Switch>
       </div>
       <header>
         <h1>

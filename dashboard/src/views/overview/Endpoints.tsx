@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { ReactNode } from "react";
 import { sharedParams, useParam, useParams } from "../../frame/address";
+import { Choice } from "../../parts/Choice";
 import { oneLine } from "../../parts/oneLine";
 import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
@@ -25,12 +26,8 @@ export function Endpoints({ summary }: { summary: Summary }) {
   const used = isSort(sort) ? sort : "changed";
   const sorted = useMemo(() => sortEndpoints(rows, used), [rows, used]);
   const sorts = (
-    <div className={styles.sorts} role="group" aria-label="Order of endpoints">
-      {Object.entries(SORTS).map(([value, name]) => (
-        <button key={value} type="button" aria-pressed={value === used} onClick={() => setSort(value, { replace: true })}>
-          {name}
-        </button>
-      ))}
+    <div className={styles.sorts}>
+      <Choice label="Order of endpoints" chosen={used} options={Object.entries(SORTS).map(([value, name]) => ({ value, name }))} onChoose={(value) => setSort(value, { replace: true })} />
     </div>
   );
   return (

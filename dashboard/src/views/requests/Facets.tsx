@@ -52,7 +52,7 @@ function useCounts(search: RequestSearch, field: string, top: number) {
 
 export function Facets({ search }: { search: RequestSearch }) {
   return (
-    <aside className={styles.facets} aria-label="Filters with counts">
+    <aside id="request-facets" className={styles.facets} aria-label="Fields">
       <ClassFacet search={search} />
       {FIELDS.map((one) => (
         <FieldFacet key={one.field} search={search} {...one} />

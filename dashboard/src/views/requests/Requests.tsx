@@ -9,7 +9,7 @@ import { useRequestDetail } from "./detail/RequestDetail";
 import { Facets } from "./Facets";
 import { RequestList } from "./RequestList";
 import { useRequestSearch } from "./search";
-import { Toolbar } from "./Toolbar";
+import { RequestsToolbar } from "./Toolbar";
 import { Traffic } from "./Traffic";
 import { useRequestKeys } from "./useRequestKeys";
 import { useRequestList } from "./useRequestList";
@@ -47,7 +47,7 @@ export function Requests() {
   return (
     <div className={styles.view} data-open={openId !== null || undefined}>
       <h1 className="hidden-label">Requests</h1>
-      <Toolbar search={search} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
+      <RequestsToolbar search={search} said={said} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
       {chart === "country" ? <Countries search={search} /> : <Traffic search={search} />}
       {isLive && <LiveLine what="requests" tail={list.tail} isPaused={isPaused} onPause={setPaused} />}
       <div className={styles.main}>
@@ -58,9 +58,6 @@ export function Requests() {
           </div>
         </Panel>
       </div>
-      <p role="status" className={styles.said}>
-        {said}
-      </p>
     </div>
   );
 }

@@ -1,15 +1,9 @@
 /** Requests as files, and as commands. */
-import { ApiError, address } from "../../api/client";
-import type { Pairs } from "./search";
-
-/** The address of an export of what a search shows. CSV opens in a spreadsheet, where a text of a stranger may be a formula. */
-export function exportAddress(parameters: Pairs, format: string): string {
-  return address("/requests/export", [...parameters.filter(([name]) => name !== "hits"), ["format", format], ...(format === "csv" ? [["for_spreadsheets", "true"] as [string, string]] : [])]);
-}
+import { ApiError, exportAddress } from "../../api/client";
 
 /** The address of an export of one request. */
 export function exportOne(id: number, isDeleted: boolean, format: string): string {
-  return exportAddress([["id", String(id)], ...(isDeleted ? [["deleted", "only"] as [string, string]] : [])], format);
+  return exportAddress("/requests", [["id", String(id)], ...(isDeleted ? [["deleted", "only"] as [string, string]] : [])], format);
 }
 
 /** A request as a command of curl. */

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { ApiError } from "../../../api/client";
 import { useParam, useSetParams } from "../../../frame/address";
 import { Status } from "../../../parts/Show";
+import { Tabs } from "../../../parts/Tabs";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { fieldOf, withFilter } from "../../../query/parse";
 import { duration } from "../../../time/format";
@@ -13,7 +14,6 @@ import { DeletedNotice, RequestActions } from "./actions";
 import { RequestTab, ResponseTab } from "./MessageTab";
 import type { OnFilter } from "./Pairs";
 import { Similar } from "./Similar";
-import { Tabs } from "./Tabs";
 import { TraceTab } from "./TraceTab";
 import { useRequest, useTrace } from "./useRequest";
 import type { OpenRequest } from "./useRequest";
@@ -65,15 +65,15 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
     setParams({ q: isField ? withFilter(text, field, value, isExcluded) : `${text} ${words}`.trim() });
   };
   const tabs = [
-    { name: "request", label: "Request" },
-    { name: "response", label: "Response" },
-    { name: "logs", label: `Logs${inBrackets(number("log"))}` },
-    { name: "calls", label: `Calls${inBrackets(number("call"))}` },
-    { name: "replay", label: "Replay" },
+    { id: "request", name: "Request" },
+    { id: "response", name: "Response" },
+    { id: "logs", name: `Logs${inBrackets(number("log"))}` },
+    { id: "calls", name: `Calls${inBrackets(number("call"))}` },
+    { id: "replay", name: "Replay" },
   ];
-  const chosen = tabs.some((one) => one.name === tab) ? tab : "request";
+  const chosen = tabs.some((one) => one.id === tab) ? tab : "request";
   return (
-    <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(name) => setTab(name, { replace: true })}>
+    <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(id) => setTab(id, { replace: true })}>
       <h2 className="hidden-label">
         {record.method} {showControls(record.path.slice(0, 500))}
       </h2>
