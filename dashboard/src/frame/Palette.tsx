@@ -2,6 +2,7 @@
 import { useId, useState } from "react";
 import type { KeyboardEvent } from "react";
 import { Dialog } from "../parts/Dialog";
+import { shortLine } from "../parts/text";
 import { Keys } from "./KeysHelp";
 import { best } from "./match";
 import { usePaletteItems } from "./palette-items";
@@ -75,7 +76,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
               onClick={() => run(item)}
             >
               <span className="quiet small">{item.group}</span>{" "}
-              <bdi>{item.name.length > 200 ? `${item.name.slice(0, 199)}…` : item.name}</bdi>
+              <bdi>{shortLine(item.name, 200)}</bdi>
               <span>{item.keys !== undefined && <Keys keys={item.keys} />}</span>
             </div>
           ))}

@@ -12,6 +12,7 @@ import type { Model, Term } from "../query/parse";
 import { useParam } from "./address";
 import { useKeys } from "./keys";
 import { SearchTerms } from "./SearchTerms";
+import { cutEnd } from "../parts/text";
 import styles from "./SearchBox.module.css";
 
 type Option = Suggestion & { isRecent: boolean };
@@ -194,14 +195,14 @@ export function SearchBox({ model }: { model: Model }) {
                     onMouseDown={(event) => event.preventDefault()}
                     onClick={() => replace(problem.start, problem.end, problem.problem?.instead ?? "")}
                   >
-                    <kbd>Tab</kbd> <bdi className="data">{cut(problem.problem.instead)}</bdi>
+                    <kbd>Tab</kbd> <bdi className="data">{cutEnd(problem.problem.instead, 60)}</bdi>
                   </button>
                 )}
               </p>
             )}
             {isWaitingSaid && (
               <p className="quiet">
-                Not of {model}: <bdi className="data">{cut(waiting.map((term) => text.slice(term.start, term.end)).join(" "))}</bdi>
+                Not of {model}: <bdi className="data">{cutEnd(waiting.map((term) => text.slice(term.start, term.end)).join(" "), 60)}</bdi>
               </p>
             )}
           </div>
@@ -227,8 +228,4 @@ export function SearchBox({ model }: { model: Model }) {
       )}
     </search>
   );
-}
-
-function cut(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }

@@ -1,4 +1,5 @@
 /** The title of the document: what one sees in tabs and in the history of the browser. */
+import { shortLine } from "../parts/text";
 import { parseRange, nameRange } from "../time/range";
 import type { Params } from "./address";
 import { VIEWS } from "./views";
@@ -9,6 +10,6 @@ export function titleOf(path: string, params: Params): string {
   const name = view?.name ?? (path === "/account" ? "Change password" : "Lookback");
   const search = view?.model ? (params["q"] ?? "") : "";
   const range = view?.hasRange === true ? parseRange(params["range"] ?? "") : null;
-  const parts = [search.length > 60 ? `${search.slice(0, 59)}…` : search, name, range ? nameRange(range) : ""].filter((part) => part !== "");
+  const parts = [shortLine(search, 60), name, range ? nameRange(range) : ""].filter((part) => part !== "");
   return [...parts, ...(name === "Lookback" ? [] : ["Lookback"])].join(" · ");
 }

@@ -2,6 +2,7 @@
 import { useId } from "react";
 import type { KeyboardEvent, MouseEvent, ReactNode } from "react";
 import { percent, short, count as whole } from "../time/format";
+import { shortLine } from "./text";
 import styles from "./Facets.module.css";
 
 export interface FacetValue {
@@ -57,7 +58,7 @@ interface ValueProps extends FacetValue {
 
 /** One value. `not` is for pointers; the keyboard has x. */
 function Value({ value, count, share, isFloor, isChosen, isExcluded, onPick, show }: ValueProps) {
-  const name = value === null ? "none" : value === "" ? "empty" : value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
+  const name = value === null ? "none" : value === "" ? "empty" : shortLine(value, LONGEST);
   const pick = (event: MouseEvent) => onPick(value, event.shiftKey || event.altKey);
   const press = (event: KeyboardEvent) => {
     if (event.key !== "f" && event.key !== "x") return;

@@ -1,4 +1,5 @@
 /** What may be typed at the caret: fields, lookups, values, and keys of JSON. */
+import { cutEnd } from "../parts/text";
 import { FIELDS, JSON_FIELDS, OFFERED, fieldOf, isJsonPath, lookupsOf, pathWith, typeOf } from "./fields";
 import type { Model } from "./fields";
 import { valueFor } from "./edit";
@@ -169,11 +170,7 @@ function best<T>(all: readonly T[], typed: string, nameOf: (one: T) => string): 
 
 function exampleOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.length}]`;
-  return value !== null && typeof value === "object" ? "{…}" : cut(String(value), 40);
-}
-
-function cut(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  return value !== null && typeof value === "object" ? "{…}" : cutEnd(String(value), 40);
 }
 
 const MOST_PATHS = 500;

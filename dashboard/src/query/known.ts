@@ -1,8 +1,8 @@
 /** What the server knows for completions: values of fields, and keys of JSON. Each is asked once. */
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
 import { list, read } from "../api/client";
 import { useWindow } from "../frame/window";
+import { useSettled } from "../parts/useSettled";
 import { hasKnownValues, pathsOf } from "./complete";
 import type { KnownValue, Place } from "./complete";
 import type { Model } from "./fields";
@@ -24,21 +24,14 @@ export interface Known {
   isLoading: boolean;
 }
 
-/** A value that waits until it has been the same for a while. */
-function useSettled<T>(value: T, ms = 150): T {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), ms);
-    return () => clearTimeout(timer);
-  }, [ms, value]);
-  return settled;
-}
+/** How long one types on before values are asked for. */
+const SETTLED_MS = 150;
 
 /** What is known at a place of the search. */
 export function useKnown(place: Place | null, model: Model): Known {
   const { filters, text: range } = useWindow();
   const field = place?.kind === "value" && hasKnownValues(place.field) ? place.field : "";
-  const settled = useSettled(`${field}\n${place?.kind === "value" ? place.prefix : ""}`);
+  const settled = useSettled(`${field}\n${place?.kind === "value" ? place.prefix : ""}`, SETTLED_MS);
   const [asked = "", typed = ""] = settled.split("\n");
   const isAsked = asked !== "" && asked === field;
   const fetchValues = (more: [string, string][], signal: AbortSignal) => valuesOf(model, asked, [...filters(TIME_FIELD[model]), ...more], signal);

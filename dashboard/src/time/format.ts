@@ -74,9 +74,9 @@ export function count(value: number): string {
   return Number.isFinite(value) ? WHOLE.format(value) : NOTHING;
 }
 
-/** `12.4K`. */
+/** `1,234`, `12.4K`: exact as long as it is short. */
 export function short(value: number): string {
-  return Number.isFinite(value) ? SHORT.format(value) : NOTHING;
+  return Number.isFinite(value) && Math.abs(value) >= 10_000 ? SHORT.format(value) : count(Math.round(value * 100) / 100);
 }
 
 /** `1.3 %` of a share between 0 and 1. What is only near nothing or all does not become it. */

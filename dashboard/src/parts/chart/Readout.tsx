@@ -1,6 +1,6 @@
 /** What a chart shows at a time: beside the cursor, or as a line above the chart. */
 import { inFull } from "../../time/format";
-import { cut } from "./plot";
+import { shortLine } from "../text";
 import type { Mark } from "./plot";
 import type { Series } from "./series";
 import styles from "../Chart.module.css";
@@ -51,7 +51,7 @@ export function Float({ cursor, width, times, series, marks, format, note }: Flo
       <div className="quiet">{inFull(new Date(time).toISOString()).split("\n", 1)[0]}</div>
       {here.map((mark) => (
         <div key={mark.name}>
-          <bdi>{cut(mark.name, 40)}</bdi> {mark.note}
+          <bdi>{shortLine(mark.name, 40)}</bdi> {mark.note}
         </div>
       ))}
       {note && <div>{note}</div>}

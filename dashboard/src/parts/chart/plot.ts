@@ -1,5 +1,6 @@
 /** The drawing of a chart by uPlot: its axes, series and marks, all in the colours of the theme. */
 import uPlot from "uplot";
+import { shortLine } from "../text";
 import { areWhole, timeLabels, timeRoom, valueSteps } from "./axis";
 import { isBar, lonely } from "./series";
 import type { Series } from "./series";
@@ -155,7 +156,7 @@ function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const name = cut(mark.name, 16);
+    const name = shortLine(mark.name, 16);
     const width = ctx.measureText(name).width;
     if (name === "") continue;
     const isAtEnd = x + width + 8 * ratio > bbox.left + bbox.width;
@@ -194,8 +195,4 @@ function drawEndLabels(chart: uPlot, series: Series[], colour: Colour): void {
     ctx.fillText(one.endLabel, bbox.left + bbox.width + 3 * ratio, y + 4 * ratio);
   });
   ctx.restore();
-}
-
-export function cut(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -5,7 +5,8 @@ import { useIsAdmin } from "../../api/session";
 import { useParam } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
 import { Menu } from "../../parts/Menu";
-import { Name, plain } from "../../parts/Name";
+import { Name } from "../../parts/Name";
+import { shortLine } from "../../parts/text";
 import { Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { sortRows } from "../../parts/sort";
@@ -117,7 +118,7 @@ function RuleMenu({ rule, isAdmin, open, onPause }: Actions & { rule: Rule }) {
   const [, setHistory] = useParam("rule");
   const draft = draftOf(rule);
   return (
-    <Menu label="⋯" name={`What to do with ${plain(rule.name.slice(0, 60))}`}>
+    <Menu label="⋯" name={`What to do with ${shortLine(rule.name, 60)}`}>
       {/* The records that it counts, in its period and the one before. */}
       {!draft.isRaw && (
         <Link role="menuitem" to={PATHS[rule.subject]} search={{ q: draft.search, range: `${Math.ceil((2 * rule.period) / 60)}m` }}>

@@ -4,7 +4,8 @@ import { usePages } from "../../api/pages";
 import { useParam } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
 import { More } from "../../parts/More";
-import { Name, plain } from "../../parts/Name";
+import { Name } from "../../parts/Name";
+import { shortLine } from "../../parts/text";
 import { Time } from "../../parts/Show";
 import { Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
@@ -34,7 +35,7 @@ export function History({ rules }: { rules: Rule[] }) {
           {isUnknown && <option value={rule}>Rule {rule}</option>}
           {rules.map((one) => (
             <option key={one.id} value={one.id}>
-              {plain(one.name.slice(0, 60))}
+              {shortLine(one.name, 60)}
             </option>
           ))}
         </select>

@@ -1,8 +1,9 @@
 /** The form of a rule, which says it in words as it is typed. */
-import { useDeferredValue, useEffect, useState } from "react";
+import { useDeferredValue, useState } from "react";
 import { Dialog } from "../../parts/Dialog";
 import { Field, Form, FormActions, FormProblem } from "../../parts/Form";
-import { plain } from "../../parts/Name";
+import { withoutCodes } from "../../parts/text";
+import { useSettled } from "../../parts/useSettled";
 import { FieldError, useForm } from "../../parts/useForm";
 import { parse } from "../../query/parse";
 import { count } from "../../time/format";
@@ -187,7 +188,7 @@ function InWords({ draft, before, isAskable }: { draft: Draft; before: string | 
   return (
     <div className={styles.words} aria-live="polite">
       <p>
-        <bdi>{Number.isNaN(said.threshold) ? "…" : plain(ruleInWords(said))}</bdi>
+        <bdi>{Number.isNaN(said.threshold) ? "…" : withoutCodes(ruleInWords(said))}</bdi>
       </p>
       <p className="quiet small">
         <bdi>{endInWords(said)}</bdi>
@@ -195,14 +196,4 @@ function InWords({ draft, before, isAskable }: { draft: Draft; before: string | 
       </p>
     </div>
   );
-}
-
-/** A value that has not changed for a moment. */
-function useSettled<T>(value: T, ms: number): T {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), ms);
-    return () => clearTimeout(timer);
-  }, [ms, value]);
-  return settled;
 }

@@ -1,8 +1,9 @@
 /** A line of the log as one row: never wrapped, cut in its middle. */
 import { memo, useMemo } from "react";
+import { cutMiddle, oneLine, shortLine } from "../../parts/text";
 import { clock, count, inFull } from "../../time/format";
 import type { Line } from "./lines";
-import { cutMiddle, oneLine, segments } from "./text";
+import { segments } from "./text";
 import styles from "./LineRow.module.css";
 
 /** The parts of a row that one filters by. */
@@ -41,8 +42,8 @@ export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, ce
       <span className={`${styles.level ?? ""} level-${log.level}`} data-cell="level" data-at={cell === "level" || undefined}>
         {log.level}
       </span>
-      <bdi className={styles.source} data-cell="source" data-at={cell === "source" || undefined} title={log.source}>
-        {log.source.slice(0, 100)}
+      <bdi className={styles.source} data-cell="source" data-at={cell === "source" || undefined} title={shortLine(log.source)}>
+        {shortLine(log.source, 100)}
       </bdi>
       <bdi className={styles.message} data-cell="message" data-at={cell === "message" || undefined} data-deleted={isDeleted || undefined}>
         {parts.map((part, index) =>

@@ -8,9 +8,9 @@ import { useIsAdmin } from "../../api/session";
 import { sharedParams, useParam, useParams } from "../../frame/address";
 import { JsonTree } from "../../parts/JsonTree";
 import type { Leaf } from "../../parts/JsonTree";
+import { withoutCodes } from "../../parts/text";
 import { count } from "../../time/format";
 import { canFilter, togglePicked, withCopies } from "./filters";
-import { withoutCodes } from "./text";
 import styles from "./LogDetail.module.css";
 
 interface Props {

@@ -2,14 +2,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { ApiError, read } from "../../api/client";
 import type { Log } from "../../api/client";
+import { useTrace } from "../../api/trace";
 import { useIsAdmin } from "../../api/session";
 import { useParam } from "../../frame/address";
 import { Copy } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Tabs } from "../../parts/Tabs";
 import { LineTab } from "./LineTab";
-import { AroundTab, SimilarTab, TraceTab } from "./RelatedTabs";
-import { useTrace } from "./useTrace";
+import { AroundTab, linesOf, SimilarTab, TraceTab } from "./RelatedTabs";
 import styles from "./LogDetail.module.css";
 
 type Tab = "line" | "trace" | "similar" | "around";
@@ -40,14 +40,14 @@ export function LogDetail({ log, marks, isDeleted, onDeleted }: Props) {
   const tab: Tab = text === "similar" || text === "around" || (text === "trace" && log.trace_id !== null) ? text : "line";
   const tabs: { id: Tab; name: string }[] = [
     { id: "line", name: "Line" },
-    ...(log.trace_id === null ? [] : [{ id: "trace" as const, name: `Same trace${trace.lines ? ` (${trace.lines.length}${trace.isComplete ? "" : "+"})` : ""}` }]),
+    ...(log.trace_id === null ? [] : [{ id: "trace" as const, name: `Same trace${trace.data ? ` (${linesOf(trace.data).length}${trace.data.isComplete ? "" : "+"})` : ""}` }]),
     { id: "similar", name: "Similar lines" },
     { id: "around", name: "Around it (±20)" },
   ];
   return (
     <div className={styles.detail}>
       <Tabs label="About the line" tabs={tabs} chosen={tab} onChoose={(next) => setTab(next === "line" ? "" : next, { replace: true })} className={styles.panel}>
-        {tab === "line" && <LineTab log={log} marks={marks} requests={trace.requests} isDeleted={isDeleted} onDeleted={onDeleted} />}
+        {tab === "line" && <LineTab log={log} marks={marks} requests={trace.data?.entries.flatMap((entry) => (entry.kind === "request" ? [entry.record] : [])) ?? []} isDeleted={isDeleted} onDeleted={onDeleted} />}
         {tab === "trace" && <TraceTab log={log} trace={trace} />}
         {tab === "similar" && <SimilarTab log={log} />}
         {tab === "around" && <AroundTab log={log} />}

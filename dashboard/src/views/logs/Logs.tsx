@@ -5,6 +5,8 @@ import { useWindow } from "../../frame/window";
 import { LiveLine } from "../../parts/LiveLine";
 import { Panel } from "../../parts/Panel";
 import { Level, Time } from "../../parts/Show";
+import { shortLine } from "../../parts/text";
+import { useSaid } from "../../parts/useSaid";
 import type { ListControl } from "../../parts/VirtualList";
 import { count } from "../../time/format";
 import { Histogram } from "./Histogram";
@@ -83,7 +85,7 @@ export function Logs() {
             <>
               <Time at={one.log.created_at} />
               <Level level={one.log.level} />
-              <bdi className={`data ${styles.source ?? ""}`}>{one.log.source.slice(0, 200)}</bdi>
+              <bdi className={`data ${styles.source ?? ""}`}>{shortLine(one.log.source, 200)}</bdi>
             </>
           ),
           actions: <DetailActions log={one.log} />,
@@ -152,16 +154,4 @@ export function Logs() {
       </div>
     </div>
   );
-}
-
-/** A word of what was done, for a while. */
-function useSaid(): [string, (text: string) => void] {
-  const [said, setSaid] = useState("");
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const say = useCallback((text: string) => {
-    clearTimeout(timer.current);
-    setSaid(text);
-    timer.current = setTimeout(() => setSaid(""), 2500);
-  }, []);
-  return [said, say];
 }

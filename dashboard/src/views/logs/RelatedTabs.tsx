@@ -4,26 +4,35 @@ import { useMemo } from "react";
 import type { ReactNode } from "react";
 import { list, read } from "../../api/client";
 import type { Log, LogHit } from "../../api/client";
+import { SETTLED_MS } from "../../api/trace";
+import type { Trace, TraceQuery } from "../../api/trace";
 import { useSetParams } from "../../frame/address";
+import { useSettled } from "../../parts/useSettled";
 import { Empty, Failure, Loading } from "../../parts/State";
+import { count } from "../../time/format";
 import { LineList } from "./LineList";
 import { lineOf } from "./lines";
-import { useSettled } from "./useTrace";
-import type { Trace } from "./useTrace";
 import styles from "./LogDetail.module.css";
 
 /** Folding copies takes the longer the more rows are asked for. */
 const SIMILAR = 20;
 const AROUND = 20;
 
-export function TraceTab({ log, trace }: { log: Log; trace: Trace }) {
+/** The log lines of a trace. */
+export function linesOf(trace: Trace): Log[] {
+  return trace.entries.flatMap((entry) => (entry.kind === "log" ? [entry.record] : []));
+}
+
+export function TraceTab({ log, trace }: { log: Log; trace: TraceQuery }) {
+  const { data } = trace;
+  const lines = useMemo(() => (data ? linesOf(data) : []), [data]);
   if (trace.error) return <Failure error={trace.error} what="The trace" onRetry={trace.retry} />;
-  if (!trace.lines) return <Loading what="the trace" />;
-  return <Related log={log} logs={trace.lines} label="Lines of the same trace" note={trace.isComplete ? "Oldest first." : "The first thousand records of the trace, oldest first."} />;
+  if (!data) return <Loading what="the trace" />;
+  return <Related log={log} logs={lines} label="Lines of the same trace" note={data.isComplete ? "Oldest first." : `The first ${count(data.limit)} records of the trace, oldest first.`} />;
 }
 
 export function SimilarTab({ log }: { log: Log }) {
-  const id = useSettled(log.id);
+  const id = useSettled(log.id, SETTLED_MS);
   const answer = useQuery({
     queryKey: ["logs", "similar", id],
     queryFn: async ({ signal }) => (await list<LogHit>(`/logs/${id}/similar`, { fold: true, limit: SIMILAR, total: "none" }, signal)).data,
@@ -37,7 +46,7 @@ export function SimilarTab({ log }: { log: Log }) {
 }
 
 export function AroundTab({ log }: { log: Log }) {
-  const id = useSettled(log.id);
+  const id = useSettled(log.id, SETTLED_MS);
   const answer = useQuery({
     queryKey: ["logs", "around", id],
     queryFn: ({ signal }) => read<{ before: Log[]; record: Log; after: Log[] }>(`/logs/${id}/context`, { lines: AROUND }, signal),

@@ -1,4 +1,5 @@
-/** How a message becomes a line: harmless, cut in its middle, with numbers and found words told apart. */
+/** What a message has: numbers and found words, told apart from the rest, and what its copies have in common. */
+import { ROW_TEXT, whole } from "../../parts/text";
 
 /** A part of a line. */
 export interface Segment {
@@ -6,53 +7,8 @@ export interface Segment {
   kind: "plain" | "number" | "mark";
 }
 
-/** Control sequences of terminals: CSI (colours, cursor), OSC (titles, links), and the short ones. */
-// eslint-disable-next-line no-control-regex
-const ANSI = /[\u001b\u009b](?:\][^\u0007\u001b]{0,2000}(?:\u0007|\u001b\\)?|\[?[0-?]*[ -/]*[@-~])/g;
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
-/** Marks that turn the direction of what follows; each line is isolated, and these are taken out besides. */
-const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
-const BREAKS = /\r\n|[\n\r\u2028\u2029]/g;
 /** What varies between copies of a line: UUIDs, and words with a digit (`10.0.3.7` is four of them). */
 const NUMBERS = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[\p{L}\p{N}]*\p{Nd}[\p{L}\p{N}]*/giu;
-
-/** How much of a message is looked at for a row. */
-const ROW_TEXT = 4000;
-
-/** A text without the codes of terminals and marks of direction; other control characters become visible. */
-export function withoutCodes(text: string): string {
-  return text
-    .replace(ANSI, "")
-    .replace(DIRECTION, "")
-    .replace(CONTROL, (sign) => (sign === "\u007f" ? "␡" : String.fromCharCode(0x2400 + sign.charCodeAt(0))));
-}
-
-/** A message on one line. Of a long one, both ends are kept. */
-export function oneLine(message: string): string {
-  const part = message.length <= ROW_TEXT ? message : `${message.slice(0, ROW_TEXT / 2)} … ${message.slice(-ROW_TEXT / 2)}`;
-  return withoutCodes(part).replace(BREAKS, " ↵ ").replaceAll("\t", " ").trim();
-}
-
-/** Cuts a line in its middle. The first found word stays in sight where it can. */
-export function cutMiddle(text: string, columns: number, marks: RegExp | null = null): string {
-  if (text.length <= columns) return text;
-  const room = Math.max(columns - 3, 8);
-  const head = Math.ceil(room * 0.6);
-  const found = marks ? text.search(marks) : -1;
-  const tail = room - head;
-  const end = text.length - tail;
-  const isHidden = found > head - 4 && found < end;
-  const second = isHidden ? Math.max(found - 4, head) : end;
-  const isAtEnd = second + tail >= text.length;
-  return `${whole(text, 0, head)} … ${whole(text, second, second + tail)}${isAtEnd ? "" : "…"}`;
-}
-
-/** A part of a text that begins and ends with whole characters. */
-function whole(text: string, start: number, end: number): string {
-  const isLow = (at: number) => (text.charCodeAt(at) & 0xfc00) === 0xdc00;
-  return text.slice(isLow(start) ? start + 1 : start, isLow(end) ? end - 1 : end);
-}
 
 /** What finds some words in a line, or null without words. */
 export function marksOf(words: string[]): RegExp | null {

@@ -6,7 +6,7 @@ import { useZoom } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
-import { oneLine } from "../../parts/oneLine";
+import { shortLine } from "../../parts/text";
 import type { BucketPlan } from "../../time/buckets";
 import { count, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
@@ -14,7 +14,7 @@ import { rateChange, relativeChange } from "./change";
 import type { Change as ChangeOf } from "./change";
 import type { Group } from "./data";
 import type { EndpointRow } from "./endpoints";
-import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
+import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import type { Summaries } from "./series";
 import styles from "./Metrics.module.css";
 
@@ -51,7 +51,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
   // Windows are of a minute: a shorter range shows none.
   const zoom = useZoom(UNIT_MS.m);
   const { endpoint } = row;
-  const name = oneLine(endpoint);
+  const name = shortLine(endpoint);
   const [traffic, errors, latency] = useMemo(() => {
     const summaries = summariesOf(row);
     return [trafficSeries(groups, undefined, summaries), errorSeries(groups, undefined, summaries), latencySeries(groups, undefined, summaries)];
@@ -66,7 +66,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
           <bdi>{name}</bdi>
         </Link>
       </h2>
-      <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={72} series={traffic} format={formatCount} marks={marks} />
+      <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={72} series={traffic} format={short} marks={marks} />
       <Chart {...shared} label={`Error rate of ${name}`} kind="lines" height={64} series={errors} format={formatRate} marks={lines} />
       <Chart {...shared} label={`Latency of ${name}`} kind="lines" height={96} series={latency} format={formatDuration} isLog={isLog} marks={lines} />
     </article>

@@ -7,12 +7,12 @@ import { useKeys } from "../../frame/keys";
 import { useZoom } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
-import { oneLine } from "../../parts/oneLine";
+import { shortLine } from "../../parts/text";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Switch } from "../../parts/Tools";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
-import { bytes, count, percent } from "../../time/format";
+import { bytes, count, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
@@ -21,11 +21,11 @@ import { measuresOf } from "./endpoints";
 import { Figure } from "./Figures";
 import { HeatMap } from "./HeatMap";
 import { requestsOf } from "./links";
-import { errorSeries, formatCount, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
+import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
-  const name = oneLine(endpoint);
+  const name = shortLine(endpoint);
   const { asked, from, until } = useWindow();
   const params = useParams();
   const setParams = useSetParams();
@@ -96,7 +96,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         ) : (
           <div className={isOld ? styles.isOld : undefined} aria-busy={isOld}>
             <Part title="Requests" note={drawn.isPast ? "dashed: the period before" : undefined}>
-              <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={120} series={drawn.traffic} format={formatCount} />
+              <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={120} series={drawn.traffic} format={short} />
             </Part>
             <Part title="Error rate">
               <Chart {...shared} label={`Error rate of ${name}`} kind="lines" height={96} series={drawn.errors} format={formatRate} />

@@ -1,6 +1,6 @@
 /** Windows as the series of charts. A bucket without windows has no requests, and no latency. */
 import type { Series } from "../../parts/Chart";
-import { count, duration, percent } from "../../time/format";
+import { duration, percent } from "../../time/format";
 import type { Group } from "./data";
 
 type Groups = (Group | undefined)[];
@@ -40,9 +40,6 @@ export function latencySeries(groups: Groups, before?: Groups, summaries: Summar
     ...(before ? PERCENTILES.map((one): Series => ({ name: `${one.name} before`, colour: "--quiet", shape: "line", width: 1, dash: BEFORE, values: of(before, one.name) })) : []),
   ];
 }
-
-export const formatCount = (value: number): string => (value >= 10_000 ? COMPACT.format(value) : count(Math.round(value * 100) / 100));
-const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 
 export const formatDuration = (value: number): string => (value < 1 ? (value === 0 ? "0" : "< 1 ms") : duration(value));
 /** A latency in whole milliseconds, as windows have them: 0 is less than one. */

@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import type { ReactNode } from "react";
 import { sharedParams, useParam, useParams } from "../../frame/address";
 import { Choice } from "../../parts/Choice";
-import { oneLine } from "../../parts/oneLine";
+import { shortLine } from "../../parts/text";
 import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
@@ -78,7 +78,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
 }
 
 function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: EndpointRow; kept: Record<string, string>; hasWindows: boolean }) {
-  const name = oneLine(endpoint);
+  const name = shortLine(endpoint);
   const requests = requestsOf(endpoint);
   const toRequests = (q: string, children: ReactNode) => (
     <Link to="/requests" search={{ ...kept, q }}>

@@ -4,7 +4,7 @@ import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
 import { useWindow } from "../../frame/window";
-import { oneLine } from "../../parts/oneLine";
+import { shortLine } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { ago, bytes, count, duration, inFull } from "../../time/format";
@@ -58,7 +58,7 @@ function AlertRow({ alert: { name, subject, filter, condition, enabled, status }
     <li>
       <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{enabled ? status.state : "off"}</span>
       <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${name}\n${condition}`} data-row>
-        <bdi>{oneLine(name)}</bdi> <span className="quiet">{condition}</span>
+        <bdi>{shortLine(name)}</bdi> <span className="quiet">{condition}</span>
       </Link>
       {status.problem !== null && <span className="small" title={status.problem}>cannot be evaluated</span>}
       {status.value !== null && <span className="small">{count(Math.round(status.value * 1000) / 1000)}</span>}
@@ -118,8 +118,8 @@ function Patterns({ patterns, search, hasLevel = false }: { patterns: Pattern[];
       {patterns.map(({ example, count: copies, last }) => (
         <li key={example.id}>
           {hasLevel && <Level level={example.level} />}
-          <Link to="/logs" search={{ ...search, open: String(example.id) }} className="data" title={oneLine(example.message)} data-row>
-            <bdi>{oneLine(example.message)}</bdi>
+          <Link to="/logs" search={{ ...search, open: String(example.id) }} className="data" title={shortLine(example.message)} data-row>
+            <bdi>{shortLine(example.message)}</bdi>
           </Link>
           <span className="small">{copies > 1 && `×${count(copies)}`}</span>
           <Ago at={last} />
@@ -151,8 +151,8 @@ export function FailedRequests({ searches }: { searches: Searches }) {
         {(failed.data ?? []).map((request) => (
           <li key={request.id}>
             <Status code={request.status_code} />
-            <Link to="/requests" search={{ ...kept, q, open: String(request.id) }} className="data" title={oneLine(request.path)} data-row>
-              {request.method} <bdi>{oneLine(request.path)}</bdi>
+            <Link to="/requests" search={{ ...kept, q, open: String(request.id) }} className="data" title={shortLine(request.path)} data-row>
+              {request.method} <bdi>{shortLine(request.path)}</bdi>
             </Link>
             <span className="small">{duration(request.duration)}</span>
             <Ago at={request.timestamp} />

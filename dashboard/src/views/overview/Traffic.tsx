@@ -9,10 +9,10 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { withFilter } from "../../query/parse";
 import { fillBuckets, planBuckets } from "../../time/buckets";
-import { ago, count, inFull } from "../../time/format";
+import { ago, count, inFull, short } from "../../time/format";
 import { formatRange } from "../../time/range";
 import { aggregateQuery, useDeploys } from "../metrics/data";
-import { formatCount, trafficSeries } from "../metrics/series";
+import { trafficSeries } from "../metrics/series";
 import { classSeries } from "./classes";
 import type { HistogramBucket } from "./classes";
 import { Panel } from "./Panel";
@@ -81,7 +81,7 @@ export function Traffic({ searches }: { searches: Searches }) {
       onRetry={() => void shown.refetch()}
       empty={total === 0 && !shown.isPlaceholderData ? <p className="quiet">No requests in this range{searches.text === "" ? "." : " and of this search."}</p> : null}
     >
-      <Chart label="Traffic by status class" times={plan.starts} series={series} kind="bars" from={from.getTime()} until={until.getTime()} height={152} format={formatCount} marks={marks} onZoom={zoom} onPick={open} />
+      <Chart label="Traffic by status class" times={plan.starts} series={series} kind="bars" from={from.getTime()} until={until.getTime()} height={152} format={short} marks={marks} onZoom={zoom} onPick={open} />
       <div className={styles.legend}>
         {series.map(({ name, colour, summary }) => (
           <span key={name}>

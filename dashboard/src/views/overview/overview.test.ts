@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { oneLine } from "../../parts/oneLine";
 import { parse } from "../../query/parse";
 import { classOf, classSeries } from "./classes";
 import { searchOf, sortAlerts } from "./panels";
@@ -34,13 +33,5 @@ describe("searchOf", () => {
     expect(query.problems).toEqual([]);
     expect(query.filters).toEqual([["level", "error"], ["source", "shop::api"], ["message__contains", 'a "b"']]);
     expect(query.words).toBe("disk full");
-  });
-});
-
-describe("oneLine", () => {
-  it("has neither line breaks nor codes of terminals, and is short", () => {
-    expect(oneLine("\u001b[31mred\u001b[0m\n\tnext\u0000\u0007 line")).toBe("red next line");
-    expect(oneLine("\u001b]8;;http://x\u0007link\u001b]8;;\u0007")).toBe("link");
-    expect(oneLine("a".repeat(1_000_000))).toHaveLength(300);
   });
 });

@@ -5,7 +5,6 @@ import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Facet } from "../../parts/Facets";
-import { showControls } from "./controls";
 import { CLASSES, classesOf, selectionOf, toggle, toggleClass, withoutField } from "./choices";
 import type { Value } from "./choices";
 import { parametersOf } from "./search";
@@ -115,7 +114,6 @@ function FieldFacet({ search, field, name, title }: Field & { search: RequestSea
       excluded={new Set(excluded.map(String))}
       isStale={isPlaceholderData}
       onPick={(value, isExcluded) => setText(toggle(search.text, field, name, value, isExcluded))}
-      show={showControls}
     >
       {isError && <NotCounted />}
       {(data?.length ?? 0) > most &&

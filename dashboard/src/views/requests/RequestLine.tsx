@@ -2,7 +2,7 @@
 import { memo } from "react";
 import { Status } from "../../parts/Show";
 import { clock, duration, inFull } from "../../time/format";
-import { showControls } from "./controls";
+import { shortLine } from "../../parts/text";
 import { Marked } from "./Marked";
 import { isOutgoing } from "./snapshot";
 import type { RequestRow } from "./useRequestList";
@@ -26,7 +26,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
             →{" "}
           </span>
         )}
-        <bdi>{path ? <Marked highlight={path} /> : showControls(row.path.slice(0, 400))}</bdi>
+        <bdi>{path ? <Marked highlight={path} /> : shortLine(row.path, 400)}</bdi>
         {elsewhere && (
           <span className="quiet">
             {"  "}
@@ -46,7 +46,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
         {duration(row.duration)}
       </span>
       <span className={styles.user} title={row.user_id ?? undefined} data-field="user" data-value={row.user_id ?? ""}>
-        <bdi>{showControls(row.user_id?.slice(0, 100) ?? "")}</bdi>
+        <bdi>{shortLine(row.user_id ?? "", 100)}</bdi>
       </span>
       <span className={styles.country} data-field="country" data-value={row.geo_country ?? ""}>
         <bdi>{row.geo_country ?? ""}</bdi>

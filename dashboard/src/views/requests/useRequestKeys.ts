@@ -1,8 +1,8 @@
 /** Keys of the view that act on a request, or on the value under the pointer. */
-import { useState } from "react";
 import { ApiError } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
+import { useSaid } from "../../parts/useSaid";
 import { withFilter } from "../../query/parse";
 import { curlOf } from "./exports";
 import { pointedAt } from "./pointed";
@@ -17,16 +17,10 @@ interface Options {
   onOpen: (id: number) => void;
 }
 
-const SHOWN_MS = 2000;
-
 /** Returns what the last key did, to be said for a moment. */
 export function useRequestKeys({ rows, current, text, isDeleted, onOpen }: Options): string {
-  const [said, setSaid] = useState("");
+  const [said, say] = useSaid();
   const setParams = useSetParams();
-  const say = (next: string) => {
-    setSaid(next);
-    setTimeout(() => setSaid(""), SHOWN_MS);
-  };
   const filter = (isExcluded: boolean) => {
     const row = rows.find((one) => one.id === current);
     const value = pointedAt() ?? (row ? { field: "path", value: row.path } : null);

@@ -1,13 +1,14 @@
 /** One request: what was asked, what was answered, what was logged and called, and sending it again. */
 import type { ReactNode } from "react";
 import { ApiError } from "../../../api/client";
+import { useTrace } from "../../../api/trace";
 import { useParam, useSetParams } from "../../../frame/address";
 import { Status } from "../../../parts/Show";
 import { Tabs } from "../../../parts/Tabs";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { fieldOf, withFilter } from "../../../query/parse";
 import { duration } from "../../../time/format";
-import { showControls } from "../controls";
+import { shortLine } from "../../../parts/text";
 import { Replay } from "../replay/Replay";
 import type { RequestRow } from "../useRequestList";
 import { DeletedNotice, RequestActions } from "./actions";
@@ -15,7 +16,7 @@ import { RequestTab, ResponseTab } from "./MessageTab";
 import type { OnFilter } from "./Pairs";
 import { Similar } from "./Similar";
 import { TraceTab } from "./TraceTab";
-import { useRequest, useTrace } from "./useRequest";
+import { useRequest } from "./useRequest";
 import type { OpenRequest } from "./useRequest";
 import styles from "./Detail.module.css";
 
@@ -41,7 +42,7 @@ export function useRequestDetail(id: number | null, rows: RequestRow[], onOpen: 
         <Status code={record.status_code} />
         <span className="data">{record.method}</span>
         <bdi className={`data ${styles.headPath ?? ""}`} title={record.path}>
-          {showControls(record.path.slice(0, 500))}
+          {shortLine(record.path, 500)}
         </bdi>
         <span className="data">{duration(record.duration)}</span>
       </>
@@ -75,7 +76,7 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
   return (
     <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(id) => setTab(id, { replace: true })}>
       <h2 className="hidden-label">
-        {record.method} {showControls(record.path.slice(0, 500))}
+        {record.method} {shortLine(record.path, 500)}
       </h2>
       <DeletedNotice request={request} />
       {chosen === "request" && (

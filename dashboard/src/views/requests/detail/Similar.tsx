@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Status, Time } from "../../../parts/Show";
 import { Failure, Loading } from "../../../parts/State";
 import { duration } from "../../../time/format";
-import { showControls } from "../controls";
+import { shortLine } from "../../../parts/text";
 import { useSimilar } from "./useRequest";
 import styles from "./Detail.module.css";
 
@@ -32,7 +32,7 @@ function Found({ id, onOpen }: { id: number; onOpen: (id: number) => void }) {
           <button type="button" className="plain" onClick={() => onOpen(row.id)}>
             <Time at={row.timestamp} />
             <span>{row.method}</span>
-            <bdi className={styles.headPath}>{showControls(row.path.slice(0, 300))}</bdi>
+            <bdi className={styles.headPath}>{shortLine(row.path, 300)}</bdi>
             <Status code={row.status_code} />
             <span>{duration(row.duration)}</span>
           </button>

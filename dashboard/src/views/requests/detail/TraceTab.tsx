@@ -2,19 +2,19 @@
 import { useMemo, useState } from "react";
 import { useSetParams } from "../../../frame/address";
 import type { RequestSnapshot } from "../../../api/client";
+import type { TraceQuery } from "../../../api/trace";
 import { Level, Status } from "../../../parts/Show";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { duration, inFull } from "../../../time/format";
-import { showControls } from "../controls";
+import { shortLine } from "../../../parts/text";
 import { header } from "../snapshot";
 import { layOut } from "./timeline";
 import type { TimelineRow } from "./timeline";
-import type { useTrace } from "./useRequest";
 import styles from "./Trace.module.css";
 
 interface Props {
   record: RequestSnapshot;
-  trace: ReturnType<typeof useTrace>;
+  trace: TraceQuery;
   /** All of the trace, or its requests and calls alone. */
   show: "all" | "calls";
   onOpen: (id: number) => void;
@@ -31,8 +31,8 @@ export function TraceTab({ record, trace, show, onOpen }: Props) {
         <span className="quiet">So what was logged and called meanwhile is not known. Capture adds one to each request; imported ones have it if their program did.</span>
       </Empty>
     );
-  if (trace.isError) return <Failure error={trace.error} what="The trace" onRetry={() => void trace.refetch()} />;
-  if (trace.isPending) return <Loading what="the trace" />;
+  if (trace.error) return <Failure error={trace.error} what="The trace" onRetry={trace.retry} />;
+  if (!trace.data) return <Loading what="the trace" />;
   if (!line) return <Empty title="Nothing of this trace is stored any more." />;
   const rows = show === "all" ? line.rows : line.rows.filter((row) => row.entry.kind !== "log");
   const missing = show === "calls" && line.calls === 0 ? "It called nothing that was captured. Calls are captured by the client layer of capture." : show === "all" && line.logs === 0 ? "It logged nothing that was captured." : null;
@@ -86,7 +86,7 @@ function Row({ row, isCurrent, onOpen }: { row: TimelineRow; isCurrent: boolean;
       </span>
       {entry.kind === "log" ? (
         <span className={styles.label}>
-          <Level level={entry.record.level} /> <bdi>{showControls(entry.record.message.slice(0, 1000))}</bdi>
+          <Level level={entry.record.level} /> <bdi>{shortLine(entry.record.message, 1000)}</bdi>
         </span>
       ) : (
         <span className={styles.label} style={{ paddingInlineStart: row.depth * 12 }}>
@@ -94,7 +94,7 @@ function Row({ row, isCurrent, onOpen }: { row: TimelineRow; isCurrent: boolean;
           <Status code={entry.record.status_code} /> {duration(entry.record.duration)} {entry.record.method}{" "}
           <bdi>
             {entry.kind === "call" && <span className="quiet">{header(entry.record.headers, "host") ?? ""}</span>}
-            {showControls(entry.record.path.slice(0, 500))}
+            {shortLine(entry.record.path, 500)}
           </bdi>
         </span>
       )}

@@ -1,7 +1,7 @@
 /** Values of records as text: what was masked is shown as masked, control characters are shown and do nothing. */
 import { useState } from "react";
 import { ruleOf, splitMasked } from "../masked";
-import { showControls } from "../controls";
+import { withoutCodes } from "../../../parts/text";
 import styles from "./Detail.module.css";
 
 const PIECE = 4000;
@@ -18,7 +18,7 @@ export function Text({ text, name = null }: { text: string; name?: string | null
               masked{part.hash === null ? "" : ` ${part.hash}`}
             </span>
           ) : (
-            showControls(part.text)
+            withoutCodes(part.text)
           ),
         )}
       </bdi>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { TraceEntry } from "./useRequest";
+import type { TraceEntry } from "../../../api/trace";
 import { layOut, timeOf } from "./timeline";
 
 function entry(kind: "request" | "call" | "log", time: string, duration: number | null, span = "", parent = ""): TraceEntry {

@@ -1,5 +1,5 @@
 /** Lays the records of a trace out on one line of time. */
-import type { Trace, TraceEntry } from "./useRequest";
+import type { Trace, TraceEntry } from "../../../api/trace";
 
 export interface TimelineRow {
   entry: TraceEntry;

@@ -1,7 +1,7 @@
-/** The request that is open, its trace, and what is similar to it. */
+/** The request that is open, and what is similar to it. */
 import { useQuery } from "@tanstack/react-query";
-import { ApiError, call, list, read } from "../../../api/client";
-import type { Log, RequestSnapshot } from "../../../api/client";
+import { ApiError, list, read } from "../../../api/client";
+import type { RequestSnapshot } from "../../../api/client";
 import { useParam } from "../../../frame/address";
 import type { RequestRow } from "../useRequestList";
 
@@ -29,26 +29,6 @@ export function useRequest(id: number | null, rows: RequestRow[]) {
     initialData: () => {
       const row = rows.find((one) => one.id === id);
       return row && { record: row, isDeleted: deleted === "only" };
-    },
-  });
-}
-
-export type TraceEntry = { kind: "request" | "call"; time: string; record: RequestSnapshot } | { kind: "log"; time: string; record: Log };
-
-export interface Trace {
-  entries: TraceEntry[];
-  isComplete: boolean;
-  limit: number;
-}
-
-export function useTrace(traceId: string | null) {
-  return useQuery<Trace>({
-    queryKey: ["traces", traceId],
-    enabled: traceId !== null,
-    structuralSharing: false,
-    queryFn: async ({ signal }) => {
-      const answer = await call<{ data: TraceEntry[]; metadata: { is_complete: boolean; limit: number } }>(`/traces/${encodeURIComponent(traceId ?? "")}`, { signal });
-      return { entries: answer.data, isComplete: answer.metadata.is_complete, limit: answer.metadata.limit };
     },
   });
 }

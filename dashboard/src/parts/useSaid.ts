@@ -1,0 +1,15 @@
+/** A word of what was done, for a while. */
+import { useCallback, useRef, useState } from "react";
+
+const SHOWN_MS = 2500;
+
+export function useSaid(): [said: string, say: (text: string) => void] {
+  const [said, setSaid] = useState("");
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const say = useCallback((text: string) => {
+    clearTimeout(timer.current);
+    setSaid(text);
+    timer.current = setTimeout(() => setSaid(""), SHOWN_MS);
+  }, []);
+  return [said, say];
+}
