@@ -148,6 +148,34 @@ test("a live tail shows what arrives, and pauses", async () => {
   await page.getByText("the second line of the tail").first().waitFor({ timeout: 10_000 });
 });
 
+test("a search is saved under a name, renamed, opened, and deleted", async () => {
+  await ask("source:WORKER");
+  await page.getByText(/100 lines/).first().waitFor();
+  await page.getByRole("button", { name: /^Saved/ }).click();
+  await page.getByRole("menuitem", { name: /Save this search/ }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill("of the worker");
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  const [saved] = (await server.call("GET", "/saved_searches")).data;
+  assert.deepEqual([saved.name, saved.view, new URLSearchParams(saved.parameters).get("q")?.trim()], ["of the worker", "logs", "source:WORKER"]);
+  await page.getByRole("button", { name: /^Saved/ }).click();
+  await page.getByRole("menuitem", { name: /All saved/ }).click();
+  await page.getByRole("button", { name: "Rename of the worker" }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill("worker");
+  await page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
+  await page.goto("/ui/metrics");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("worker");
+  await page.getByRole("option", { name: /Saved search worker/ }).click();
+  await page.waitForURL(/logs\?.*source%3AWORKER/);
+  await page.getByRole("button", { name: /^Saved/ }).click();
+  await page.getByRole("menuitem", { name: /All saved/ }).click();
+  await page.getByRole("button", { name: "Delete worker" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("None is saved.").waitFor();
+  assert.equal((await server.call("GET", "/saved_searches")).data.length, 0);
+});
+
 test("what is shown is exported", async () => {
   await ask("level:error source:WORKER");
   await page.getByText(/100 lines/).first().waitFor();

@@ -1,6 +1,6 @@
 /** What is around every view: the views, the search, the range, who is signed in. */
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";
 import { Account } from "./Account";
 import { sharedParams, useParams } from "./address";
@@ -8,12 +8,17 @@ import { useKeys } from "./keys";
 import { Keys, KeysHelp } from "./KeysHelp";
 import { Palette } from "./Palette";
 import { RangePicker } from "./RangePicker";
+import { SavedSearches } from "./SavedSearches";
 import { SearchBox } from "./SearchBox";
 import { StateLine } from "./StateLine";
 import { titleOf } from "./title";
 import { VIEWS } from "./views";
 import { useWindow } from "./window";
 import styles from "./Frame.module.css";
+
+/** Few need them, so they are loaded by those. */
+const SaveSearch = lazy(async () => ({ default: (await import("./SavedDialogs")).SaveSearch }));
+const ManageSearches = lazy(async () => ({ default: (await import("./SavedDialogs")).ManageSearches }));
 
 export function Frame() {
   const isAdmin = useIsAdmin();
@@ -23,7 +28,7 @@ export function Frame() {
   const view = VIEWS.find((one) => one.path === path);
   const navigate = useNavigate();
   const { refresh, isLive, setLive } = useWindow();
-  const [front, setFront] = useState<"palette" | "keys" | null>(null);
+  const [front, setFront] = useState<"palette" | "keys" | "save" | "saved" | null>(null);
   const views = VIEWS.filter((one) => isAdmin || !one.isForAdmins);
   const hasRange = view?.hasRange === true;
   useKeys([
@@ -80,14 +85,19 @@ export function Frame() {
           <button type="button" onClick={refresh} title="Asks again (r)">
             Look again
           </button>
+          <SavedSearches path={path} onSave={() => setFront("save")} onManage={() => setFront("saved")} />
         </section>
       )}
       <main ref={main} id="view" className={styles.view} tabIndex={-1}>
         <Outlet />
       </main>
       <StateLine />
-      {front === "palette" && <Palette onClose={() => setFront(null)} onKeys={() => setFront("keys")} />}
+      {front === "palette" && <Palette onClose={() => setFront(null)} onKeys={() => setFront("keys")} onSave={hasRange ? () => setFront("save") : null} onManage={() => setFront("saved")} />}
       {front === "keys" && <KeysHelp onClose={() => setFront(null)} />}
+      <Suspense>
+        {front === "save" && <SaveSearch path={path} params={params} onClose={() => setFront(null)} />}
+        {front === "saved" && <ManageSearches onClose={() => setFront(null)} />}
+      </Suspense>
     </div>
   );
 }

@@ -6,16 +6,16 @@ import { shortLine } from "../parts/text";
 import { Keys } from "./KeysHelp";
 import { best } from "./match";
 import { usePaletteItems } from "./palette-items";
-import type { Item } from "./palette-items";
+import type { Actions, Item } from "./palette-items";
 import styles from "./Palette.module.css";
 
 const MOST = 40;
 
-export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () => void }) {
+export function Palette({ onClose, ...actions }: Actions & { onClose: () => void }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const id = useId();
-  const { items, named, isLoading } = usePaletteItems(text, onKeys);
+  const { items, named, isLoading } = usePaletteItems(text, actions);
   const found = [...named, ...best(items, text, ({ name, also }) => (also === undefined ? name : `${name} ${also}`), MOST)];
   const active = Math.min(at, found.length - 1);
 

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { read } from "../api/client";
-import { useAllSavedSearches } from "../api/saved";
+import { useSavedSearches } from "../api/saved";
 import { useIsAdmin, useSession, useSignOut } from "../api/session";
 import { recentSearches } from "../query/history";
 import { sharedParams, useParams } from "./address";
@@ -33,8 +33,15 @@ async function readEndpoints(from: Date, until: Date, signal: AbortSignal): Prom
   return groups.toSorted((a, b) => b.requests - a.requests).map(({ endpoint }) => endpoint);
 }
 
+export interface Actions {
+  onKeys: () => void;
+  /** Null where what is shown cannot be saved. */
+  onSave: (() => void) | null;
+  onManage: () => void;
+}
+
 /** The items for what is typed that are there whatever it is, and those that only it names. */
-export function usePaletteItems(typed: string, onKeys: () => void): { items: Item[]; named: Item[]; isLoading: boolean } {
+export function usePaletteItems(typed: string, { onKeys, onSave, onManage }: Actions): { items: Item[]; named: Item[]; isLoading: boolean } {
   const navigate = useNavigate();
   const session = useSession();
   const isAdmin = useIsAdmin();
@@ -42,7 +49,7 @@ export function usePaletteItems(typed: string, onKeys: () => void): { items: Ite
   const [theme, setTheme] = useTheme();
   const shared = sharedParams(useParams());
   const { from, until, text: range, isLive, setLive, refresh } = useWindow();
-  const saved = useAllSavedSearches();
+  const saved = useSavedSearches();
   const endpoints = useQuery({ queryKey: ["palette-endpoints", range], queryFn: ({ signal }) => readEndpoints(from, until, signal), staleTime: 300_000, retry: false });
 
   const go = (to: string, search: Params) => () => void navigate({ to, search });
@@ -58,6 +65,8 @@ export function usePaletteItems(typed: string, onKeys: () => void): { items: Ite
     { id: "live", group: "Action", name: isLive ? "Stop live" : "Live", also: "tail follow", keys: "l", run: () => setLive(!isLive) },
     { id: "refresh", group: "Action", name: "Look again", also: "refresh reload", keys: "r", run: refresh },
     { id: "copy", group: "Action", name: "Copy the address of this view", also: "url link share", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
+    ...(saved !== null && onSave ? [{ id: "save", group: "Action", name: "Save this search", also: "bookmark keep", run: onSave }] : []),
+    ...(saved !== null && saved.length > 0 ? [{ id: "saved", group: "Action", name: "All saved searches", also: "rename delete bookmarks", run: onManage }] : []),
     { id: "keys", group: "Action", name: "Show all keys", also: "shortcuts help", keys: "?", run: onKeys },
     ...(session.user
       ? [
@@ -65,7 +74,7 @@ export function usePaletteItems(typed: string, onKeys: () => void): { items: Ite
           { id: "out", group: "Action", name: "Sign out", also: "log out", run: () => void signOut() },
         ]
       : []),
-    ...(saved ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(one.view === "overview" ? "/" : `/${one.view}`, one.parameters) })),
+    ...(saved ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(one.path, one.params) })),
     ...recentSearches().map((text) => ({
       id: `recent ${text}`,
       group: "Recent search",

@@ -77,8 +77,8 @@ export function Field({ name, label, hint, problem: typed = null, children }: Fi
   );
 }
 
-/** A choice among a few, as buttons of which one is pressed. */
-export function Choice<T extends string>({ name, label, value, options, onChange }: { name: string; label: string; value: T; options: [value: T, label: string][]; onChange: (value: T) => void }) {
+/** A choice among a few, as radio buttons. */
+export function Radios<T extends string>({ name, label, value, options, onChange }: { name: string; label: string; value: T; options: [value: T, label: string][]; onChange: (value: T) => void }) {
   return (
     <fieldset className={styles.choice}>
       <legend>{label}</legend>

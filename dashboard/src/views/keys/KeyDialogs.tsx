@@ -5,7 +5,7 @@ import { call } from "../../api/client";
 import type { ApiKey } from "../../api/client";
 import { Confirm } from "../../parts/Confirm";
 import { Dialog } from "../../parts/Dialog";
-import { Choice, Field, Form, FormActions, FormProblem } from "../../parts/Form";
+import { Radios, Field, Form, FormActions, FormProblem } from "../../parts/Form";
 import { Secret } from "../../parts/Secret";
 import { Snippet } from "../../parts/Snippet";
 import { FieldError, useForm, valueOf } from "../../parts/useForm";
@@ -58,8 +58,8 @@ export function NewKey({ onClose }: { onClose: () => void }) {
         <Field name="name" label="Name" hint="What it is for: an application, a machine, a person.">
           {(control) => <input {...control} autoComplete="off" maxLength={200} required />}
         </Field>
-        <Choice name="scope" label="May" value={scope} options={SCOPES} onChange={setScope} />
-        <Choice name="expiry" label="Expires" value={expiry} options={EXPIRIES} onChange={setExpiry} />
+        <Radios name="scope" label="May" value={scope} options={SCOPES} onChange={setScope} />
+        <Radios name="expiry" label="Expires" value={expiry} options={EXPIRIES} onChange={setExpiry} />
         {expiry === "date" && (
           <Field name="day" label="Last day">
             {(control) => <input {...control} type="date" min={today()} required />}

@@ -7,7 +7,6 @@ import { ExportMenu } from "../../parts/ExportMenu";
 import { Copy } from "../../parts/Show";
 import { Toolbar } from "../../parts/Toolbar";
 import { Switch } from "../../parts/Tools";
-import { SavedSearches } from "./SavedSearches";
 import type { LogsState } from "./state";
 
 export function LogsToolbar({ state, said }: { state: LogsState; said: string }) {
@@ -21,7 +20,6 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
           Deleted
         </button>
       )}
-      <SavedSearches />
       <ExportMenu what="logs" formats={["jsonl", "csv", "parquet"]} addressOf={(format) => exportAddress("/logs", state.parameters, format)} />
       <Copy text={() => location.href}>Share</Copy>
     </>

@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { ApiError, User } from "../../api/client";
 import { Confirm } from "../../parts/Confirm";
 import { Dialog } from "../../parts/Dialog";
-import { Choice, Field, Form, FormActions, FormProblem } from "../../parts/Form";
+import { Radios, Field, Form, FormActions, FormProblem } from "../../parts/Form";
 import { Secret } from "../../parts/Secret";
 import { useForm, valueOf } from "../../parts/useForm";
 import { ROLES, useUserChange } from "./changes";
@@ -25,7 +25,7 @@ type Kind = "generated" | "chosen";
 function PasswordKind({ value, onChange }: { value: Kind; onChange: (kind: Kind) => void }) {
   return (
     <>
-      <Choice
+      <Radios
         name="kind"
         label="Password"
         value={value}
@@ -73,7 +73,7 @@ export function NewUser({ onClose }: { onClose: () => void }) {
         <Field name="email" label="E-mail">
           {(control) => <input {...control} type="email" autoComplete="off" required />}
         </Field>
-        <Choice name="role" label="Role" value={role} options={ROLES} onChange={setRole} />
+        <Radios name="role" label="Role" value={role} options={ROLES} onChange={setRole} />
         <PasswordKind value={kind} onChange={setKind} />
         <FormProblem />
         <FormActions sending="Adding …" onCancel={onClose}>
