@@ -12,7 +12,6 @@ const root = createRootRoute({
     </WindowProvider>
   ),
   notFoundComponent: () => <Empty title="There is no such view." />,
-  errorComponent: ({ error, reset }) => <Failure error={error} what="The view" onRetry={reset} />,
 });
 
 function route(path: string, component: ReturnType<typeof lazyRouteComponent>) {
@@ -38,6 +37,8 @@ export const router = createRouter({
   parseSearch: (text) => parseParams(text),
   stringifySearch: (params) => formatParams(params),
   scrollRestoration: true,
+  // What is around a view that fails stays.
+  defaultErrorComponent: ({ error, reset }) => <Failure error={error} what="The view" onRetry={reset} />,
 });
 
 declare module "@tanstack/react-router" {

@@ -33,7 +33,7 @@ export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => v
       {session.user && (
         <>
           <Link to="/account" search={shared} role="menuitem">
-            Change password
+            Account
           </Link>
           <button type="button" role="menuitem" className="plain" onClick={() => void signOut()}>
             Sign out

@@ -1,9 +1,10 @@
 /** What is around every view: the views, the search, the range, who is signed in. */
-import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";
 import { Account } from "./Account";
 import { sharedParams, useParams } from "./address";
+import type { Params } from "./address";
 import { useKeys } from "./keys";
 import { Keys, KeysHelp } from "./KeysHelp";
 import { Palette } from "./Palette";
@@ -44,7 +45,7 @@ export function Frame() {
       one.key === undefined ? [] : [{ keys: `g ${one.key}`, name: one.name, group: "Go to", run: () => void navigate({ to: one.path, search: shared }) }],
     ),
   ]);
-  const main = useFocusOnNavigation(path);
+  const main = useFocusOnNavigation(useShownView());
   useEffect(() => {
     document.title = titleOf(path, params);
   }, [params, path]);
@@ -102,14 +103,36 @@ export function Frame() {
   );
 }
 
-/** Moves the focus to the view when another one is shown, so that its keys and its words come next. */
-function useFocusOnNavigation(path: string) {
+/** The view that is drawn, which the address has before it is loaded; one endpoint in large is a view of its own. */
+function useShownView(): string {
+  return useRouterState({
+    select: ({ location, resolvedLocation = location }) => `${resolvedLocation.pathname} ${(resolvedLocation.search as Params)["endpoint"] ?? ""}`,
+  });
+}
+
+/** Moves the focus to the heading of a view when it is shown, so that its words and its keys come next. */
+function useFocusOnNavigation(shown: string) {
   const main = useRef<HTMLElement>(null);
-  const before = useRef(path);
+  const before = useRef(shown);
   useEffect(() => {
-    if (before.current === path) return;
-    before.current = path;
-    main.current?.focus({ preventScroll: true });
-  }, [path]);
+    const place = main.current;
+    if (before.current === shown || !place) return;
+    before.current = shown;
+    place.focus({ preventScroll: true });
+    const toHeading = (): boolean => {
+      const heading = place.querySelector("h1");
+      if (!heading || document.activeElement !== place) return false;
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+      return true;
+    };
+    if (toHeading()) return;
+    // The view may have to be loaded first. If the focus goes elsewhere meanwhile, it stays there.
+    const watcher = new MutationObserver(() => {
+      if (toHeading()) watcher.disconnect();
+    });
+    watcher.observe(place, { childList: true, subtree: true });
+    return () => watcher.disconnect();
+  }, [shown]);
   return main;
 }

@@ -64,13 +64,13 @@ export function usePaletteItems(typed: string, { onKeys, onSave, onManage }: Act
     { id: "theme", group: "Action", name: theme === "dark" ? "Light theme" : "Dark theme", also: "dark light mode", run: () => setTheme(theme === "dark" ? "light" : "dark") },
     { id: "live", group: "Action", name: isLive ? "Stop live" : "Live", also: "tail follow", keys: "l", run: () => setLive(!isLive) },
     { id: "refresh", group: "Action", name: "Look again", also: "refresh reload", keys: "r", run: refresh },
-    { id: "copy", group: "Action", name: "Copy the address of this view", also: "url link share", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
+    { id: "copy", group: "Action", name: "Copy link", also: "url address share", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
     ...(saved !== null && onSave ? [{ id: "save", group: "Action", name: "Save this search", also: "bookmark keep", run: onSave }] : []),
     ...(saved !== null && saved.length > 0 ? [{ id: "saved", group: "Action", name: "All saved searches", also: "rename delete bookmarks", run: onManage }] : []),
     { id: "keys", group: "Action", name: "Show all keys", also: "shortcuts help", keys: "?", run: onKeys },
     ...(session.user
       ? [
-          { id: "password", group: "Action", name: "Change password", run: go("/account", {}) },
+          { id: "password", group: "Action", name: "Account", also: "change password", run: go("/account", {}) },
           { id: "out", group: "Action", name: "Sign out", also: "log out", run: () => void signOut() },
         ]
       : []),

@@ -7,9 +7,11 @@ import { VIEWS } from "./views";
 /** The view, what is searched for in it, and its range where that is a special one. */
 export function titleOf(path: string, params: Params): string {
   const view = VIEWS.find((one) => one.path === path);
-  const name = view?.name ?? (path === "/account" ? "Change password" : "Lookback");
+  const name = view?.name ?? (path === "/account" ? "Account" : "Lookback");
   const search = view?.model ? (params["q"] ?? "") : "";
+  // One endpoint in large is what the view of metrics is of.
+  const endpoint = path === "/metrics" ? (params["endpoint"] ?? "") : "";
   const range = view?.hasRange === true ? parseRange(params["range"] ?? "") : null;
-  const parts = [shortLine(search, 60), name, range ? nameRange(range) : ""].filter((part) => part !== "");
+  const parts = [shortLine(endpoint === "" ? search : endpoint, 60), name, range ? nameRange(range) : ""].filter((part) => part !== "");
   return [...parts, ...(name === "Lookback" ? [] : ["Lookback"])].join(" · ");
 }

@@ -10,7 +10,7 @@ export function More({ query }: { query: Pages }) {
   return (
     <p style={{ padding: "8px 16px" }}>
       <button type="button" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-        {query.isFetchingNextPage ? "Loading …" : "Show more"}
+        {query.isFetchingNextPage ? "Loading …" : "Load more"}
       </button>
     </p>
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, clock, count, duration, inFull, percent, short } from "./format";
+import { ago, bytes, clock, count, counted, duration, inFull, percent, short } from "./format";
 
 const NOW = new Date("2026-11-29T11:30:00Z");
 
@@ -78,6 +78,7 @@ test.each([
 
 test("counts are whole or short", () => {
   expect(count(12_431)).toBe("12,431");
-  expect(short(12_431)).toBe("12.4K");
+  expect([short(12_431), short(9_999), short(0.125)]).toEqual(["12.4K", "9,999", "0.13"]);
+  expect([counted(1, "line"), counted(0, "line"), counted(2431, "line")]).toEqual(["1 line", "0 lines", "2,431 lines"]);
   expect([count(NaN), short(Infinity)]).toEqual(["–", "–"]);
 });

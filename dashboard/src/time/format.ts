@@ -74,6 +74,11 @@ export function count(value: number): string {
   return Number.isFinite(value) ? WHOLE.format(value) : NOTHING;
 }
 
+/** `1 request`, `2,431 requests`. */
+export function counted(value: number, one: string): string {
+  return `${count(value)} ${one}${value === 1 ? "" : "s"}`;
+}
+
 /** `1,234`, `12.4K`: exact as long as it is short. */
 export function short(value: number): string {
   return Number.isFinite(value) && Math.abs(value) >= 10_000 ? SHORT.format(value) : count(Math.round(value * 100) / 100);

@@ -123,7 +123,7 @@ function Waiting({ arrival, isFailing }: { arrival: Arrival; isFailing: boolean 
         </>
       ) : (
         <>
-          waiting{" "}
+          Waiting{" "}
           <span aria-hidden className={styles.sign}>
             ◌
           </span>

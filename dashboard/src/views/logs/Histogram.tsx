@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
-import { count, short } from "../../time/format";
+import { count, counted, short } from "../../time/format";
 import { usePatternCount } from "./usePatterns";
 import { LEVELS, useHistogram } from "./useHistogram";
 import type { LogsState } from "./state";
@@ -11,8 +11,8 @@ import { useLast } from "./useLast";
 import styles from "./Histogram.module.css";
 
 export function Histogram({ state }: { state: LogsState }) {
-  const { data: counted, error, isPlaceholderData } = useHistogram(state);
-  const data = useLast(counted);
+  const { data: answer, error, isPlaceholderData } = useHistogram(state);
+  const data = useLast(answer);
   const patterns = usePatternCount(state);
   const zoom = useZoom();
   const series = useMemo(
@@ -43,7 +43,7 @@ export function Histogram({ state }: { state: LogsState }) {
             <span>
               <strong>{count(data.total)}</strong> {data.total === 1 ? "line" : "lines"}
             </span>
-            <span className={errors > 0 ? "level-error" : "quiet"}>{count(errors)} error</span>
+            <span className={errors > 0 ? "level-error" : "quiet"}>{counted(errors, "error")}</span>
             {patterns && !state.isLive && (
               <span className="quiet">
                 {count(patterns.total)}

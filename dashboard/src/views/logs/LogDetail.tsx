@@ -61,8 +61,8 @@ export function DetailActions({ log }: { log: Log }) {
   return (
     <>
       <Copy text={log.message}>Copy message</Copy>
-      <Copy text={() => JSON.stringify(log, null, 2)}>Copy JSON</Copy>
-      <Copy text={() => location.href}>Share</Copy>
+      <Copy text={() => JSON.stringify(log, null, 2)}>Copy as JSON</Copy>
+      <Copy text={() => location.href}>Copy link</Copy>
     </>
   );
 }

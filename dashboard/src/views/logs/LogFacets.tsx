@@ -16,6 +16,7 @@ const PLACES = ["stage", "service", "env", "host", "version"];
 /** How many lines are looked at for them. */
 const LOOKED_AT = 200;
 const TOP = 10;
+const NAMES: Record<string, string> = { level: "Level", source: "Source" };
 
 export function LogFacets({ state, lines }: { state: LogsState; lines: Line[] }) {
   const places = useMemo(() => {
@@ -76,7 +77,7 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
   }, [chosen, excluded, field, known]);
   return (
     <Facet
-      title={field}
+      title={NAMES[field] ?? field}
       values={values}
       chosen={chosen}
       excluded={excluded}
@@ -84,7 +85,7 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
       onPick={(value, isExcluded) => setText(togglePicked(state.text, field, value, isExcluded))}
       {...(show ? { show } : {})}
     >
-      {answer.isError && <p className={`quiet small ${styles.note ?? ""}`}>Not counted.</p>}
+      {answer.isError && <p className={`quiet small ${styles.note ?? ""}`}>Could not be counted.</p>}
       {answer.data?.length === TOP && <p className={`quiet small ${styles.note ?? ""}`}>The {TOP} most frequent; shares are of these.</p>}
       {answer.data?.length === 0 && values.length === 0 && <p className={`quiet small ${styles.note ?? ""}`}>Nothing to count.</p>}
     </Facet>

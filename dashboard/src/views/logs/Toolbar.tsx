@@ -21,7 +21,7 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
         </button>
       )}
       <ExportMenu what="logs" formats={["jsonl", "csv", "parquet"]} addressOf={(format) => exportAddress("/logs", state.parameters, format)} />
-      <Copy text={() => location.href}>Share</Copy>
+      <Copy text={() => location.href}>Copy link</Copy>
     </>
   );
   return (

@@ -9,7 +9,7 @@ import { useRowFocus } from "../../parts/useRowFocus";
 import { Empty, Failure, Loading } from "../../parts/State";
 import type { BucketPlan } from "../../time/buckets";
 import { fillBuckets } from "../../time/buckets";
-import { count } from "../../time/format";
+import { count, counted } from "../../time/format";
 import { BucketSelect, useLogScale } from "./Controls";
 import { aggregateQuery, listOf, useDeploys, useWindowFilters } from "./data";
 import type { Group } from "./data";
@@ -58,7 +58,6 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
   return (
     <>
       <div className={styles.bar}>
-        <h1 className="hidden-label">Metrics</h1>
         <label>
           Order
           <select value={isSort(sort) ? sort : "busiest"} onChange={(event) => setSort(event.target.value)}>
@@ -72,7 +71,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
         <BucketSelect plan={plan} />
         {logButton}
         <p className="quiet small">
-          {count(shown.length)} of {count(rows.length)} endpoints · {count(all.data.total.requests)} requests · {ZOOM_HINT}
+          {count(shown.length)} of {counted(rows.length, "endpoint")} · {counted(all.data.total.requests, "request")} · {ZOOM_HINT}
         </p>
       </div>
       {charts.error && <Failure error={charts.error} what="The charts" onRetry={refresh} />}
@@ -84,7 +83,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
                 Words look in the names of endpoints; <code>endpoint:*orders*</code> does, too.
               </span>
               <button type="button" onClick={() => setParams({ q: "" })}>
-                Take the search away
+                Clear the search
               </button>
             </>
           ) : (

@@ -14,5 +14,11 @@ export function Metrics() {
   const [bucket] = useParam("bucket", "auto");
   const { from, until } = useWindow();
   const plan = planBuckets(from, until, bucket, endpoint === "" ? OF_CARDS : OF_ONE);
-  return endpoint === "" ? <EndpointGrid plan={plan} /> : <EndpointDetail endpoint={endpoint} plan={plan} />;
+  if (endpoint !== "") return <EndpointDetail key={endpoint} endpoint={endpoint} plan={plan} />;
+  return (
+    <>
+      <h1 className="hidden-label">Metrics</h1>
+      <EndpointGrid plan={plan} />
+    </>
+  );
 }

@@ -9,7 +9,7 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { withFilter } from "../../query/parse";
 import { fillBuckets, planBuckets } from "../../time/buckets";
-import { ago, count, inFull, short } from "../../time/format";
+import { ago, counted, inFull, short } from "../../time/format";
 import { formatRange } from "../../time/range";
 import { aggregateQuery, useDeploys } from "../metrics/data";
 import { trafficSeries } from "../metrics/series";
@@ -72,7 +72,7 @@ export function Traffic({ searches }: { searches: Searches }) {
       title="Traffic"
       beside={
         <span className="quiet small" hidden={shown.isPending}>
-          {count(total)} requests · {plan.name} each · {ZOOM_HINT}, click to see them
+          {counted(total, "request")} · {plan.name} each · {ZOOM_HINT}, click to see them
         </span>
       }
       isPending={shown.isPending}

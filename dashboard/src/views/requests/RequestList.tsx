@@ -100,7 +100,7 @@ function NothingFound({ search }: { search: RequestSearch }) {
     <Empty title={deleted === "only" ? "No request is deleted here." : `No requests in: ${nameRange(range)}.`}>
       {search.text !== "" && (
         <button type="button" onClick={() => setParams({ q: "" })}>
-          Without the search
+          Clear the search
         </button>
       )}
       {text !== "7d" && (

@@ -28,7 +28,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
         </button>
       )}
       <ExportMenu what="requests" formats={["har", "jsonl", "csv", "parquet", "curl"]} addressOf={(format) => exportAddress("/requests", search.listed, format)} />
-      <Copy text={() => location.href}>Share</Copy>
+      <Copy text={() => location.href}>Copy link</Copy>
     </>
   );
   return (

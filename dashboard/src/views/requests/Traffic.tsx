@@ -93,7 +93,7 @@ function Summary({ search, all, failed }: { search: RequestSearch; all: number |
       {all !== null && failed !== null && (
         <>
           <span>
-            <strong>{count(all)}</strong> requests
+            <strong>{count(all)}</strong> {all === 1 ? "request" : "requests"}
           </span>
           <span>
             <strong className={failed > 0 ? "class-5" : ""}>{count(failed)}</strong> of them 5xx {all > 0 && failed > 0 && <span className="quiet">({percent(failed / all)})</span>}

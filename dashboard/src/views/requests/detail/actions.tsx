@@ -22,7 +22,7 @@ export function RequestActions({ request: { record, isDeleted } }: { request: Op
           Copy as JSON
         </button>
         <button type="button" role="menuitem" className="plain" onClick={() => void navigator.clipboard.writeText(location.href)}>
-          Copy the link
+          Copy link
         </button>
         {isAdmin && <DeleteItem record={record} isDeleted={isDeleted} />}
       </Menu>
