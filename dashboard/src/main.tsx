@@ -7,7 +7,7 @@ import { SessionProvider, useSessionEnd, useSessionOfBrowser, useSessionQuery } 
 import { KeysProvider } from "./frame/keys";
 import { Failure, Loading } from "./parts/State";
 import { router } from "./router";
-import { SignIn, SignInAgain } from "./views/sign-in/SignIn";
+import { NotSignedOut, SignIn, SignInAgain } from "./views/sign-in/SignIn";
 import "./style/base.css";
 
 /** Few need it, so it is loaded by those. */
@@ -45,6 +45,7 @@ function Page() {
     <SessionProvider value={session.data}>
       {/* A page of another user is another page. */}
       <RouterProvider key={session.data.user?.id} router={router} />
+      {session.data.isNotOut && <NotSignedOut />}
       {session.data.isOver && <SignInAgain email={session.data.user?.email ?? ""} />}
     </SessionProvider>
   );

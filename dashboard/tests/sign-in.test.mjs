@@ -71,6 +71,22 @@ test("who signs out in one tab is signed out in all, and nothing that was read s
   await close();
 });
 
+test("a sign-out that fails shows that, and can be tried again", async () => {
+  const { page, wrong, close } = await openPage(browser, server.url);
+  await signIn(page);
+  await page.route("**/api/v1/session", (route) => (route.request().method() === "DELETE" ? route.abort() : route.continue()));
+  await page.getByRole("button", { name: /^ada/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  const dialog = page.getByRole("dialog", { name: "Not signed out" });
+  await dialog.getByRole("button", { name: "Sign out" }).click();
+  await dialog.getByRole("alert").waitFor();
+  await page.unroute("**/api/v1/session");
+  await dialog.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("E-mail").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a page that the browser kept is shown again only to those who are signed in", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
   await signIn(page);

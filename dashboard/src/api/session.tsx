@@ -2,6 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { QueryClient } from "@tanstack/react-query";
 import { createContext, useCallback, useContext, useEffect } from "react";
+import { keepDraft } from "../query/draft";
 import { ApiError, call, setCsrfToken } from "./client";
 
 export interface Session {
@@ -13,6 +14,8 @@ export interface Session {
   is_open: boolean;
   /** Whether it has ended while the page was used: the page stays as it is, behind a sign-in. */
   isOver?: boolean;
+  /** Whether the user asked to be signed out, and the server could not be reached: the session goes on. */
+  isNotOut?: boolean;
 }
 
 const KEY = ["session"];
@@ -46,7 +49,7 @@ export function useSessionOfBrowser(): void {
       }
       const before = client.getQueryData<Session | null>(KEY)?.user?.id;
       void client.refetchQueries({ queryKey: KEY }).then(() => {
-        if (client.getQueryData<Session | null>(KEY)?.user?.id !== before) client.removeQueries({ predicate: isOfViews });
+        if (client.getQueryData<Session | null>(KEY)?.user?.id !== before) dropViews(client);
       });
     };
     // Browsers keep pages as they were and show them on the way back, though somebody has signed out since.
@@ -65,7 +68,12 @@ export function useSessionOfBrowser(): void {
 /** Shows nothing more of what a user saw. */
 function forget(client: QueryClient): void {
   client.setQueryData(KEY, null);
+  dropViews(client);
+}
+
+function dropViews(client: QueryClient): void {
   client.removeQueries({ predicate: isOfViews });
+  keepDraft(null);
 }
 
 /** The session: undefined while it is read, null if nobody is signed in. */
@@ -79,7 +87,7 @@ export function useSignIn() {
     const answer = await call<{ data: Session }>("/session", { method: "POST", body: { email, password } });
     const before = client.getQueryData<Session | null>(KEY);
     // Another user may see less: nothing of the one before stays.
-    if (before?.user?.id !== answer.data.user?.id) client.removeQueries({ predicate: isOfViews });
+    if (before?.user?.id !== answer.data.user?.id) dropViews(client);
     client.setQueryData(KEY, keep(answer.data));
     tabs.postMessage("signed in" satisfies Told);
     // What failed without a session is asked for again.
@@ -99,8 +107,8 @@ export function useChangePassword() {
   };
 }
 
-/** Signs the user out. */
-export function useSignOut() {
+/** Ends the session, or says why it goes on. */
+export function useEndSession() {
   const client = useQueryClient();
   return useCallback(async (): Promise<void> => {
     try {
@@ -111,6 +119,27 @@ export function useSignOut() {
     }
     forget(client);
     tabs.postMessage("signed out" satisfies Told);
+  }, [client]);
+}
+
+/** Signs the user out. If that fails, the page says so and offers it again. */
+export function useSignOut() {
+  const client = useQueryClient();
+  const end = useEndSession();
+  return useCallback(async (): Promise<void> => {
+    try {
+      await end();
+    } catch {
+      client.setQueryData<Session | null>(KEY, (session) => (session ? { ...session, isNotOut: true } : null));
+    }
+  }, [client, end]);
+}
+
+/** Takes the word back that the session goes on. */
+export function useStay() {
+  const client = useQueryClient();
+  return useCallback(() => {
+    client.setQueryData<Session | null>(KEY, (session) => (session ? { ...session, isNotOut: false } : null));
   }, [client]);
 }
 

@@ -1,5 +1,6 @@
 /** Signing in: on a page of its own, or in front of the page when a session has ended. */
-import { useSignIn } from "../../api/session";
+import { useEndSession, useSignIn, useStay } from "../../api/session";
+import { Confirm } from "../../parts/Confirm";
 import { Dialog } from "../../parts/Dialog";
 import { Field, Form, FormProblem } from "../../parts/Form";
 import { useForm, valueOf } from "../../parts/useForm";
@@ -30,6 +31,17 @@ export function SignInAgain({ email }: { email: string }) {
         <SignInForm email={email} />
       </div>
     </Dialog>
+  );
+}
+
+/** Says that nobody was signed out, which one would not see otherwise. */
+export function NotSignedOut() {
+  const end = useEndSession();
+  const stay = useStay();
+  return (
+    <Confirm title="Not signed out" action="Sign out" run={end} onClose={stay}>
+      <p>The server could not be reached: you are still signed in, and so is who uses this browser after you.</p>
+    </Confirm>
   );
 }
 
