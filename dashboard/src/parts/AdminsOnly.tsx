@@ -1,6 +1,7 @@
 /** Says why a view of admins is not there for others. */
 import type { ReactNode } from "react";
 import { useIsAdmin, useSession } from "../api/session";
+import { Name } from "./Name";
 import { Empty } from "./State";
 import { ViewHead } from "./ViewHead";
 
@@ -13,7 +14,7 @@ export function AdminsOnly({ title, what, children }: { title: string; what: str
       <ViewHead title={title} />
       <Empty title={`Only admins see ${what}.`}>
         <p>
-          You are signed in as <bdi>{user?.email}</bdi>, who may read records. An admin can make you one, too, at Users.
+          You are signed in as <Name text={user?.email ?? ""} />, who may read records. An admin can make you one, too, at Users.
         </p>
       </Empty>
     </>

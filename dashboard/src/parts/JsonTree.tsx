@@ -3,6 +3,7 @@
  * Arrows move in it; f filters by the value that has the focus, x excludes it.
  */
 import { useRef, useState } from "react";
+import { withoutCodes } from "./text";
 import type { FocusEvent, KeyboardEvent } from "react";
 import { pathWith } from "../query/parse";
 import styles from "./JsonTree.module.css";
@@ -135,10 +136,10 @@ function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }:
         <LeafValue value={leaf} />
         {onFilter && (typeof leaf !== "string" || leaf.length <= LONGEST_FILTER) && canFilter(path, leaf) && (
           <span className={styles.actions}>
-            <button type="button" tabIndex={-1} data-key="f" className="plain" title={`Only ${path} of this value (f)`} onClick={() => onFilter(path, leaf, false)}>
+            <button type="button" tabIndex={-1} data-key="f" className="plain" title={`Only ${withoutCodes(path.slice(0, 200))} of this value (f)`} onClick={() => onFilter(path, leaf, false)}>
               only
             </button>
-            <button type="button" tabIndex={-1} data-key="x" className="plain" title={`All but ${path} of this value (x)`} onClick={() => onFilter(path, leaf, true)}>
+            <button type="button" tabIndex={-1} data-key="x" className="plain" title={`All but ${withoutCodes(path.slice(0, 200))} of this value (x)`} onClick={() => onFilter(path, leaf, true)}>
               not
             </button>
           </span>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Confirm } from "../../parts/Confirm";
 import { Dialog } from "../../parts/Dialog";
 import { Form, FormActions, FormProblem } from "../../parts/Form";
+import { Name } from "../../parts/Name";
 import { useForm } from "../../parts/useForm";
 import { useRuleChange } from "./data";
 import type { TestResult } from "./data";
@@ -27,7 +28,7 @@ export function TestRule({ rule, onClose }: Props) {
     <Dialog title="Test the webhook" kind="form" onClose={onClose}>
       <Form form={form} label="Test the webhook">
         <p>
-          <bdi>{rule.webhook}</bdi> gets a change with the state <code>test</code> of <bdi>{rule.name}</bdi>.
+          <Name text={rule.webhook ?? ""} /> gets a change with the state <code>test</code> of <Name text={rule.name} />.
         </p>
         <div role="status">{result && <Result result={result} />}</div>
         <FormProblem />
@@ -43,7 +44,7 @@ function Result({ result }: { result: TestResult }) {
   if (result.is_delivered) return <p>✓ Delivered: it answered {result.status}.</p>;
   return (
     <p className={styles.problem}>
-      ⚠ Not delivered: <bdi>{result.problem}</bdi>
+      ⚠ Not delivered: <Name text={result.problem ?? ""} most={1000} />
     </p>
   );
 }
@@ -53,7 +54,7 @@ export function DeleteRule({ rule, onClose }: Props) {
   return (
     <Confirm title="Delete a rule" action="Delete" run={() => change<undefined>("DELETE", `/${rule.id}`)} onClose={onClose}>
       <p>
-        <bdi>{rule.name}</bdi> is no longer watched. Its history stays. To watch it again later, pause it instead.
+        <Name text={rule.name} /> is no longer watched. Its history stays. To watch it again later, pause it instead.
       </p>
     </Confirm>
   );

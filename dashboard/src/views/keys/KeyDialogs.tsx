@@ -1,5 +1,6 @@
 /** The dialogs that make a key, show it once, and revoke it. */
 import { useQueryClient } from "@tanstack/react-query";
+import { Name } from "../../parts/Name";
 import { useState } from "react";
 import { call } from "../../api/client";
 import type { ApiKey } from "../../api/client";
@@ -83,7 +84,7 @@ export function RevokeKey({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => 
   return (
     <Confirm title="Revoke a key" action="Revoke" run={revoke} onClose={onClose}>
       <p>
-        Programs that send <bdi>{apiKey.name}</bdi> (<code>lb_{apiKey.prefix}_…</code>) are refused from now on. It cannot be taken back.
+        Programs that send <Name text={apiKey.name} /> (<code>lb_{apiKey.prefix}_…</code>) are refused from now on. It cannot be taken back.
       </p>
     </Confirm>
   );

@@ -1,5 +1,6 @@
 /** The keys by which programs send records and read them. */
 import { useState } from "react";
+import { withoutCodes } from "../../parts/text";
 import type { ApiKey } from "../../api/client";
 import { usePages } from "../../api/pages";
 import { useParam } from "../../frame/address";
@@ -38,7 +39,7 @@ function AllKeys() {
       isLabelHidden: true,
       isNarrow: true,
       cell: (key) => (
-        <button type="button" className="plain" aria-label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>
+        <button type="button" className="plain" aria-label={`Revoke ${withoutCodes(key.name.slice(0, 200))}`} onClick={() => setRevoking(key)}>
           Revoke …
         </button>
       ),

@@ -4,7 +4,7 @@ import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
-import { cutMiddle, oneLine } from "../../parts/text";
+import { cutMiddle, oneLine, withoutCodes } from "../../parts/text";
 import { clock, count, inFull, percent } from "../../time/format";
 import { togglePicked, pickedValues, withCopies } from "./filters";
 import { copyKey } from "./lines";
@@ -60,8 +60,8 @@ function PatternRow({ pattern, isNew }: { pattern: Pattern; isNew: boolean }) {
       </span>
       <span className={styles.share}>{percent(pattern.share)}</span>
       <span className={`${styles.level ?? ""} level-${example.level}`}>{example.level}</span>
-      <bdi className={styles.source} title={example.source}>
-        {example.source.slice(0, 100)}
+      <bdi className={styles.source} title={withoutCodes(example.source.slice(0, 1000))}>
+        {withoutCodes(example.source.slice(0, 100))}
       </bdi>
       <bdi className={styles.message}>
         {segments(cutMiddle(oneLine(example.message), COLUMNS), null).map((part, index) =>

@@ -4,7 +4,7 @@ import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
 import { useWindow } from "../../frame/window";
-import { shortLine } from "../../parts/text";
+import { oneLine, shortLine } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { ago, bytes, count, duration, inFull } from "../../time/format";
@@ -60,7 +60,7 @@ function AlertRow({ alert: { name, subject, filter, condition, enabled, status }
       <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${name}\n${condition}`} data-row>
         <bdi>{shortLine(name)}</bdi> <span className="quiet">{condition}</span>
       </Link>
-      {status.problem !== null && <span className="small" title={status.problem}>cannot be evaluated</span>}
+      {status.problem !== null && <span className="small" title={oneLine(status.problem)}>cannot be evaluated</span>}
       {status.value !== null && <span className="small">{count(Math.round(status.value * 1000) / 1000)}</span>}
       {status.since !== null && <Ago at={status.since} />}
     </li>

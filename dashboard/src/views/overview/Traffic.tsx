@@ -1,5 +1,6 @@
 /** Traffic over time by the class of the answers, with the versions that began in it. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { oneLine } from "../../parts/text";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { call } from "../../api/client";
@@ -102,7 +103,7 @@ export function Traffic({ searches }: { searches: Searches }) {
           <span key={name}>
             <span className="quiet">┊ new version</span>{" "}
             <Link to="/requests" search={{ ...kept, q: withFilter(searches.text, "version", name) }}>
-              <bdi>{name.slice(0, 40)}</bdi>
+              <bdi>{oneLine(name).slice(0, 40)}</bdi>
             </Link>{" "}
             <time className="quiet" dateTime={new Date(at).toISOString()} title={inFull(new Date(at).toISOString())}>
               {ago(new Date(at).toISOString(), until)}

@@ -2,7 +2,7 @@
 import { memo } from "react";
 import { Status } from "../../parts/Show";
 import { clock, duration, inFull } from "../../time/format";
-import { shortLine } from "../../parts/text";
+import { shortLine, withoutCodes } from "../../parts/text";
 import { Marked } from "./Marked";
 import { isOutgoing } from "./snapshot";
 import type { RequestRow } from "./useRequestList";
@@ -18,9 +18,9 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
         <RowTime at={row.timestamp} />
       </span>
       <span className={styles.method} data-field="method" data-value={row.method}>
-        {row.method}
+        <bdi>{withoutCodes(row.method)}</bdi>
       </span>
-      <span className={styles.path} title={row.path} data-field="path" data-value={row.path}>
+      <span className={styles.path} title={shortLine(row.path)} data-field="path" data-value={row.path}>
         {isOutgoing(row) && (
           <span className="quiet" title="The application sent this request itself">
             →{" "}
@@ -49,11 +49,11 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
         <bdi>{shortLine(row.user_id ?? "", 100)}</bdi>
       </span>
       <span className={styles.country} data-field="country" data-value={row.geo_country ?? ""}>
-        <bdi>{row.geo_country ?? ""}</bdi>
+        <bdi>{withoutCodes(row.geo_country?.slice(0, 100) ?? "")}</bdi>
       </span>
-      <span className={styles.version} title={`${row.stage} ${row.version}`} data-field="version" data-value={row.version}>
+      <span className={styles.version} title={shortLine(`${row.stage} ${row.version}`)} data-field="version" data-value={row.version}>
         <bdi>
-          {row.stage} {row.version}
+          {withoutCodes(row.stage.slice(0, 100))} {withoutCodes(row.version.slice(0, 100))}
         </bdi>
       </span>
     </>

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { useChangePassword, useSession, useSignOut } from "../../api/session";
 import { Field, Form, FormActions, FormProblem } from "../../parts/Form";
+import { Name } from "../../parts/Name";
 import { FieldError, useForm, valueOf } from "../../parts/useForm";
 import { Empty } from "../../parts/State";
 import { inFull } from "../../time/format";
@@ -16,7 +17,7 @@ export function Account() {
       <div className={styles.form}>
         <h1>Account</h1>
         <p>
-          <bdi>{user.email}</bdi>, {user.role === "admin" ? "an admin" : "a user who may read"}
+          <Name text={user.email} />, {user.role === "admin" ? "an admin" : "a user who may read"}
           {end !== null && (
             <span className="quiet small">
               {" "}

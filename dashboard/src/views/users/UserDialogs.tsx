@@ -1,5 +1,6 @@
 /** The dialogs that change users. */
 import { useState } from "react";
+import { Name } from "../../parts/Name";
 import type { ApiError, User } from "../../api/client";
 import { Confirm } from "../../parts/Confirm";
 import { Dialog } from "../../parts/Dialog";
@@ -88,7 +89,7 @@ function OneTimePassword({ email, password, onClose }: { email: string; password
   return (
     <Secret title="Password for one time" name="Password" secret={password} onClose={onClose}>
       <p>
-        <bdi>{email}</bdi> signs in with it, and then has to choose another.
+        <Name text={email} /> signs in with it, and then has to choose another.
       </p>
     </Secret>
   );
@@ -150,7 +151,7 @@ export function ResetPassword({ user, isSelf, onClose }: Props) {
     <Dialog title="Reset the password" kind="form" onClose={onClose}>
       <Form form={form} label="Reset the password">
         <p>
-          <bdi>{user.email}</bdi> gets another password, and {isSelf ? "you have to sign in again with it." : "is signed out."}
+          <Name text={user.email} /> gets another password, and {isSelf ? "you have to sign in again with it." : "is signed out."}
         </p>
         <PasswordKind value={kind} onChange={setKind} />
         <FormProblem />
@@ -165,7 +166,7 @@ export function DeleteUser({ user, isSelf, onClose }: Props) {
   return (
     <Confirm title="Delete a user" action="Delete" run={() => change("DELETE", `/${user.id}`)} onClose={onClose}>
       <p>
-        <bdi>{user.email}</bdi> can no longer sign in{isSelf ? ": it is you. You are signed out." : "."} Deleted users can be restored here. Keys that
+        <Name text={user.email} /> can no longer sign in{isSelf ? ": it is you. You are signed out." : "."} Deleted users can be restored here. Keys that
         the user made stay valid.
       </p>
     </Confirm>

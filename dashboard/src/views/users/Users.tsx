@@ -1,5 +1,6 @@
 /** The users: who may sign in, and what for. */
 import { useState } from "react";
+import { withoutCodes } from "../../parts/text";
 import type { User } from "../../api/client";
 import { usePages } from "../../api/pages";
 import { useSession } from "../../api/session";
@@ -45,7 +46,7 @@ function AllUsers() {
       isLabelHidden: true,
       isNarrow: true,
       cell: (user) => (
-        <Menu label="⋯" name={`What to do with ${user.email}`}>
+        <Menu label="⋯" name={`What to do with ${withoutCodes(user.email)}`}>
           <button type="button" role="menuitem" className="plain" onClick={() => setDoing({ what: "edit", user })}>
             Change …
           </button>
@@ -108,7 +109,7 @@ function DeletedUsers({ parameters }: { parameters: Record<string, string | numb
       isLabelHidden: true,
       isNarrow: true,
       cell: (user) => (
-        <button type="button" aria-label={`Restore ${user.email}`} disabled={restore.isPending} onClick={() => restore.mutate(user)}>
+        <button type="button" aria-label={`Restore ${withoutCodes(user.email)}`} disabled={restore.isPending} onClick={() => restore.mutate(user)}>
           Restore
         </button>
       ),

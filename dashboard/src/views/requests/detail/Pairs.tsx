@@ -1,5 +1,6 @@
 /** Names and values as a table: headers, parameters, fields of a form. Any value filters. */
 import { useState } from "react";
+import { withoutCodes } from "../../../parts/text";
 import type { Header } from "../snapshot";
 import { AnyValue } from "./Value";
 import styles from "./Detail.module.css";
@@ -17,7 +18,7 @@ export function Pairs({ label, pairs, onFilter }: { label: string; pairs: Header
           {pairs.slice(0, shown).map(({ name, value, field }) => (
             <tr key={name} {...(field !== null && isLeaf(value) ? { "data-field": field, "data-value": String(value ?? "") } : {})}>
               <th scope="row">
-                <bdi>{name.slice(0, 200)}</bdi>
+                <bdi>{withoutCodes(name.slice(0, 200))}</bdi>
               </th>
               <td>
                 <AnyValue value={value} name={name} />
@@ -43,12 +44,13 @@ function isLeaf(value: unknown): value is Leaf {
 }
 
 export function FilterButtons({ field, value, onFilter }: { field: string; value: Leaf; onFilter: OnFilter }) {
+  const name = field.slice(0, 200);
   return (
     <span className={styles.filters}>
-      <button type="button" className="plain small" aria-label={`Only ${field} of this value`} title={`Only ${field} of this value (f)`} onClick={() => onFilter(field, value, false)}>
+      <button type="button" className="plain small" aria-label={`Only ${name} of this value`} title={`Only ${name} of this value (f)`} onClick={() => onFilter(field, value, false)}>
         only
       </button>
-      <button type="button" className="plain small" aria-label={`All but ${field} of this value`} title={`All but ${field} of this value (x)`} onClick={() => onFilter(field, value, true)}>
+      <button type="button" className="plain small" aria-label={`All but ${name} of this value`} title={`All but ${name} of this value (x)`} onClick={() => onFilter(field, value, true)}>
         not
       </button>
     </span>

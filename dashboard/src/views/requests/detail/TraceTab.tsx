@@ -6,7 +6,7 @@ import type { TraceQuery } from "../../../api/trace";
 import { Level, Status } from "../../../parts/Show";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { duration, inFull } from "../../../time/format";
-import { shortLine } from "../../../parts/text";
+import { shortLine, withoutCodes } from "../../../parts/text";
 import { header } from "../snapshot";
 import { layOut } from "./timeline";
 import type { TimelineRow } from "./timeline";
@@ -91,7 +91,7 @@ function Row({ row, isCurrent, onOpen }: { row: TimelineRow; isCurrent: boolean;
       ) : (
         <span className={styles.label} style={{ paddingInlineStart: row.depth * 12 }}>
           {row.depth > 0 && <span className="quiet">└ </span>}
-          <Status code={entry.record.status_code} /> {duration(entry.record.duration)} {entry.record.method}{" "}
+          <Status code={entry.record.status_code} /> {duration(entry.record.duration)} <bdi>{withoutCodes(entry.record.method)}</bdi>{" "}
           <bdi>
             {entry.kind === "call" && <span className="quiet">{header(entry.record.headers, "host") ?? ""}</span>}
             {shortLine(entry.record.path, 500)}

@@ -1,5 +1,6 @@
 /** Sends a captured request again: where to, what is sent, and how the answer differs. */
 import { useMutation } from "@tanstack/react-query";
+import { withoutCodes } from "../../../parts/text";
 import { useState } from "react";
 import { ApiError } from "../../../api/client";
 import type { RequestSnapshot } from "../../../api/client";
@@ -85,7 +86,7 @@ function Form({ record }: { record: RequestSnapshot }) {
             </strong>
           </p>
           <p className={styles.path}>
-            {record.method} <bdi>{record.path.slice(0, 500)}</bdi>
+            <bdi>{withoutCodes(record.method)}</bdi> <bdi>{withoutCodes(record.path.slice(0, 500))}</bdi>
           </p>
           <p className={styles.buttons}>
             <button
