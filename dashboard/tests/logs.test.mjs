@@ -157,7 +157,7 @@ test("a search is saved under a name, renamed, opened, and deleted", async () =>
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   const [saved] = (await server.call("GET", "/saved_searches")).data;
-  assert.deepEqual([saved.name, saved.view, new URLSearchParams(saved.parameters).get("q")?.trim()], ["of the worker", "logs", "source:WORKER"]);
+  assert.deepEqual([saved.name, saved.view, new URL(`?${saved.parameters}`, server.url).searchParams.get("q")?.trim()], ["of the worker", "logs", "source:WORKER"]);
   await page.getByRole("button", { name: /^Saved/ }).click();
   await page.getByRole("menuitem", { name: /All saved/ }).click();
   await page.getByRole("button", { name: "Rename of the worker" }).click();
