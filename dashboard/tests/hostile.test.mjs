@@ -127,7 +127,7 @@ test("the search takes what is pasted, however much it is", async () => {
     await search.press("b");
     assert.equal(await search.inputValue(), `${text}b`);
     const took = Date.now() - started;
-    assert.ok(took < 4000, `${text.slice(0, 10)}…: ${took} ms`);
+    assert.ok(took < 10_000, `${text.slice(0, 10)}…: ${took} ms`);
   }
   await search.fill("");
   assert.deepEqual(wrong, []);
