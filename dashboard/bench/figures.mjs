@@ -1,6 +1,6 @@
 // What the page costs its reader, as Chromium measures it: `make bench-page` (ROWS=100000 MINUTES=10).
 // The limits are those of issue 20; a figure above its limit is marked, and is no failure of the run.
-import { openPage, signIn, startBrowser } from "../tests/lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "../tests/lib/browser.mjs";
 import { fill, minutesAgo } from "../tests/lib/records.mjs";
 import { startServer } from "../tests/lib/server.mjs";
 
@@ -50,7 +50,7 @@ async function firstLoad() {
   const paints = [];
   for (let round = 0; round < 5; round++) {
     const { page, close } = await openPage(browser, server.url);
-    await signIn(page);
+    await logIn(page);
     const session = await page.context().newCDPSession(page);
     await session.send("Network.enable");
     await session.send("Network.clearBrowserCache");
@@ -128,7 +128,7 @@ function tasksFigures(what, traced) {
 /** The longest tasks while all lines scroll and 200 arrive each second, and the memory of that. */
 async function scrolling() {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   // Folded, a list of 100,000 lines would be some hundred rows.
   await page.goto("/ui/logs?range=1h&fold=0");
   await page.getByRole("option").first().waitFor();

@@ -1,7 +1,7 @@
 // Makes the pictures of the page in docs/images: `make page-pictures`.
 import { fileURLToPath } from "node:url";
 import { store } from "./story.mjs";
-import { openPage, signIn, startBrowser } from "../tests/lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "../tests/lib/browser.mjs";
 import { startServer } from "../tests/lib/server.mjs";
 
 const images = fileURLToPath(new URL("../../docs/images", import.meta.url));
@@ -10,7 +10,7 @@ const browser = await startBrowser();
 try {
   await store(server, 240);
   const { page } = await openPage(browser, server.url, { width: 1280, height: 760, deviceScaleFactor: 1 });
-  await signIn(page);
+  await logIn(page);
   const take = async (name) => {
     await page.waitForLoadState("networkidle");
     await page.waitForTimeout(800);

@@ -2,16 +2,16 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { lazy, StrictMode, Suspense, useEffect } from "react";
 import { createRoot } from "react-dom/client";
-import { ApiError, listenForSignOut } from "./api/client";
+import { ApiError, listenForLogOut } from "./api/client";
 import { SessionProvider, useSessionEnd, useSessionOfBrowser, useSessionQuery } from "./api/session";
 import { KeysProvider } from "./frame/keys";
 import { Failure, Loading } from "./parts/State";
 import { router } from "./router";
-import { NotSignedOut, SignIn, SignInAgain } from "./views/sign-in/SignIn";
+import { NotLoggedOut, LogIn, LogInAgain } from "./views/log-in/LogIn";
 import "./style/base.css";
 
 /** Few need it, so it is loaded by those. */
-const FirstPassword = lazy(async () => ({ default: (await import("./views/sign-in/Account")).FirstPassword }));
+const FirstPassword = lazy(async () => ({ default: (await import("./views/log-in/Account")).FirstPassword }));
 
 const client = new QueryClient({
   defaultOptions: {
@@ -25,15 +25,15 @@ const client = new QueryClient({
   },
 });
 
-/** The page of who is signed in, or the way to sign in. */
+/** The page of who is logged in, or the way to log in. */
 function Page() {
   const session = useSessionQuery();
   const end = useSessionEnd();
   useSessionOfBrowser();
-  useEffect(() => listenForSignOut(end), [end]);
+  useEffect(() => listenForLogOut(end), [end]);
   if (session.isPending) return <Loading what="the server" />;
   if (session.isError) return <Failure error={session.error} what="The page" onRetry={() => void session.refetch()} />;
-  if (session.data === null) return <SignIn />;
+  if (session.data === null) return <LogIn />;
   if (session.data.must_change_password) {
     return (
       <Suspense fallback={<Loading what="the page" />}>
@@ -45,8 +45,8 @@ function Page() {
     <SessionProvider value={session.data}>
       {/* A page of another user is another page. */}
       <RouterProvider key={session.data.user?.id} router={router} />
-      {session.data.isNotOut && <NotSignedOut />}
-      {session.data.isOver && <SignInAgain email={session.data.user?.email ?? ""} />}
+      {session.data.isNotOut && <NotLoggedOut />}
+      {session.data.isOver && <LogInAgain email={session.data.user?.email ?? ""} />}
     </SessionProvider>
   );
 }

@@ -28,7 +28,7 @@ const tree = root.addChildren([
   route("/alerts", lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts")),
   route("/storage", lazyRouteComponent(() => import("./views/storage/Storage"), "Storage")),
   route("/start", lazyRouteComponent(() => import("./views/first-run/FirstRun"), "FirstRun")),
-  createRoute({ getParentRoute: () => root, path: "/account", component: lazyRouteComponent(() => import("./views/sign-in/Account"), "Account") }),
+  createRoute({ getParentRoute: () => root, path: "/account", component: lazyRouteComponent(() => import("./views/log-in/Account"), "Account") }),
 ]);
 
 export const router = createRouter({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill } from "./lib/records.mjs";
 import { startServer } from "./lib/server.mjs";
 
@@ -17,7 +17,7 @@ after(async () => {
 });
 beforeEach(async () => {
   ({ page, wrong, close } = await openPage(browser, server.url));
-  await signIn(page);
+  await logIn(page);
 });
 afterEach(async () => {
   assert.deepEqual(wrong, []);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { faults, openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { faults, openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill, HOSTILE, minutesAgo } from "./lib/records.mjs";
 import { startServer } from "./lib/server.mjs";
 
@@ -20,7 +20,7 @@ after(async () => {
 test("no serious fault for those who use it without a mouse or without seeing it", async (t) => {
   for (const scheme of ["light", "dark"]) {
     const { page, wrong, close } = await openPage(browser, server.url, { scheme });
-    await signIn(page);
+    await logIn(page);
     for (const view of VIEWS) {
       await t.test(`${view || "overview"}, ${scheme}`, async () => {
         await page.goto(`/ui/${view}`);
@@ -35,7 +35,7 @@ test("no serious fault for those who use it without a mouse or without seeing it
 
 test("every view fits on a telephone", async (t) => {
   const { page, wrong, close } = await openPage(browser, server.url, { width: 360, height: 640, hasTouch: true, isMobile: true });
-  await signIn(page);
+  await logIn(page);
   for (const view of VIEWS) {
     await t.test(view || "overview", async () => {
       await page.goto(`/ui/${view}`);
@@ -74,7 +74,7 @@ test("hostile texts in every field are shown as they are, and do nothing", async
     })),
   );
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   for (const view of ["", "logs", "requests"]) {
     await page.goto(`/ui/${view}`);
     await page.waitForLoadState("networkidle");

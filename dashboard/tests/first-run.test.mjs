@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { startServer } from "./lib/server.mjs";
 
 let server, browser;
@@ -16,7 +16,7 @@ after(async () => {
 
 test("an empty store shows how to send the first record, and turns into the page when it arrives", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.waitForURL(/\/ui\/start/);
   await page.getByRole("button", { name: /key/i }).first().click();
   const key = page.getByText(/lb_[a-z0-9]{8}_\w+/).first();

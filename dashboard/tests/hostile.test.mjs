@@ -1,7 +1,7 @@
 // What strangers write into records, and nonsense in the address and the search: the page stays as it is.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill, HOSTILE, minutesAgo } from "./lib/records.mjs";
 import { startServer } from "./lib/server.mjs";
 
@@ -62,7 +62,7 @@ function harm() {
 
 test("no text of a record turns those beside it, and no hint is longer than one reads", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   for (const view of ["", "logs?fold=0", "logs?view=patterns", "requests", "metrics", "alerts", "users", "keys"]) {
     await page.goto(`/ui/${view}`);
     await page.waitForLoadState("networkidle");
@@ -100,7 +100,7 @@ test("nonsense in the address is ignored or said, and never a blank page", async
   const addresses = Array.from({ length: 30 }, () => `${pick(VIEWS)}?${Array.from({ length: 4 }, () => `${pick(NAMES)}=${encodeURIComponent(pick(VALUES))}`).join("&")}`);
   addresses.push("logs?q=%", "logs?q=%zz&range=%00", "requests?q=%ED%A0%80&open=%E0%A4%A", "logs?=&&&==&q", "%2e%2e/%2e%2e?q=1", `metrics?q=${"a".repeat(6000)}`);
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   for (const address of addresses) {
     await page.goto(`/ui/${address}`);
     await page.waitForFunction(() => (document.getElementById("view")?.innerText.trim() ?? "") !== "");
@@ -115,7 +115,7 @@ test("nonsense in the address is ignored or said, and never a blank page", async
 
 test("the search takes what is pasted, however much it is", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.goto("/ui/logs");
   await page.getByRole("option").first().waitFor();
   const search = page.getByRole("combobox", { name: "Search or filter" });
@@ -141,7 +141,7 @@ test("the page is in no frame, and an address of another origin changes nothing"
   assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
   assert.doesNotMatch(await answer.text(), /<style|style=|<script(?![^>]* src=)/);
   const { page, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   const changes = [];
   page.on("request", (request) => {
     if (request.method() !== "GET") changes.push(`${request.method()} ${request.url()}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill } from "./lib/records.mjs";
 import { startServer } from "./lib/server.mjs";
 
@@ -16,7 +16,7 @@ after(async () => {
 });
 beforeEach(async () => {
   ({ page, wrong, close } = await openPage(browser, server.url));
-  await signIn(page);
+  await logIn(page);
   await page.goto("/ui/logs");
   await rows().first().waitFor();
 });

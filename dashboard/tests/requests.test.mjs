@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill, trace } from "./lib/records.mjs";
 import { READER, startServer } from "./lib/server.mjs";
 
@@ -41,7 +41,7 @@ async function open(query = "") {
 }
 
 test("several filters at once, each from a click", async () => {
-  await signIn(page);
+  await logIn(page);
   await open();
   await page.getByRole("region", { name: "Status" }).getByRole("button", { name: /5xx/ }).first().click();
   await page.waitForURL(/5xx/);
@@ -53,7 +53,7 @@ test("several filters at once, each from a click", async () => {
 });
 
 test("a failed request with its bodies, log lines and time line", async () => {
-  await signIn(page);
+  await logIn(page);
   await open("?q=status:5xx");
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
@@ -65,7 +65,7 @@ test("a failed request with its bodies, log lines and time line", async () => {
 });
 
 test("the trace of a request finds its log lines", async () => {
-  await signIn(page);
+  await logIn(page);
   await open(`?q=trace:${trace(10)}`);
   await rows().first().click();
   await page.getByRole("tab", { name: /Logs/ }).click();
@@ -73,7 +73,7 @@ test("the trace of a request finds its log lines", async () => {
 });
 
 test("a request is shown before it is sent again, sent, and compared", async () => {
-  await signIn(page);
+  await logIn(page);
   await open("?q=status:502");
   await rows().first().click();
   await page.getByRole("tab", { name: /Replay/ }).click();
@@ -91,7 +91,7 @@ test("a request is shown before it is sent again, sent, and compared", async () 
 });
 
 test("who may only read cannot send requests again", async () => {
-  await signIn(page, READER);
+  await logIn(page, READER);
   await open("?q=status:502");
   await rows().first().click();
   await page.getByRole("tab", { name: /Replay/ }).click();
@@ -100,7 +100,7 @@ test("who may only read cannot send requests again", async () => {
 });
 
 test("what is shown is exported as HAR", async () => {
-  await signIn(page);
+  await logIn(page);
   await open("?q=status:502");
   await page.getByRole("button", { name: /Export/ }).first().click();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /HAR/ }).first().click()]);

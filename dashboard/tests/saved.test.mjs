@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill } from "./lib/records.mjs";
 import { startServer } from "./lib/server.mjs";
 
@@ -17,7 +17,7 @@ after(async () => {
 
 test("a search is saved with a name, opened by it, found by the palette, and deleted", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.goto("/ui/logs?range=6h&q=source%3AWORKER+%22a+%26+b%22");
   await page.getByRole("button", { name: "Saved ▾" }).click();
   await page.getByRole("menuitem", { name: /Save this search/ }).click();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, test } from "node:test";
 import { store } from "../bench/story.mjs";
-import { openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { startServer } from "./lib/server.mjs";
 
 let server, browser, shop;
@@ -24,7 +24,7 @@ after(async () => {
 
 test("from the overview to the route that fails, its log line and its replay in ten clicks", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   let clicks = 0;
   const click = async (target) => {
     clicks++;

@@ -51,11 +51,11 @@ export function setCsrfToken(token: string): void {
   csrfToken = token;
 }
 
-let onSignedOut: () => void = () => undefined;
+let onLoggedOut: () => void = () => undefined;
 
-/** Calls `listener` when an answer says that nobody is signed in any more. */
-export function listenForSignOut(listener: () => void): void {
-  onSignedOut = listener;
+/** Calls `listener` when an answer says that nobody is logged in any more. */
+export function listenForLogOut(listener: () => void): void {
+  onLoggedOut = listener;
 }
 
 /** The address of a call. */
@@ -88,7 +88,7 @@ export async function call<T>(path: string, options: Call = {}): Promise<T> {
   try {
     return await callOnce<T>(path, options);
   } catch (error) {
-    // Another tab has signed in since: the session is another one, and so is its token.
+    // Another tab has logged in since: the session is another one, and so is its token.
     const isOld = error instanceof ApiError && error.kind === "cross-site" && path !== "/session" && (await renewToken());
     if (!isOld) throw error;
     return callOnce<T>(path, options);
@@ -131,7 +131,7 @@ async function problem(response: Response, path: string): Promise<ApiError> {
   try {
     const { type, detail, title, errors } = (await response.json()) as Partial<Schemas["Problem"]>;
     const kind = /([a-z-]+)\.md$/.exec(type ?? "")?.[1] ?? "unknown";
-    if (kind === "not-authenticated" && path !== "/session") onSignedOut();
+    if (kind === "not-authenticated" && path !== "/session") onLoggedOut();
     return new ApiError(response.status, kind, detail ?? title ?? response.statusText, errors ?? [], after);
   } catch {
     return new ApiError(response.status, "unknown", `The server answered ${response.status} ${response.statusText}.`, [], after);

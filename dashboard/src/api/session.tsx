@@ -1,4 +1,4 @@
-/** Who is signed in. */
+/** Who is logged in. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { QueryClient } from "@tanstack/react-query";
 import { createContext, useCallback, useContext, useEffect } from "react";
@@ -10,11 +10,11 @@ export interface Session {
   csrf_token: string | null;
   expires_at: string | null;
   must_change_password: boolean;
-  /** Whether the server asks nobody to sign in (`lookback serve --open`). */
+  /** Whether the server asks nobody to log in (`lookback serve --open`). */
   is_open: boolean;
-  /** Whether it has ended while the page was used: the page stays as it is, behind a sign-in. */
+  /** Whether it has ended while the page was used: the page stays as it is, behind a log-in. */
   isOver?: boolean;
-  /** Whether the user asked to be signed out, and the server could not be reached: the session goes on. */
+  /** Whether the user asked to be logged out, and the server could not be reached: the session goes on. */
   isNotOut?: boolean;
 }
 
@@ -34,16 +34,16 @@ function keep(session: Session): Session {
   return session;
 }
 
-/** Tells other tabs of the browser that somebody has signed in or out: they have the same cookie. */
+/** Tells other tabs of the browser that somebody has logged in or out: they have the same cookie. */
 const tabs = new BroadcastChannel("lookback.session");
-type Told = "signed in" | "signed out";
+type Told = "logged in" | "logged out";
 
 /** Keeps the session that of the browser: of what other tabs did, and of when this one was left and came back. */
 export function useSessionOfBrowser(): void {
   const client = useQueryClient();
   useEffect(() => {
     const hear = ({ data }: MessageEvent<Told>) => {
-      if (data === "signed out") {
+      if (data === "logged out") {
         forget(client);
         return;
       }
@@ -52,7 +52,7 @@ export function useSessionOfBrowser(): void {
         if (client.getQueryData<Session | null>(KEY)?.user?.id !== before) dropViews(client);
       });
     };
-    // Browsers keep pages as they were and show them on the way back, though somebody has signed out since.
+    // Browsers keep pages as they were and show them on the way back, though somebody has logged out since.
     const show = ({ persisted }: PageTransitionEvent) => {
       if (persisted) void client.resetQueries({ queryKey: KEY });
     };
@@ -76,12 +76,12 @@ function dropViews(client: QueryClient): void {
   keepDraft(null);
 }
 
-/** The session: undefined while it is read, null if nobody is signed in. */
+/** The session: undefined while it is read, null if nobody is logged in. */
 export function useSessionQuery() {
   return useQuery({ queryKey: KEY, queryFn: readSession, staleTime: Infinity });
 }
 
-export function useSignIn() {
+export function useLogIn() {
   const client = useQueryClient();
   return async (email: string, password: string): Promise<void> => {
     const answer = await call<{ data: Session }>("/session", { method: "POST", body: { email, password } });
@@ -89,7 +89,7 @@ export function useSignIn() {
     // Another user may see less: nothing of the one before stays.
     if (before?.user?.id !== answer.data.user?.id) dropViews(client);
     client.setQueryData(KEY, keep(answer.data));
-    tabs.postMessage("signed in" satisfies Told);
+    tabs.postMessage("logged in" satisfies Told);
     // What failed without a session is asked for again.
     void client.invalidateQueries({ predicate: isOfViews });
   };
@@ -118,12 +118,12 @@ export function useEndSession() {
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
     }
     forget(client);
-    tabs.postMessage("signed out" satisfies Told);
+    tabs.postMessage("logged out" satisfies Told);
   }, [client]);
 }
 
 /** Signs the user out. If that fails, the page says so and offers it again. */
-export function useSignOut() {
+export function useLogOut() {
   const client = useQueryClient();
   const end = useEndSession();
   return useCallback(async (): Promise<void> => {

@@ -105,7 +105,7 @@ export class TailConnection<T> {
       const { reason = "", detail, last_event_id } = JSON.parse(event.data) as { reason?: string; detail?: string; last_event_id?: string };
       if (last_event_id) this.lastId = last_event_id;
       this.tryLater(REASONS[reason] ?? detail ?? null);
-      // The answer to this signs out who may not read any more.
+      // The answer to this logs out who may not read any more.
       if (reason === "access") void call("/logs", { parameters: { limit: 0 } }).catch(() => undefined);
     });
     source.onerror = () => this.tryLater(this.shown.reason);

@@ -1,6 +1,6 @@
-/** Who is signed in, the views that are not in the bar, the theme, the keys, and the way out. */
+/** Who is logged in, the views that are not in the bar, the theme, the keys, and the way out. */
 import { Link } from "@tanstack/react-router";
-import { useSession, useSignOut } from "../api/session";
+import { useSession, useLogOut } from "../api/session";
 import { Menu } from "../parts/Menu";
 import { sharedParams, useParams } from "./address";
 import { useTheme } from "./theme";
@@ -8,7 +8,7 @@ import { VIEWS } from "./views";
 
 export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => void }) {
   const session = useSession();
-  const signOut = useSignOut();
+  const logOut = useLogOut();
   const [theme, setTheme] = useTheme();
   const shared = sharedParams(useParams());
   const name = session.user?.email.split("@")[0] ?? "open";
@@ -18,7 +18,7 @@ export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => v
     </>
   );
   return (
-    <Menu label={label} title={session.user?.email ?? "This server asks nobody to sign in"}>
+    <Menu label={label} title={session.user?.email ?? "This server asks nobody to log in"}>
       {VIEWS.filter((one) => one.place === "menu" && (isAdmin || !one.isForAdmins)).map((one) => (
         <Link key={one.path} to={one.path} search={shared as never} role="menuitem">
           {one.name}
@@ -35,8 +35,8 @@ export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => v
           <Link to="/account" search={shared} role="menuitem">
             Account
           </Link>
-          <button type="button" role="menuitem" className="plain" onClick={() => void signOut()}>
-            Sign out
+          <button type="button" role="menuitem" className="plain" onClick={() => void logOut()}>
+            Log out
           </button>
         </>
       )}

@@ -1,4 +1,4 @@
-/** What is around every view: the views, the search, the range, who is signed in. */
+/** What is around every view: the views, the search, the range, who is logged in. */
 import { Link, Outlet, useLocation, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { best, rank, targetsOf } from "./match";
 
-const NAMES = ["Overview", "Logs", "Requests", "Metrics", "GET /orders", "POST /orders/:id/pay", "Sign out", "Copy the address", "Look again"];
+const NAMES = ["Overview", "Logs", "Requests", "Metrics", "GET /orders", "POST /orders/:id/pay", "Log out", "Copy the address", "Look again"];
 
 function found(typed: string): string[] {
   return best(NAMES, typed, (one) => one, 5);
@@ -11,7 +11,7 @@ test("names that begin so come first, then words, parts, initials, and letters i
   expect(found("lo")).toEqual(["Logs", "Look again"]);
   expect(found("orders")).toEqual(["GET /orders", "POST /orders/:id/pay"]);
   expect(found("pay post")).toEqual(["POST /orders/:id/pay"]);
-  expect(found("so")).toEqual(["Sign out"]);
+  expect(found("so")).toEqual(["Log out"]);
   expect(found("rqst")).toEqual(["Requests"]);
   expect(found("view")).toEqual(["Overview"]);
   expect(found("zz")).toEqual([]);

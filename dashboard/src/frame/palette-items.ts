@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { read } from "../api/client";
 import { useSavedSearches } from "../api/saved";
-import { useIsAdmin, useSession, useSignOut } from "../api/session";
+import { useIsAdmin, useSession, useLogOut } from "../api/session";
 import { recentSearches } from "../query/history";
 import { sharedParams, useParams } from "./address";
 import type { Params } from "./address";
@@ -45,7 +45,7 @@ export function usePaletteItems(typed: string, { onKeys, onSave, onManage }: Act
   const navigate = useNavigate();
   const session = useSession();
   const isAdmin = useIsAdmin();
-  const signOut = useSignOut();
+  const logOut = useLogOut();
   const [theme, setTheme] = useTheme();
   const shared = sharedParams(useParams());
   const { from, until, text: range, isLive, setLive, refresh } = useWindow();
@@ -71,7 +71,7 @@ export function usePaletteItems(typed: string, { onKeys, onSave, onManage }: Act
     ...(session.user
       ? [
           { id: "password", group: "Action", name: "Account", also: "change password", run: go("/account", {}) },
-          { id: "out", group: "Action", name: "Sign out", also: "log out", run: () => void signOut() },
+          { id: "out", group: "Action", name: "Log out", also: "log out", run: () => void logOut() },
         ]
       : []),
     ...(saved ?? []).map((one) => ({ id: `saved ${one.id}`, group: "Saved search", name: one.name, run: go(one.path, one.params) })),

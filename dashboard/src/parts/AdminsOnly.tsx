@@ -14,7 +14,7 @@ export function AdminsOnly({ title, what, children }: { title: string; what: str
       <ViewHead title={title} />
       <Empty title={`Only admins see ${what}.`}>
         <p>
-          You are signed in as <Name text={user?.email ?? ""} />, who may read records. An admin can make you one, too, at Users.
+          You are logged in as <Name text={user?.email ?? ""} />, who may read records. An admin can make you one, too, at Users.
         </p>
       </Empty>
     </>

@@ -2,7 +2,7 @@
 import { useId } from "react";
 import type { KeyboardEvent, MouseEvent, ReactNode } from "react";
 import { percent, short, count as whole } from "../time/format";
-import { shortLine, withoutCodes } from "./text";
+import { shortLine } from "./text";
 import styles from "./Facets.module.css";
 
 export interface FacetValue {

@@ -28,11 +28,11 @@ export async function openPage(browser, url, { width = 1280, height = 800, schem
   return { page, wrong, close: () => page.context().close() };
 }
 
-export async function signIn(page, { email, password } = ADMIN) {
+export async function logIn(page, { email, password } = ADMIN) {
   await page.goto("/ui/");
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
 }
 

@@ -13,7 +13,7 @@ import { generatePassword } from "./password";
 
 interface Props {
   user: User;
-  /** Whether it is the user who is signed in. */
+  /** Whether it is the user who is logged in. */
   isSelf: boolean;
   onClose: () => void;
 }
@@ -89,7 +89,7 @@ function OneTimePassword({ email, password, onClose }: { email: string; password
   return (
     <Secret title="Password for one time" name="Password" secret={password} onClose={onClose}>
       <p>
-        <Name text={email} /> signs in with it, and then has to choose another.
+        <Name text={email} /> logs in with it, and then has to choose another.
       </p>
     </Secret>
   );
@@ -125,7 +125,7 @@ export function EditUser({ user, isSelf, onClose }: Props) {
             </select>
           )}
         </Field>
-        <p className="quiet small">{isSelf ? "It is you: you have to sign in again." : "It signs the user out."}</p>
+        <p className="quiet small">{isSelf ? "It is you: you have to log in again." : "It signs the user out."}</p>
         <FormProblem />
         <FormActions onCancel={onClose}>Save</FormActions>
       </Form>
@@ -151,7 +151,7 @@ export function ResetPassword({ user, isSelf, onClose }: Props) {
     <Dialog title="Reset the password" kind="form" onClose={onClose}>
       <Form form={form} label="Reset the password">
         <p>
-          <Name text={user.email} /> gets another password, and {isSelf ? "you have to sign in again with it." : "is signed out."}
+          <Name text={user.email} /> gets another password, and {isSelf ? "you have to log in again with it." : "is logged out."}
         </p>
         <PasswordKind value={kind} onChange={setKind} />
         <FormProblem />
@@ -166,7 +166,7 @@ export function DeleteUser({ user, isSelf, onClose }: Props) {
   return (
     <Confirm title="Delete a user" action="Delete" run={() => change("DELETE", `/${user.id}`)} onClose={onClose}>
       <p>
-        <Name text={user.email} /> can no longer sign in{isSelf ? ": it is you. You are signed out." : "."} Deleted users can be restored here. Keys that
+        <Name text={user.email} /> can no longer log in{isSelf ? ": it is you. You are logged out." : "."} Deleted users can be restored here. Keys that
         the user made stay valid.
       </p>
     </Confirm>

@@ -1,4 +1,4 @@
-/** The users: who may sign in, and what for. */
+/** The users: who may log in, and what for. */
 import { useState } from "react";
 import { withoutCodes } from "../../parts/text";
 import type { User } from "../../api/client";

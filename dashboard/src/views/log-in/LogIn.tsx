@@ -1,18 +1,18 @@
-/** Signing in: on a page of its own, or in front of the page when a session has ended. */
-import { useEndSession, useSignIn, useStay } from "../../api/session";
+/** Logging in: on a page of its own, or in front of the page when a session has ended. */
+import { useEndSession, useLogIn, useStay } from "../../api/session";
 import { Confirm } from "../../parts/Confirm";
 import { Dialog } from "../../parts/Dialog";
 import { Field, Form, FormProblem } from "../../parts/Form";
 import { useForm, valueOf } from "../../parts/useForm";
 import { useCountdown } from "./countdown";
-import styles from "./SignIn.module.css";
+import styles from "./LogIn.module.css";
 
-export function SignIn() {
+export function LogIn() {
   return (
     <main className={styles.page}>
       <div className={styles.form}>
         <h1>Lookback</h1>
-        <SignInForm email="" />
+        <LogInForm email="" />
         <p className="quiet small">
           The first start of <code>lookback serve</code> prints the password of the first admin.
         </p>
@@ -21,39 +21,39 @@ export function SignIn() {
   );
 }
 
-/** Stands in front of the page until somebody is signed in again. */
-export function SignInAgain({ email }: { email: string }) {
+/** Stands in front of the page until somebody is logged in again. */
+export function LogInAgain({ email }: { email: string }) {
   return (
-    <Dialog title="Sign in again" onClose={() => undefined}>
+    <Dialog title="Log in again" onClose={() => undefined}>
       <div className={`${styles.form ?? ""} ${styles.again ?? ""}`}>
-        <h2>Sign in again</h2>
+        <h2>Log in again</h2>
         <p>The session has ended. What you were at is kept behind this.</p>
-        <SignInForm email={email} />
+        <LogInForm email={email} />
       </div>
     </Dialog>
   );
 }
 
-/** Says that nobody was signed out, which one would not see otherwise. */
-export function NotSignedOut() {
+/** Says that nobody was logged out, which one would not see otherwise. */
+export function NotLoggedOut() {
   const end = useEndSession();
   const stay = useStay();
   return (
-    <Confirm title="Not signed out" action="Sign out" run={end} onClose={stay}>
-      <p>The server could not be reached: you are still signed in, and so is who uses this browser after you.</p>
+    <Confirm title="Not logged out" action="Log out" run={end} onClose={stay}>
+      <p>The server could not be reached: you are still logged in, and so is who uses this browser after you.</p>
     </Confirm>
   );
 }
 
-function SignInForm({ email }: { email: string }) {
-  const signIn = useSignIn();
+function LogInForm({ email }: { email: string }) {
+  const logIn = useLogIn();
   const form = useForm({
     fields: ["email", "password"],
-    send: (data) => signIn(valueOf(data, "email"), valueOf(data, "password")),
+    send: (data) => logIn(valueOf(data, "email"), valueOf(data, "password")),
   });
   const wait = useCountdown(form.faults.wait);
   return (
-    <Form form={form} label="Sign in">
+    <Form form={form} label="Log in">
       <Field name="email" label="E-mail">
         {/* The first field of a page that has nothing else. */}
         {/* eslint-disable-next-line jsx-a11y/no-autofocus */}
@@ -70,7 +70,7 @@ function SignInForm({ email }: { email: string }) {
         </p>
       )}
       <button type="submit" className="primary" disabled={form.isSending || wait > 0}>
-        {wait > 0 ? `Try again in ${wait} s` : form.isSending ? "Signing in …" : "Sign in"}
+        {wait > 0 ? `Try again in ${wait} s` : form.isSending ? "Logging in …" : "Log in"}
       </button>
     </Form>
   );

@@ -1,17 +1,17 @@
-/** The account of the user who is signed in: the password, and the end of the session. */
+/** The account of the user who is logged in: the password, and the end of the session. */
 import { useState } from "react";
-import { useChangePassword, useSession, useSignOut } from "../../api/session";
+import { useChangePassword, useSession, useLogOut } from "../../api/session";
 import { Field, Form, FormActions, FormProblem } from "../../parts/Form";
 import { Name } from "../../parts/Name";
 import { FieldError, useForm, valueOf } from "../../parts/useForm";
 import { Empty } from "../../parts/State";
 import { inFull } from "../../time/format";
-import styles from "./SignIn.module.css";
+import styles from "./LogIn.module.css";
 
 export function Account() {
   const { user, expires_at: end } = useSession();
-  const signOut = useSignOut();
-  if (user === null) return <Empty title="This server asks nobody to sign in, so there is no account." />;
+  const logOut = useLogOut();
+  if (user === null) return <Empty title="This server asks nobody to log in, so there is no account." />;
   return (
     <div className={styles.page}>
       <div className={styles.form}>
@@ -21,14 +21,14 @@ export function Account() {
           {end !== null && (
             <span className="quiet small">
               {" "}
-              · signed in until <time dateTime={end} title={inFull(end)}>{new Date(end).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</time>
+              · logged in until <time dateTime={end} title={inFull(end)}>{new Date(end).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</time>
             </span>
           )}
         </p>
         <h2>Change the password</h2>
         <PasswordForm />
-        <button type="button" onClick={() => void signOut()}>
-          Sign out
+        <button type="button" onClick={() => void logOut()}>
+          Log out
         </button>
       </div>
     </div>
@@ -37,15 +37,15 @@ export function Account() {
 
 /** Stands in the place of the page until a password for one time is changed. */
 export function FirstPassword() {
-  const signOut = useSignOut();
+  const logOut = useLogOut();
   return (
     <main className={styles.page}>
       <div className={styles.form}>
         <h1>Choose your password</h1>
-        <p>The one you signed in with was made for one time.</p>
+        <p>The one you logged in with was made for one time.</p>
         <PasswordForm />
-        <button type="button" className="plain" onClick={() => void signOut()}>
-          Sign out
+        <button type="button" className="plain" onClick={() => void logOut()}>
+          Log out
         </button>
       </div>
     </main>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { faults, openPage, signIn, startBrowser } from "./lib/browser.mjs";
+import { faults, openPage, logIn, startBrowser } from "./lib/browser.mjs";
 import { fill } from "./lib/records.mjs";
 import { ADMIN, READER, startServer } from "./lib/server.mjs";
 
@@ -21,22 +21,22 @@ test("a wrong password says so, keeps the e-mail, and the right one opens the pa
   await page.goto("/");
   await page.getByLabel("E-mail").fill(ADMIN.email);
   await page.getByLabel("Password").fill("not the password");
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("alert").waitFor();
   assert.equal(await page.getByLabel("E-mail").inputValue(), ADMIN.email);
   assert.deepEqual(await faults(page), []);
   await page.getByLabel("Password").fill(ADMIN.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   assert.deepEqual(wrong, []);
   await close();
 });
 
-test("signing out ends the session on the server, too", async () => {
+test("logging out ends the session on the server, too", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.getByRole("button", { name: /^ada/ }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("menuitem", { name: "Log out" }).click();
   await page.getByLabel("E-mail").waitFor();
   assert.equal(await page.evaluate(async () => (await fetch("/api/v1/logs")).status), 401);
   await page.goto("/ui/logs");
@@ -45,16 +45,16 @@ test("signing out ends the session on the server, too", async () => {
   await close();
 });
 
-test("who signs out in one tab is signed out in all, and nothing that was read stays", async () => {
+test("who logs out in one tab is logged out in all, and nothing that was read stays", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.goto("/ui/logs");
   await page.getByRole("option").first().waitFor();
   const other = await page.context().newPage();
   await other.goto("/ui/requests");
   await other.getByRole("link", { name: "Logs" }).click();
   await other.getByRole("button", { name: /^ada/ }).click();
-  await other.getByRole("menuitem", { name: "Sign out" }).click();
+  await other.getByRole("menuitem", { name: "Log out" }).click();
   for (const tab of [other, page]) {
     await tab.getByLabel("E-mail").waitFor();
     assert.equal(await tab.getByRole("option").count(), 0);
@@ -65,31 +65,31 @@ test("who signs out in one tab is signed out in all, and nothing that was read s
   const kept = await page.evaluate(() => JSON.stringify([Object.keys(globalThis.localStorage), Object.entries(globalThis.sessionStorage)]));
   assert.doesNotMatch(kept, /orders|payment/);
   // Another user of the other tab is the one of this tab.
-  await signIn(other, READER);
+  await logIn(other, READER);
   await page.getByRole("button", { name: /^bob/ }).waitFor();
   assert.deepEqual(wrong, []);
   await close();
 });
 
-test("a sign-out that fails shows that, and can be tried again", async () => {
+test("a log-out that fails shows that, and can be tried again", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.route("**/api/v1/session", (route) => (route.request().method() === "DELETE" ? route.abort() : route.continue()));
   await page.getByRole("button", { name: /^ada/ }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
-  const dialog = page.getByRole("dialog", { name: "Not signed out" });
-  await dialog.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("menuitem", { name: "Log out" }).click();
+  const dialog = page.getByRole("dialog", { name: "Not logged out" });
+  await dialog.getByRole("button", { name: "Log out" }).click();
   await dialog.getByRole("alert").waitFor();
   await page.unroute("**/api/v1/session");
-  await dialog.getByRole("button", { name: "Sign out" }).click();
+  await dialog.getByRole("button", { name: "Log out" }).click();
   await page.getByLabel("E-mail").waitFor();
   assert.deepEqual(wrong, []);
   await close();
 });
 
-test("a page that the browser kept is shown again only to those who are signed in", async () => {
+test("a page that the browser kept is shown again only to those who are logged in", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.goto("/ui/logs");
   await page.getByRole("option").first().waitFor();
   const comeBack = () => page.evaluate(() => globalThis.dispatchEvent(new globalThis.PageTransitionEvent("pageshow", { persisted: true })));
@@ -103,16 +103,16 @@ test("a page that the browser kept is shown again only to those who are signed i
   await close();
 });
 
-test("a session that ends meanwhile leads to the sign-in, and back to the same view", async () => {
+test("a session that ends meanwhile leads to the log-in, and back to the same view", async () => {
   const { page, close } = await openPage(browser, server.url);
-  await signIn(page);
+  await logIn(page);
   await page.goto("/ui/logs?q=level%3Aerror");
   await page.context().clearCookies();
   await page.keyboard.press("r");
   await page.getByLabel("E-mail").waitFor();
   await page.getByLabel("E-mail").fill(ADMIN.email);
   await page.getByLabel("Password").fill(ADMIN.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   assert.match(page.url(), /\/ui\/logs\?q=level%3Aerror/);
   await close();
@@ -120,7 +120,7 @@ test("a session that ends meanwhile leads to the sign-in, and back to the same v
 
 test("a user who may only read is not offered what admins do", async () => {
   const { page, wrong, close } = await openPage(browser, server.url);
-  await signIn(page, READER);
+  await logIn(page, READER);
   await page.getByRole("button", { name: /^bob/ }).click();
   assert.equal(await page.getByRole("menuitem", { name: "Users" }).count(), 0);
   assert.equal(await page.getByRole("menuitem", { name: "API keys" }).count(), 0);
