@@ -164,6 +164,7 @@ test("a search is saved under a name, renamed, opened, and deleted", async () =>
   await page.getByRole("textbox", { name: "Name" }).fill("worker");
   await page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
   await page.goto("/ui/metrics");
+  await page.getByRole("navigation", { name: "Views" }).waitFor();
   await page.keyboard.press("Control+k");
   await page.keyboard.type("worker");
   await page.getByRole("option", { name: /Saved search worker/ }).click();

@@ -62,7 +62,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
   return (
     <article className={styles.card}>
       <h2>
-        <Link to="/metrics" search={{ ...params, endpoint }} title={name} data-row>
+        <Link to="/metrics" search={{ ...params, endpoint }} title={shortLine(name)} data-row>
           <bdi>{name}</bdi>
         </Link>
       </h2>

@@ -87,7 +87,7 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
   );
   return (
     <tr>
-      <td title={name}>
+      <td title={shortLine(name)}>
         <Link to={hasWindows ? "/metrics" : "/requests"} search={(hasWindows ? { ...kept, endpoint } : { ...kept, q: requests })} className="data" data-row>
           <bdi>{name}</bdi>
         </Link>

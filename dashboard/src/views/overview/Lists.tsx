@@ -4,7 +4,7 @@ import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
 import { useWindow } from "../../frame/window";
-import { oneLine, shortLine } from "../../parts/text";
+import { oneLine, shortLine, withoutCodes } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { ago, bytes, count, duration, inFull } from "../../time/format";
@@ -57,7 +57,7 @@ function AlertRow({ alert: { name, subject, filter, condition, enabled, status }
   return (
     <li>
       <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{enabled ? status.state : "off"}</span>
-      <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${name}\n${condition}`} data-row>
+      <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${shortLine(name)}\n${shortLine(condition)}`} data-row>
         <bdi>{shortLine(name)}</bdi> <span className="quiet">{condition}</span>
       </Link>
       {status.problem !== null && <span className="small" title={oneLine(status.problem)}>cannot be evaluated</span>}
@@ -152,7 +152,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
           <li key={request.id}>
             <Status code={request.status_code} />
             <Link to="/requests" search={{ ...kept, q, open: String(request.id) }} className="data" title={shortLine(request.path)} data-row>
-              {request.method} <bdi>{shortLine(request.path)}</bdi>
+              <bdi>{withoutCodes(request.method)}</bdi> <bdi>{shortLine(request.path)}</bdi>
             </Link>
             <span className="small">{duration(request.duration)}</span>
             <Ago at={request.timestamp} />
@@ -179,8 +179,8 @@ export function Health() {
         )}
         {lines.map((line) => (
           <li key={line}>
-            <span className={`level-warn ${styles.text ?? ""}`} title={line}>
-              {line}
+            <span className={`level-warn ${styles.text ?? ""}`} title={shortLine(line)}>
+              {shortLine(line)}
             </span>
           </li>
         ))}

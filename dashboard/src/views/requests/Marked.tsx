@@ -1,5 +1,6 @@
 /** A text with the words marked that a search found. */
 import type { ReactNode } from "react";
+import { withoutCodes } from "../../parts/text";
 import type { Schemas } from "../../api/client";
 
 type Highlight = Schemas["Hit"]["highlights"][number];
@@ -10,7 +11,7 @@ const MOST_BYTES = 1000;
 export function Marked({ highlight, lead = Infinity }: { highlight: Highlight; lead?: number }) {
   // Ranges count bytes of UTF-8, not the units of 16 bits of a string.
   const bytes = new TextEncoder().encode(highlight.text);
-  const text = (from: number, until: number) => new TextDecoder().decode(bytes.subarray(from, until));
+  const text = (from: number, until: number) => withoutCodes(new TextDecoder().decode(bytes.subarray(from, until)));
   const parts: ReactNode[] = [];
   let at = Math.max(0, (highlight.ranges[0]?.[0] ?? 0) - lead);
   // Not within a character.

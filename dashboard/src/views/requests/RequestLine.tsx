@@ -45,7 +45,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
         </span>
         {duration(row.duration)}
       </span>
-      <span className={styles.user} title={row.user_id ?? undefined} data-field="user" data-value={row.user_id ?? ""}>
+      <span className={styles.user} title={row.user_id === null ? undefined : shortLine(row.user_id)} data-field="user" data-value={row.user_id ?? ""}>
         <bdi>{shortLine(row.user_id ?? "", 100)}</bdi>
       </span>
       <span className={styles.country} data-field="country" data-value={row.geo_country ?? ""}>

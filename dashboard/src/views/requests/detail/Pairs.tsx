@@ -1,6 +1,6 @@
 /** Names and values as a table: headers, parameters, fields of a form. Any value filters. */
 import { useState } from "react";
-import { withoutCodes } from "../../../parts/text";
+import { shortLine, withoutCodes } from "../../../parts/text";
 import type { Header } from "../snapshot";
 import { AnyValue } from "./Value";
 import styles from "./Detail.module.css";
@@ -44,7 +44,7 @@ function isLeaf(value: unknown): value is Leaf {
 }
 
 export function FilterButtons({ field, value, onFilter }: { field: string; value: Leaf; onFilter: OnFilter }) {
-  const name = field.slice(0, 200);
+  const name = shortLine(field, 200);
   return (
     <span className={styles.filters}>
       <button type="button" className="plain small" aria-label={`Only ${name} of this value`} title={`Only ${name} of this value (f)`} onClick={() => onFilter(field, value, false)}>

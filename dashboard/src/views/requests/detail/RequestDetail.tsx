@@ -8,7 +8,7 @@ import { Tabs } from "../../../parts/Tabs";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { fieldOf, withFilter } from "../../../query/parse";
 import { duration } from "../../../time/format";
-import { shortLine } from "../../../parts/text";
+import { shortLine, withoutCodes } from "../../../parts/text";
 import { Replay } from "../replay/Replay";
 import type { RequestRow } from "../useRequestList";
 import { DeletedNotice, RequestActions } from "./actions";
@@ -40,8 +40,8 @@ export function useRequestDetail(id: number | null, rows: RequestRow[], onOpen: 
     title: (
       <>
         <Status code={record.status_code} />
-        <span className="data">{record.method}</span>
-        <bdi className={`data ${styles.headPath ?? ""}`} title={record.path}>
+        <bdi className="data">{withoutCodes(record.method)}</bdi>
+        <bdi className={`data ${styles.headPath ?? ""}`} title={shortLine(record.path, 1000)}>
           {shortLine(record.path, 500)}
         </bdi>
         <span className="data">{duration(record.duration)}</span>
@@ -76,7 +76,7 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
   return (
     <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(id) => setTab(id, { replace: true })}>
       <h2 className="hidden-label">
-        {record.method} {shortLine(record.path, 500)}
+        {shortLine(record.method)} {shortLine(record.path, 500)}
       </h2>
       <DeletedNotice request={request} />
       {chosen === "request" && (
