@@ -387,6 +387,14 @@ export interface components {
             user_id?: string | null;
             version: string;
         };
+        NewSavedSearch: {
+            created_at?: string | ("infinity" | "-infinity");
+            created_by?: number | null;
+            name: string;
+            parameters: string;
+            /** @enum {unknown} */
+            view: "overview" | "logs" | "requests" | "metrics";
+        };
         NewUser: {
             created_at?: string | ("infinity" | "-infinity");
             /** Format: email */
@@ -492,6 +500,36 @@ export interface components {
             trace_id?: string | null;
             user_id?: string | null;
             version?: string;
+        };
+        SavedSearch: {
+            created_at: string | ("infinity" | "-infinity");
+            created_by: number | null;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            parameters: string;
+            updated_at: string | ("infinity" | "-infinity");
+            /** @enum {unknown} */
+            view: "overview" | "logs" | "requests" | "metrics";
+        };
+        SavedSearchHit: {
+            created_at: string | ("infinity" | "-infinity");
+            created_by: number | null;
+            hit: components["schemas"]["Hit"];
+            /** Format: int64 */
+            id: number;
+            name: string;
+            parameters: string;
+            updated_at: string | ("infinity" | "-infinity");
+            /** @enum {unknown} */
+            view: "overview" | "logs" | "requests" | "metrics";
+        };
+        SavedSearchPatch: {
+            created_by?: number | null;
+            name?: string;
+            parameters?: string;
+            /** @enum {unknown} */
+            view?: "overview" | "logs" | "requests" | "metrics";
         };
         User: {
             created_at: string | ("infinity" | "-infinity");
