@@ -6,16 +6,25 @@ import { ADMIN } from "./server.mjs";
 
 const paths = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-export function startBrowser() {
+export async function startBrowser() {
   const executablePath = paths.find((path) => path && existsSync(path));
   if (!executablePath) throw new Error("there is no Chromium; set CHROMIUM to its path");
-  return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+  // Containers have little shared memory, and often no sandbox; the pages here are our own.
+  const args = ["--disable-dev-shm-usage"];
+  if (process.getuid?.() !== 0) {
+    try {
+      return await chromium.launch({ executablePath, args });
+    } catch (error) {
+      if (!/sandbox/i.test(String(error))) throw error;
+    }
+  }
+  return chromium.launch({ executablePath, args: [...args, "--no-sandbox"] });
 }
 
 /** Opens a page of a context of its own. `wrong` collects errors of scripts and of the policy. */
 export async function openPage(browser, url, { width = 1280, height = 800, scheme = "light", ...context } = {}) {
   const page = await (await browser.newContext({ viewport: { width, height }, colorScheme: scheme, baseURL: url, ...context })).newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(error.stack ?? error.message));
   page.on("console", (message) => {
