@@ -42,8 +42,9 @@ for document, stored in [("docs/http.md", "disk full"), ("docs/otlp.md", "paymen
     blocks = re.findall(r"^```(js|python|text)\n(.*?)^```$", text, re.M | re.S)
     for number, (language, code) in enumerate(blocks):
         if language == "text":
-            # The call of curl, with the lines that go on.
+            # The call of curl, with the lines that go on. Those that send nothing read or follow.
             calls = re.findall(r"^\$ (curl .*(?:\n    .*)*)", code, re.M)
+            calls = [call for call in calls if not stored or " -d " in call]
             commands = [["sh", "-c", here(call)] for call in calls]
         else:
             path = os.path.join(WORK, f"document-{number}.{'mjs' if language == 'js' else 'py'}")

@@ -8,7 +8,7 @@ function found(typed: string): string[] {
 }
 
 test("names that begin so come first, then words, parts, initials, and letters in order", () => {
-  expect(found("lo")).toEqual(["Logs", "Look again"]);
+  expect(found("lo")).toEqual(["Logs", "Log out", "Look again"]);
   expect(found("orders")).toEqual(["GET /orders", "POST /orders/:id/pay"]);
   expect(found("pay post")).toEqual(["POST /orders/:id/pay"]);
   expect(found("so")).toEqual(["Log out"]);
