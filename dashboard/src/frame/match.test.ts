@@ -11,7 +11,7 @@ test("names that begin so come first, then words, parts, initials, and letters i
   expect(found("lo")).toEqual(["Logs", "Log out", "Look again"]);
   expect(found("orders")).toEqual(["GET /orders", "POST /orders/:id/pay"]);
   expect(found("pay post")).toEqual(["POST /orders/:id/pay"]);
-  expect(found("so")).toEqual(["Log out"]);
+  expect(found("cta")).toEqual(["Copy the address"]);
   expect(found("rqst")).toEqual(["Requests"]);
   expect(found("view")).toEqual(["Overview"]);
   expect(found("zz")).toEqual([]);
