@@ -108,3 +108,16 @@ test("what is shown is exported as HAR", async () => {
   assert.equal(har.log.entries.length, 100);
   assert.ok(har.log.entries.every((entry) => entry.response.status === 502));
 });
+
+test("shares of a facet are of all requests, also where it shows the most frequent values", async () => {
+  await server.call(
+    "POST",
+    "/requests",
+    Array.from({ length: 100 }, (_, number) => ({ method: "GET", path: `/items/${number}`, status_code: 200, duration: 1, user_id: `once-${number}`, stage: "shares", version: "1", timestamp: new Date().toISOString() })),
+  );
+  await logIn(page);
+  await open("?q=stage:shares");
+  await page.getByText("100", { exact: true }).first().waitFor();
+  // Each path is of one in a hundred.
+  await page.getByRole("region", { name: "Path" }).getByText("1.0 %").first().waitFor();
+});

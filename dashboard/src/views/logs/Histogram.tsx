@@ -50,7 +50,7 @@ export function Histogram({ state }: { state: LogsState }) {
                 {patterns.total_is_exact ? "" : "+"} {patterns.total === 1 ? "pattern" : "patterns"}
               </span>
             )}
-            {state.order === "ranked" && <span className="quiet">with all the words</span>}
+            {state.order === "ranked" && <span className="quiet">{data.total === 0 ? "with all the words; the list has near ones" : "with all the words"}</span>}
           </>
         )}
         <span className={styles.hint}>{ZOOM_HINT}</span>

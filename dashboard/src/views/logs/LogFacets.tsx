@@ -70,6 +70,17 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
     gcTime: 60_000,
   });
   const known = useLast(answer.data);
+  // Of more values than are shown, the shares are of all lines.
+  const isCut = (known?.length ?? 0) >= TOP;
+  const all = useQuery({
+    queryKey: ["logs", "facet", parameters, state.current.asked],
+    queryFn: ({ signal }) => read<Group[]>("/logs/stats", parameters, signal),
+    enabled: isCut,
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+    gcTime: 60_000,
+  });
+  const total = isCut ? all.data?.[0]?.of.count : undefined;
   const values = useMemo(() => {
     const counted = known?.map((group) => ({ value: group.by[field] === null || group.by[field] === undefined ? null : String(group.by[field]), count: group.of.count })) ?? [];
     const seen = new Set(counted.map((one) => one.value ?? "null"));
@@ -78,6 +89,7 @@ function LogFacet({ state, field, show }: { state: LogsState; field: string; sho
   return (
     <Facet
       title={NAMES[field] ?? field}
+      {...(total === undefined ? {} : { total })}
       values={values}
       chosen={chosen}
       excluded={excluded}

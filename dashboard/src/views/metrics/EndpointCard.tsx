@@ -32,12 +32,16 @@ function summary(value: string, change: ChangeOf | null): Pick<Series, "summary"
   return { summary: change === null ? value : `${value} ${sign}${change.text}`, isStrong: change?.isLarge ?? false };
 }
 
+function failedOf({ requests, errorRate }: { requests: number; errorRate: number }): number {
+  return Math.round(requests * errorRate);
+}
+
 function summariesOf({ now, before }: EndpointRow): Summaries {
   if (now === null) return {};
   const latency = (name: "p50" | "p95" | "p99") => summary(latencyText(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
   return {
-    failed: summary(count(Math.round(now.requests * now.errorRate)), null),
-    answered: summary(short(now.requests), relativeChange(now.requests, before?.requests ?? null)),
+    failed: summary(count(failedOf(now)), null),
+    answered: summary(short(now.requests - failedOf(now)), before ? relativeChange(now.requests - failedOf(now), before.requests - failedOf(before)) : null),
     "error rate": summary(percent(now.errorRate), before ? rateChange(now.errorRate, before.errorRate) : null),
     p50: latency("p50"),
     p95: latency("p95"),

@@ -37,11 +37,26 @@ interface Group {
   of: { count: number };
 }
 
-/** Counts by a field, without the filters by this field: what else one could choose stays in sight. */
-function useCounts(search: RequestSearch, field: string, top: number) {
+/** What is counted for a field: all without the filters by it, so that what else one could choose stays in sight. */
+function useCounted(search: RequestSearch, field: string): [string, string][] {
   const { filters } = useWindow();
   const [deleted] = useParam("deleted");
-  const parameters = [...filters("timestamp"), ...parametersOf(withoutField(search.text, field), search.order, deleted), ["by", field], ["top", String(top)]] as [string, string][];
+  return [...filters("timestamp"), ...parametersOf(withoutField(search.text, field), search.order, deleted)];
+}
+
+/** How many requests there are, of which a facet shows the most frequent values. Facets without filters share it. */
+function useTotal(search: RequestSearch, field: string): number | undefined {
+  const parameters = useCounted(search, field);
+  const { data } = useQuery({
+    queryKey: ["requests", "counts", parameters, search.asked],
+    queryFn: ({ signal }) => read<Group[]>("/requests/stats", parameters, signal),
+    placeholderData: keepPreviousData,
+  });
+  return data?.[0]?.of.count;
+}
+
+function useCounts(search: RequestSearch, field: string, top: number) {
+  const parameters = [...useCounted(search, field), ["by", field], ["top", String(top)]] as [string, string][];
   return useQuery({
     queryKey: ["requests", "counts", parameters, search.asked],
     queryFn: ({ signal }) => read<Group[]>("/requests/stats", parameters, signal),
@@ -101,6 +116,7 @@ function FieldFacet({ search, field, name, title }: Field & { search: RequestSea
   const most = isLong ? MANY : FEW;
   // One more than is shown tells whether there are more.
   const { data, isError, isPlaceholderData } = useCounts(search, field, most + 1);
+  const total = useTotal(search, field);
   const { included, excluded } = selectionOf(search.text, field);
   const counted = (data ?? []).slice(0, most).map((group) => ({ value: textOf(group.by[field] ?? null), count: group.of.count }));
   const asked = [...included, ...excluded].map(textOf).filter((value) => !counted.some((one) => one.value === value));
@@ -110,6 +126,7 @@ function FieldFacet({ search, field, name, title }: Field & { search: RequestSea
     <Facet
       title={title}
       values={[...counted, ...asked.map((value) => ({ value, count: 0 }))]}
+      {...(total === undefined ? {} : { total })}
       chosen={new Set(included.map(String))}
       excluded={new Set(excluded.map(String))}
       isStale={isPlaceholderData}
@@ -118,7 +135,7 @@ function FieldFacet({ search, field, name, title }: Field & { search: RequestSea
       {isError && <NotCounted />}
       {(data?.length ?? 0) > most &&
         (isLong ? (
-          <p className={`quiet small ${styles.facetNote ?? ""}`}>The {MANY} most frequent; shares are of these.</p>
+          <p className={`quiet small ${styles.facetNote ?? ""}`}>The {MANY} most frequent.</p>
         ) : (
           <button type="button" className={`plain small ${styles.facetNote ?? ""}`} onClick={() => setLong(true)}>
             More …

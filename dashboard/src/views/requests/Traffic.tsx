@@ -95,6 +95,7 @@ function Summary({ search, all, failed }: { search: RequestSearch; all: number |
           <span>
             <strong>{count(all)}</strong> {all === 1 ? "request" : "requests"}
           </span>
+          {search.order === "ranked" && <span className="quiet">{all === 0 ? "with all the words; the list has near ones" : "with all the words"}</span>}
           <span>
             <strong className={failed > 0 ? "class-5" : ""}>{count(failed)}</strong> of them 5xx {all > 0 && failed > 0 && <span className="quiet">({percent(failed / all)})</span>}
           </span>

@@ -63,7 +63,8 @@ function Form({ record }: { record: RequestSnapshot }) {
         <p>
           <button type="submit" className="primary" disabled={!isReady || !isTarget(settings.target) || send.isPending}>
             {send.isPending ? "Sending …" : send.data ? "Send again" : "Send"}
-          </button>
+          </button>{" "}
+          {isTarget(settings.target) && !isReady && <span className="quiet small">Not yet: see above what it waits for.</span>}
         </p>
       </form>
       {send.isError && (
