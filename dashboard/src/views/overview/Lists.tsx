@@ -1,5 +1,6 @@
 /** Alerts, errors, new patterns, failed requests: the newest of each, and the way to all of them. */
 import { Link } from "@tanstack/react-router";
+import { received } from "./summary";
 import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
@@ -132,7 +133,7 @@ function Patterns({ patterns, search, hasLevel = false }: { patterns: Pattern[];
 export function FailedRequests({ searches }: { searches: Searches }) {
   const failed = useFailedRequests(searches);
   const kept = sharedParams(useParams());
-  const q = withFilter(searches.text, "status", "5xx");
+  const q = withFilter(received(searches.text), "status", "5xx");
   return (
     <Panel
       title="Failed requests"

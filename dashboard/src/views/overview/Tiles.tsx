@@ -1,5 +1,6 @@
 /** Four numbers, each with what it was in the period before, and a way to what explains it. */
 import { Link } from "@tanstack/react-router";
+import { received } from "./summary";
 import type { ReactNode } from "react";
 import { sharedParams, useParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
@@ -31,10 +32,10 @@ export function Tiles({ summary: { now, before, isOld, isPending, source }, isNe
   const of = <T,>(measures: T | null, show: (measures: T) => string) => (measures === null ? "–" : show(measures));
   return (
     <div className={`${styles.tiles ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isPending || isOld}>
-      <Tile to="/requests" search={kept} name="Requests a second" value={of(now, ({ requests }) => perSecond(requests))} change={relativeChange(now?.requests ?? null, before?.requests ?? null)} before={of(before, ({ requests }) => perSecond(requests))} />
+      <Tile to="/requests" search={{ ...kept, q: received(q) }} name="Requests a second" value={of(now, ({ requests }) => perSecond(requests))} change={relativeChange(now?.requests ?? null, before?.requests ?? null)} before={of(before, ({ requests }) => perSecond(requests))} />
       <Tile
         to="/requests"
-        search={{ ...kept, q: withFilter(q, "status", "5xx") }}
+        search={{ ...kept, q: withFilter(received(q), "status", "5xx") }}
         name="Error rate"
         value={of(now, ({ errorRate }) => percent(errorRate))}
         change={now && before ? rateChange(now.errorRate, before.errorRate) : null}

@@ -17,7 +17,7 @@ import { trafficSeries } from "../metrics/series";
 import { classSeries } from "./classes";
 import type { HistogramBucket } from "./classes";
 import { Panel } from "./Panel";
-import { NOT_OUTGOING } from "./summary";
+import { NOT_OUTGOING, received } from "./summary";
 import type { Searches } from "./summary";
 import styles from "./Overview.module.css";
 
@@ -64,7 +64,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   const open = useCallback(
     (low: Date, high: Date) => {
       const range = formatRange({ kind: "between", from: low, until: high });
-      void navigate({ to: "/requests", search: (before: Record<string, string>) => ({ ...(before["q"] ? { q: before["q"] } : {}), range }) });
+      void navigate({ to: "/requests", search: (before: Record<string, string>) => ({ q: received(before["q"] ?? ""), range }) });
     },
     [navigate],
   );
@@ -90,7 +90,7 @@ export function Traffic({ searches }: { searches: Searches }) {
               <rect width="8" height="8" style={{ fill: `var(${colour})` }} />
             </svg>{" "}
             {/^[1-5]xx$/.test(name) ? (
-              <Link to="/requests" search={{ ...kept, q: withFilter(searches.text, "status", name) }}>
+              <Link to="/requests" search={{ ...kept, q: withFilter(received(searches.text), "status", name) }}>
                 {name}
               </Link>
             ) : (

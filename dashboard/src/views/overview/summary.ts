@@ -5,6 +5,7 @@ import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
+import { withFilter } from "../../query/parse";
 import { aggregateQuery } from "../metrics/data";
 import { endpointRows, measuresOf } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
@@ -14,6 +15,11 @@ type Pairs = [string, string][];
 
 /** Calls that the application sent itself are no traffic of it. */
 export const NOT_OUTGOING: [string, string] = ["headers.direction__ne", "outgoing"];
+
+/** A search for the requests that the overview counts, so that a list has as many. */
+export function received(text: string): string {
+  return withFilter(text, "headers.direction", "outgoing", true);
+}
 
 export interface Searches {
   text: string;
