@@ -90,6 +90,19 @@ test("a request is shown before it is sent again, sent, and compared", async () 
   await comparison.getByText(/payment gateway timeout/).first().waitFor();
 });
 
+test("a replay without a masked header says so beside the answer", async () => {
+  await server.call("POST", "/requests", [
+    { method: "GET", path: "/secret", status_code: 200, duration: 2, stage: "masked", version: "1", timestamp: new Date().toISOString(), headers: { authorization: "[masked]" }, response_body: { ok: true } },
+  ]);
+  await logIn(page);
+  await open("?q=stage:masked");
+  await rows().first().click();
+  await page.getByRole("tab", { name: /Replay/ }).click();
+  await page.getByLabel("Send it to").fill(`http://127.0.0.1:${shop.address().port}`);
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByText(/Sent without authorization/).waitFor();
+});
+
 test("who may only read cannot send requests again", async () => {
   await logIn(page, READER);
   await open("?q=status:502");

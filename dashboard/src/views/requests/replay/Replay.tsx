@@ -44,6 +44,7 @@ function Form({ record }: { record: RequestSnapshot }) {
     onSuccess: () => rememberTarget(settings.target),
   });
   const answer = send.data;
+  const leftOut = masked.headers.filter((name) => (settings.headers[name] ?? "") === "");
   return (
     <div className={styles.replay}>
       <form
@@ -76,6 +77,11 @@ function Form({ record }: { record: RequestSnapshot }) {
         <p role="alert" className={styles.problem}>
           {answer.result === "failed" ? "No answer came: " : "It was not sent: "}
           {plainReason(answer.reason ?? "")}
+        </p>
+      )}
+      {answer?.response && leftOut.length > 0 && (
+        <p className="quiet small">
+          Sent without {leftOut.join(", ")}, which {leftOut.length === 1 ? "was" : "were"} masked before {leftOut.length === 1 ? "it was" : "they were"} stored: the answer may differ for that alone. Fill in what is above, and send again.
         </p>
       )}
       {answer?.response && <Comparison record={record} answer={answer} ignored={ignored} onIgnore={setIgnored} />}
