@@ -34,14 +34,4 @@ if [ $# -gt 0 ]; then
 fi
 npm run --silent check
 npm test --silent
-# A file of tests that fails is tried once more, since other programs may have had the machine.
-failed=
-for file in tests/"${FILTER:-}"*.test.mjs; do
-    node --test --test-reporter=spec --test-timeout=300000 "$file" && continue
-    echo "the page: $file failed, and is tried again"
-    node --test --test-reporter=spec --test-timeout=300000 "$file" || failed="$failed $file"
-done
-if [ -n "$failed" ]; then
-    echo "error: failed twice:$failed" >&2
-    exit 1
-fi
+exec node --test --test-concurrency=1 --test-reporter=spec --test-timeout=300000 tests/"${FILTER:-}"*.test.mjs

@@ -120,14 +120,18 @@ test("the search takes what is pasted, however much it is", async () => {
   await page.getByRole("option").first().waitFor();
   const search = page.getByRole("combobox", { name: "Search or filter" });
   const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index)).join("");
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  // Seconds of the thread of the page, which other programs do not lengthen.
+  const busy = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration").value;
   for (const text of [printable, '"((level:"', "word ".repeat(200_000), "x".repeat(1_000_000), "a:".repeat(300_000), '"'.repeat(300_000), "or(".repeat(100_000), 'level:"a",'.repeat(50_000), "\\".repeat(200_000)]) {
-    const started = Date.now();
+    const before = await busy();
     await search.fill(text);
     await search.press("End");
     await search.press("b");
     assert.equal(await search.inputValue(), `${text}b`);
-    const took = Date.now() - started;
-    assert.ok(took < 10_000, `${text.slice(0, 10)}…: ${took} ms`);
+    const took = (await busy()) - before;
+    assert.ok(took < 4, `${text.slice(0, 10)}…: ${took} s`);
   }
   await search.fill("");
   assert.deepEqual(wrong, []);
