@@ -49,7 +49,7 @@ pub(crate) use patterns::{
 };
 pub(crate) use rank::explain::Explainer;
 pub(crate) use rank::{Ranked, compare, rank, score};
-pub(crate) use run::{candidates, covering_page, covering_rows};
+pub(crate) use run::Search;
 pub(crate) use scope::{Scope, Time};
 pub(crate) use statement::scan_settings::SearchSession;
 pub(crate) use statement::{CoveringPage, CoveringStart};

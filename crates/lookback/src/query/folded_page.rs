@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use sqlx::Row as _;
+use sqlx::{PgConnection, Row as _};
 
 use super::Total;
 use super::hit_page::{HitKey, HitPage, HitStart};
-use crate::db::{Session, Sql};
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
-use crate::search::{self, Candidate, Copies, Coverage, FoundPattern, Ranked, template};
+use crate::search::{self, Candidate, Copies, Coverage, FoundPattern, Ranked, Search, template};
 use crate::value::StoredTime;
 
 /// A row of the list: the hits of one pattern.
@@ -126,7 +126,7 @@ impl FoldedHit {
 pub(super) async fn copies(
     table: &'static Table,
     rows: &[FoldedHit],
-    session: &mut Session<'_>,
+    conn: &mut PgConnection,
 ) -> Result<Vec<Option<Copies>>, Error> {
     let (mut ids, mut places) = (Vec::new(), Vec::new());
     for (place, row) in (0_i64..).zip(rows) {
@@ -135,7 +135,7 @@ pub(super) async fn copies(
             ids.extend(members);
         }
     }
-    let read = times(table, ids, places, session).await?;
+    let read = times(table, ids, places, conn).await?;
     let copies = (0_i64..).zip(rows).map(|(place, row)| {
         let (count, (first, last)) = match &row.members {
             Members::Ids(members, true) => (Total::Exact(members.len() as u64), *read.get(&place)?),
@@ -161,7 +161,7 @@ pub(super) async fn times(
     table: &'static Table,
     ids: Vec<i64>,
     places: Vec<i64>,
-    session: &mut Session<'_>,
+    conn: &mut PgConnection,
 ) -> Result<HashMap<i64, (StoredTime, StoredTime)>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -177,7 +177,7 @@ pub(super) async fn times(
          GROUP BY k.place",
         from = table.quoted(),
     ));
-    let rows = sql.fetch_all(session.conn()).await;
+    let rows = sql.fetch_all(conn).await;
     let rows = rows.map_err(|error| Error::from_driver(table, error))?;
     let mut times = HashMap::with_capacity(rows.len());
     for row in &rows {
@@ -191,12 +191,10 @@ pub(super) async fn times(
 
 /// Scores the rows of a page that were counted and not ranked.
 pub(super) async fn score(
-    table: &'static Table,
     query: &search::Query,
     weights: &[f32],
-    scope: &search::Scope<'_>,
     rows: &mut [FoldedHit],
-    session: &mut Session<'_>,
+    running: &mut Search<'_, '_>,
 ) -> Result<(), Error> {
     for coverage in [Coverage::AsTyped, Coverage::AllWords, Coverage::Partial] {
         let ids = rows.iter().filter(|row| row.best.is_none());
@@ -204,8 +202,7 @@ pub(super) async fn score(
         if ids.is_empty() {
             break;
         }
-        let found =
-            search::covering_rows(table, query, scope, coverage, &ids, session.conn()).await?;
+        let found = running.covering_rows(coverage, &ids).await?;
         let scored = search::score(query, &found, weights);
         let scored: HashMap<i64, Ranked> = scored.iter().map(|hit| (hit.id, *hit)).collect();
         for row in rows.iter_mut().filter(|row| row.best.is_none()) {

@@ -143,7 +143,7 @@ impl<M: Model> QueryBuilder<M> {
             places.extend(std::iter::repeat_n(place, group.ids.len()));
             ids.extend(&group.ids);
         }
-        let times = times(M::TABLE, ids, places, session).await?;
+        let times = times(M::TABLE, ids, places, session.conn()).await?;
         let rows = (0_i64..).zip(&groups).filter_map(|(place, group)| {
             let read = group.ids.len() as u64;
             let counted = large

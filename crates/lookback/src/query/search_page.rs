@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use sqlx::Row as _;
+use sqlx::{PgConnection, Row as _};
 
 use super::folded_page::{self, FoldedHit, Templates};
 use super::hit_page::{HitKey, HitList, HitPage, HitStart, SearchList, TakenHits};
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::hash::fnv1a;
 use crate::model::{ColumnRole, Model, Table};
 use crate::search::{
-    self, Copies, Coverage, CoveringPage, CoveringStart, Query, Ranked, Scope, SummaryUse,
+    self, Copies, Coverage, CoveringPage, CoveringStart, Query, Ranked, Scope, Search, SummaryUse,
 };
 
 /// A page of a search.
@@ -77,28 +77,34 @@ impl<M: Model> QueryBuilder<M> {
                 list.clone()
             }
             None => HitList {
-                until: newest_id(table, session).await?,
+                until: newest_id(table, session.conn()).await?,
                 search: None,
             },
         };
         let records = |sql: &mut Sql| self.push_where_of(&list, sql);
         let exclusion = |sql: &mut Sql| self.push_template_exclusion(sql);
         let times = self.times();
-        let scope = Scope::new(&records, &exclusion, &times);
-        let mut reader = Reader {
-            table,
-            query,
-            scope: &scope,
-            page: &page,
-            session,
-            until: list.until,
-            folds: self.folds.then(|| self.summary_use()),
-            ranked: None,
-            folded: None,
-        };
-        let search = reader.list(list.search.as_ref()).await?;
-        let taken = page.take(reader.read(&search).await?);
-        let folded = reader.folded;
+        let is_whole = self.summary_use() == SummaryUse::Count;
+        let scope = Scope::new(&records, &exclusion, &times).whole(is_whole);
+        let mut running = Search::begin(table, query, &scope, session.conn()).await?;
+        let found = async {
+            let mut reader = Reader {
+                table,
+                query,
+                scope: &scope,
+                page: &page,
+                search: &mut running,
+                until: list.until,
+                folds: self.folds.then(|| self.summary_use()),
+                ranked: None,
+                folded: None,
+            };
+            let search = reader.list(list.search.as_ref()).await?;
+            let hits = reader.read(&search).await?;
+            Ok((search, page.take(hits), reader.folded))
+        }
+        .await;
+        let (search, taken, folded) = running.finish(found).await?;
         let seen = taken.place + taken.hits.len() as u64 + u64::from(taken.more);
         let total = match self.count {
             Count::UpTo(0) if taken.hits.is_empty() => Total::AtLeast(0),
@@ -151,12 +157,12 @@ impl Part {
 }
 
 /// Reads a page of a search.
-struct Reader<'a, 's> {
+struct Reader<'a, 'r, 'c> {
     table: &'static Table,
     query: &'a Query,
     scope: &'a Scope<'a>,
     page: &'a HitPage,
-    session: &'a mut Session<'s>,
+    search: &'r mut Search<'a, 'c>,
     /// The greatest id of the list.
     until: Option<i64>,
     /// Whether copies are folded, and what summaries may count.
@@ -195,7 +201,7 @@ impl RankedHits {
     }
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     /// Returns the list that the page is of: that of its cursor, or a new one.
     async fn list(&mut self, known: Option<&SearchList>) -> Result<SearchList, Error> {
         if let Some(known) = known.filter(|known| known.lists_covering) {
@@ -231,8 +237,7 @@ impl Reader<'_, '_> {
     }
 
     async fn candidates(&mut self) -> Result<search::Candidates, Error> {
-        let (table, query, end) = (self.table, self.query, self.page.end());
-        search::candidates(table, query, self.scope, end, self.session.conn()).await
+        self.search.candidates(self.page.end()).await
     }
 
     /// Returns the templates of candidates, which folding needs.
@@ -322,10 +327,8 @@ impl Reader<'_, '_> {
         page: CoveringPage,
         list: &SearchList,
     ) -> Result<Vec<ListedHit>, Error> {
-        let (table, query) = (self.table, self.query);
-        let rows =
-            search::covering_page(table, query, self.scope, page, self.session.conn()).await?;
-        let mut hits: Vec<Ranked> = search::score(query, &rows, &list.weights);
+        let rows = self.search.covering_page(page).await?;
+        let mut hits: Vec<Ranked> = search::score(self.query, &rows, &list.weights);
         hits.sort_by_key(|hit| std::cmp::Reverse(hit.id));
         if page.is_backwards() {
             hits.reverse();
@@ -368,9 +371,8 @@ impl Reader<'_, '_> {
         let rows = self.folded_rows(list, summaries).await?;
         let mut rows = folded_page::wanted(self.page, rows);
         self.resolve(&mut rows).await?;
-        let (table, query, weights) = (self.table, self.query, &list.weights);
-        folded_page::score(table, query, weights, self.scope, &mut rows, self.session).await?;
-        let copies = folded_page::copies(table, &rows, self.session).await?;
+        folded_page::score(self.query, &list.weights, &mut rows, self.search).await?;
+        let copies = folded_page::copies(self.table, &rows, self.search.conn()).await?;
         let listed = rows.iter().zip(copies).filter_map(|(row, copies)| {
             Some(ListedHit {
                 ranked: row.best?,
@@ -387,10 +389,9 @@ impl Reader<'_, '_> {
         list: &SearchList,
         summaries: SummaryUse,
     ) -> Result<Vec<FoldedHit>, Error> {
-        let (table, query, scope) = (self.table, self.query, self.scope);
+        let query = self.query;
         if list.lists_covering {
-            let conn = self.session.conn();
-            let found = search::patterns(table, Some(query), scope, summaries, conn).await?;
+            let found = self.search.patterns(summaries).await?;
             if let Some(mut found) = found {
                 let counted = std::mem::take(&mut found.patterns);
                 let patterns = self.until(counted).await?;
@@ -431,7 +432,7 @@ impl Reader<'_, '_> {
             return Ok(patterns);
         }
         let (table, scope) = (self.table, self.scope);
-        let conn = self.session.conn();
+        let conn = self.search.conn();
         let mut patterns = search::resolve_examples(conn, table, scope, patterns).await?;
         for pattern in &mut patterns {
             pattern.end_at(until);
@@ -454,7 +455,7 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         let (table, scope) = (self.table, self.scope);
-        let conn = self.session.conn();
+        let conn = self.search.conn();
         search::resolve_times(conn, table, &mut patterns).await?;
         let keys: Vec<i64> = patterns
             .iter()
@@ -529,12 +530,12 @@ fn page_of_ranked(
 /// Returns the greatest id of a table.
 pub(super) async fn newest_id(
     table: &'static Table,
-    session: &mut Session<'_>,
+    conn: &mut PgConnection,
 ) -> Result<Option<i64>, Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
     let sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
     let row = sql
-        .fetch_optional(session.conn())
+        .fetch_optional(conn)
         .await
         .map_err(|error| Error::from_driver(table, error))?;
     Ok(match row {

@@ -29,7 +29,7 @@ impl<M: Model> QueryBuilder<M> {
         let list = match page.cursor_list() {
             Some(list) => list.clone(),
             None => HitList {
-                until: newest_id(table, session).await?,
+                until: newest_id(table, session.conn()).await?,
                 search: None,
             },
         };

@@ -33,6 +33,8 @@ pub(super) use lexical::LexicalCandidates;
 pub(crate) use nearest_segments::{CAN_READ_SEGMENTS, NearestSegments};
 pub(crate) use patterns::SummaryPattern;
 pub(super) use patterns::{SealedPatterns, newest_in_scope};
+pub(super) use postings::ScopeCheck;
+pub(super) use row_set::IS_LISTED;
 pub(crate) use row_set::RowSet;
 pub(crate) use vector::{VectorCandidates, nearest_rows};
 

@@ -10,7 +10,8 @@ use std::future::poll_fn;
 use sqlx::{PgConnection, Row as _};
 
 use super::candidates::{
-    Coverage, LexicalCandidates, RowSet, SealedPatterns, SummaryPattern, newest_in_scope,
+    Coverage, LexicalCandidates, RowSet, ScopeCheck, SealedPatterns, SummaryPattern,
+    newest_in_scope,
 };
 use super::index::map_summary_error;
 use super::index::templates::template;
@@ -118,15 +119,18 @@ pub(crate) async fn patterns(
     let mut session = SearchSession::begin(table, conn)
         .await
         .map_err(from_driver)?;
-    let found = find(table, query, scope, summaries, &mut session).await;
+    let found = find(table, query, scope, summaries, None, &mut session).await;
     session.finish(found).await
 }
 
-async fn find(
+/// Finds the patterns, with the row set of the lexical candidates of the query if it is
+/// known.
+pub(super) async fn find(
     table: &'static Table,
     query: Option<&Query>,
     scope: &Scope<'_>,
     summaries: SummaryUse,
+    known: Option<LexicalCandidates>,
     session: &mut SearchSession<'_>,
 ) -> Result<Option<Patterns>, Error> {
     let mut groups = Groups::new(table, query);
@@ -156,8 +160,16 @@ async fn find(
             .await?;
         return Ok(Some(groups.finish(false)));
     };
-    let lexical = LexicalCandidates::find(session.conn(), table, query, scope).await;
-    let Some(mut lexical) = lexical.map_err(map_summary_error)? else {
+    let lexical = match known {
+        Some(known) => Some(known),
+        None => {
+            let lexical =
+                LexicalCandidates::find(session.conn(), table, query, scope, ScopeCheck::Before)
+                    .await;
+            lexical.map_err(map_summary_error)?
+        }
+    };
+    let Some(mut lexical) = lexical else {
         groups
             .add_rows(None, scope, &HashSet::new(), session)
             .await?;
@@ -183,6 +195,15 @@ async fn find(
     let Some(sealed) = sealed.map_err(map_summary_error)? else {
         return Ok(None);
     };
+    if !lexical.is_of_same_segments(&sealed.unsealed) {
+        // Segments were sealed since: their blocks are to be read, too.
+        let found =
+            LexicalCandidates::find(session.conn(), table, query, scope, ScopeCheck::Before).await;
+        let Some(found) = found.map_err(map_summary_error)? else {
+            return Ok(None);
+        };
+        lexical = found;
+    }
     let unsealed = RowSet::new(sealed.unsealed, Vec::new());
     groups
         .add_rows(Some(&unsealed), scope, &HashSet::new(), session)

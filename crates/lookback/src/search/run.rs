@@ -1,12 +1,16 @@
 //! Running a search: fetching its candidates.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::candidates::{
-    Candidate, Candidates, Coverage, LexicalCandidates, RowSet, VectorCandidates, WordPresence,
+    Candidate, Candidates, Coverage, LexicalCandidates, RowSet, ScopeCheck, VectorCandidates,
+    WordPresence,
 };
 use super::parse::query::Query;
+use super::patterns::{Patterns, SummaryUse, find as find_patterns};
 use super::rank::MIN_COSINE;
 use super::scope::Scope;
 use super::statement::scan_settings::SearchSession;
@@ -18,71 +22,101 @@ use crate::error::Error;
 use crate::model::Table;
 use crate::search::index::map_summary_error;
 
-/// Fetches the candidates of a scope, of which the first `page` are wanted.
-pub(crate) async fn candidates(
+/// A search on a connection, and what it has found out so far: a page may need several
+/// statements.
+pub(crate) struct Search<'a, 'c> {
     table: &'static Table,
-    query: &Query,
-    scope: &Scope<'_>,
-    page: u64,
-    conn: &mut PgConnection,
-) -> Result<Candidates, Error> {
-    let from_driver = |error| Error::from_driver(table, error);
-    let mut session = SearchSession::begin(table, conn)
-        .await
-        .map_err(from_driver)?;
-    let fetched = fetch_best(table, query, scope, page, &mut session).await;
-    let fetched = session.finish(fetched).await?;
-    let are_covering_all = fetched.counts_all_covering && !query.phrases.is_empty();
-    Ok(Candidates {
-        complete: (fetched.lexical_rows <= LEXICAL_LIMIT || are_covering_all)
-            && fetched.is_vector_complete
-            && !query.has_unfetched_words,
-        more_covering: fetched.lists_covering,
-        covering_rows: fetched.covering_rows.unsigned_abs(),
-        others: fetched.others,
-        candidates: fetched.candidates,
-    })
+    query: &'a Query,
+    scope: &'a Scope<'a>,
+    session: SearchSession<'c>,
+    /// The row set of its lexical candidates, once it is known.
+    lexical: Option<LexicalCandidates>,
 }
 
-/// Fetches a page of the rows of a scope with a coverage.
-pub(crate) async fn covering_page(
-    table: &'static Table,
-    query: &Query,
-    scope: &Scope<'_>,
-    page: CoveringPage,
-    conn: &mut PgConnection,
-) -> Result<Vec<Candidate>, Error> {
-    let from_driver = |error| Error::from_driver(table, error);
-    let mut session = SearchSession::begin(table, conn)
-        .await
-        .map_err(from_driver)?;
-    let fetched = fetch_covering(table, query, scope, page, &mut session).await;
-    session.finish(fetched).await
-}
+impl<'a, 'c> Search<'a, 'c> {
+    pub(crate) async fn begin(
+        table: &'static Table,
+        query: &'a Query,
+        scope: &'a Scope<'a>,
+        conn: &'c mut PgConnection,
+    ) -> Result<Self, Error> {
+        let session = SearchSession::begin(table, conn).await;
+        Ok(Self {
+            table,
+            query,
+            scope,
+            session: session.map_err(|error| Error::from_driver(table, error))?,
+            lexical: None,
+        })
+    }
 
-/// Fetches those of some rows of a scope that have a coverage.
-pub(crate) async fn covering_rows(
-    table: &'static Table,
-    query: &Query,
-    scope: &Scope<'_>,
-    coverage: Coverage,
-    ids: &[i64],
-    conn: &mut PgConnection,
-) -> Result<Vec<Candidate>, Error> {
-    let from_driver = |error| Error::from_driver(table, error);
-    let page = CoveringPage {
-        coverage,
-        start: CoveringStart::Newest,
-        limit: ids.len() as u64,
-    };
-    let source = CoveringSource {
-        rows: RowSet::new(Vec::new(), ids.to_vec()),
-        floor: None,
-    };
-    let statement = statement::covering(table, query, page, Some(&source), scope)?;
-    let rows = statement.fetch_all(conn).await.map_err(from_driver)?;
-    let rows = FetchedRows::read(query, &rows).map_err(from_driver)?;
-    Ok(rows.candidates)
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.session.conn()
+    }
+
+    /// Ends the search and returns the outcome: see [`SearchSession::finish`].
+    pub(crate) async fn finish<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        self.session.finish(outcome).await
+    }
+
+    /// Fetches the candidates, of which the first `page` are wanted.
+    pub(crate) async fn candidates(&mut self, page: u64) -> Result<Candidates, Error> {
+        let query = self.query;
+        let fetched = self.fetch_best(page).await?;
+        let are_covering_all = fetched.counts_all_covering && !query.phrases.is_empty();
+        Ok(Candidates {
+            complete: (fetched.lexical_rows <= LEXICAL_LIMIT || are_covering_all)
+                && fetched.is_vector_complete
+                && !query.has_unfetched_words,
+            more_covering: fetched.lists_covering,
+            covering_rows: fetched.covering_rows.unsigned_abs(),
+            others: fetched.others,
+            candidates: fetched.candidates,
+        })
+    }
+
+    /// Fetches a page of the rows with a coverage.
+    pub(crate) async fn covering_page(
+        &mut self,
+        page: CoveringPage,
+    ) -> Result<Vec<Candidate>, Error> {
+        let (table, query, scope) = (self.table, self.query, self.scope);
+        fetch_covering(table, query, scope, page, &mut self.session).await
+    }
+
+    /// Fetches those of some rows that have a coverage.
+    pub(crate) async fn covering_rows(
+        &mut self,
+        coverage: Coverage,
+        ids: &[i64],
+    ) -> Result<Vec<Candidate>, Error> {
+        let (table, query) = (self.table, self.query);
+        let from_driver = |error| Error::from_driver(table, error);
+        let page = CoveringPage {
+            coverage,
+            start: CoveringStart::Newest,
+            limit: ids.len() as u64,
+        };
+        let source = CoveringSource {
+            rows: RowSet::new(Vec::new(), ids.to_vec()),
+            floor: None,
+        };
+        let statement = statement::covering(table, query, page, Some(&source), self.scope)?;
+        let rows = statement.fetch_all(self.conn()).await;
+        let rows = rows.map_err(from_driver)?;
+        let rows = FetchedRows::read(query, &rows, Fields::OfRow).map_err(from_driver)?;
+        Ok(rows.candidates)
+    }
+
+    /// Finds the patterns of the rows with all words: see [`patterns`](super::patterns()).
+    pub(crate) async fn patterns(
+        &mut self,
+        summaries: SummaryUse,
+    ) -> Result<Option<Patterns>, Error> {
+        let known = self.lexical.take();
+        let (table, query, scope) = (self.table, Some(self.query), self.scope);
+        find_patterns(table, query, scope, summaries, known, &mut self.session).await
+    }
 }
 
 /// Fetches from the row sets that the summaries name, until one fills the page;
@@ -100,14 +134,16 @@ async fn fetch_covering(
     let phrase = (page.coverage == Coverage::AsTyped).then(|| query.as_phrase());
     let wanted = phrase.as_ref().unwrap_or(query);
     if session.should_use_summaries(scope).await? {
-        let found = LexicalCandidates::find(session.conn(), table, wanted, scope).await;
+        let found =
+            LexicalCandidates::find(session.conn(), table, wanted, scope, ScopeCheck::Before).await;
         lexical = found.map_err(|error| map_summary_error(table, error))?;
     }
     loop {
         let source = lexical.as_ref().map(LexicalCandidates::covering_source);
         let statement = statement::covering(table, query, page, source.as_ref(), scope)?;
         let rows = statement.fetch_all(session.conn()).await;
-        let rows = FetchedRows::read(query, &rows.map_err(from_driver)?).map_err(from_driver)?;
+        let rows = rows.map_err(from_driver)?;
+        let rows = FetchedRows::read(query, &rows, Fields::OfRow).map_err(from_driver)?;
         let rows = rows.candidates;
         let is_full = rows.len() as u64 == page.limit && !page.is_backwards();
         if is_full || source.is_none_or(|source| source.floor.is_none()) {
@@ -124,105 +160,127 @@ async fn fetch_covering(
     }
 }
 
-/// Fetches by summaries if that is less work, otherwise from the whole table.
-async fn fetch_best(
-    table: &'static Table,
-    query: &Query,
-    scope: &Scope<'_>,
-    page: u64,
-    session: &mut SearchSession<'_>,
-) -> Result<FetchedRows, Error> {
-    if session.should_use_summaries(scope).await?
-        && let Some(fetched) = fetch_from_row_sets(table, query, scope, page, session).await?
-    {
-        return Ok(fetched);
-    }
-    fetch_from_table(table, query, scope, session).await
-}
-
-/// Fetches from the whole table.
-async fn fetch_from_table(
-    table: &'static Table,
-    query: &Query,
-    scope: &Scope<'_>,
-    session: &mut SearchSession<'_>,
-) -> Result<FetchedRows, Error> {
-    let all = RowSources {
-        uses_text_index: session.has_text_index(),
-        ..RowSources::default()
-    };
-    let vector_scan = session.vector_scan();
-    let fetched = fetch(table, query, vector_scan, &all, scope, session).await?;
-    let by_index = query.has_vector_candidates() && vector_scan == VectorScan::Index;
-    if by_index && fetched.ended_early() {
-        // The index gave up, or the scope is small: a scan finds the rest.
-        return fetch(table, query, VectorScan::Sequential, &all, scope, session).await;
-    }
-    Ok(fetched)
+/// What the row sets that the summaries name gave.
+enum FromRowSets {
+    Fetched(FetchedRows),
+    /// Too many of their records are outside of the scope.
+    TooFew,
+    /// Nothing is sealed.
+    Unsealed,
 }
 
 /// The number of hits that are looked for at least, however short the page.
 const MIN_PAGE: usize = 20;
 
-/// Fetches from the row sets that the summaries name; `None` if nothing is
-/// sealed.
-async fn fetch_from_row_sets(
-    table: &'static Table,
-    query: &Query,
-    scope: &Scope<'_>,
-    page: u64,
-    session: &mut SearchSession<'_>,
-) -> Result<Option<FetchedRows>, Error> {
-    let page = usize::try_from(page).unwrap_or(usize::MAX).max(MIN_PAGE);
-    let map_summary_error = |error| map_summary_error(table, error);
-    let lexical = LexicalCandidates::find(session.conn(), table, query, scope).await;
-    let Some(mut lexical) = lexical.map_err(map_summary_error)? else {
-        return Ok(None);
-    };
-    let (mut vector, mut is_vector_all) = (None, true);
-    if let Some(embedding) = query
-        .embedding
-        .as_ref()
-        .filter(|_| query.has_vector_candidates())
-    {
-        let nearest = VectorCandidates::find(session.conn(), table, embedding, scope).await;
-        let Some(nearest) = nearest.map_err(map_summary_error)? else {
-            return Ok(None);
-        };
-        (vector, is_vector_all) = (nearest.row_set, nearest.is_all);
+impl Search<'_, '_> {
+    /// Fetches by summaries if that is less work, otherwise from the whole table.
+    async fn fetch_best(&mut self, page: u64) -> Result<FetchedRows, Error> {
+        if self.session.should_use_summaries(self.scope).await?
+            && let Some(fetched) = self.fetch_from_row_sets(page).await?
+        {
+            return Ok(fetched);
+        }
+        self.fetch_from_table().await
     }
-    loop {
-        let sources = RowSources {
-            lexical: Some(lexical.row_set()),
-            vector: vector.clone(),
-            uses_text_index: false,
+
+    /// Fetches from the whole table.
+    async fn fetch_from_table(&mut self) -> Result<FetchedRows, Error> {
+        let (table, query, scope) = (self.table, self.query, self.scope);
+        let session = &mut self.session;
+        let all = RowSources {
+            uses_text_index: session.has_text_index(),
+            are_few: session.is_scan_small(),
+            ..RowSources::default()
         };
-        let mut fetched = fetch(
-            table,
-            query,
-            VectorScan::Sequential,
-            &sources,
-            scope,
-            session,
-        )
-        .await?;
-        // Beyond those that are ranked, they are listed by pages of their own.
-        fetched.lists_covering |= lexical.has_many_covering();
-        if let Some(floor) = lexical.covering_source().floor {
-            // Older ones may be anywhere.
-            for other in &mut fetched.others {
-                *other = (*other).max(Some(floor.saturating_sub(1)));
+        let vector_scan = session.vector_scan();
+        let fetched = fetch(table, query, vector_scan, &all, scope, session).await?;
+        let by_index = query.has_vector_candidates() && vector_scan == VectorScan::Index;
+        if by_index && fetched.ended_early() {
+            // The index gave up, or the scope is small: a scan finds the rest.
+            return fetch(table, query, VectorScan::Sequential, &all, scope, session).await;
+        }
+        Ok(fetched)
+    }
+
+    /// Fetches from the row sets that the summaries name; `None` if nothing is
+    /// sealed.
+    async fn fetch_from_row_sets(&mut self, page: u64) -> Result<Option<FetchedRows>, Error> {
+        if self.scope.is_whole() {
+            match self.fetch_row_sets(page, ScopeCheck::AsRead).await? {
+                FromRowSets::Fetched(rows) => return Ok(Some(rows)),
+                FromRowSets::Unsealed => return Ok(None),
+                FromRowSets::TooFew => {}
             }
         }
-        let is_enough = lexical.is_enough(&fetched.signatures, page)
-            && (fetched.lists_covering || !lexical.should_read_covering());
-        if is_enough {
-            fetched.is_vector_complete &= is_vector_all && lexical.is_all();
-            fetched.counts_all_covering = lexical.has_all_covering();
-            return Ok(Some(fetched));
+        match self.fetch_row_sets(page, ScopeCheck::Before).await? {
+            FromRowSets::Fetched(rows) => Ok(Some(rows)),
+            FromRowSets::Unsealed | FromRowSets::TooFew => Ok(None),
         }
-        let more = lexical.read_more(session.conn(), table, query).await;
-        more.map_err(map_summary_error)?;
+    }
+
+    async fn fetch_row_sets(&mut self, page: u64, check: ScopeCheck) -> Result<FromRowSets, Error> {
+        let (table, query, scope) = (self.table, self.query, self.scope);
+        let session = &mut self.session;
+        let page = usize::try_from(page).unwrap_or(usize::MAX).max(MIN_PAGE);
+        let map_summary_error = |error| map_summary_error(table, error);
+        let lexical = LexicalCandidates::find(session.conn(), table, query, scope, check).await;
+        let Some(mut lexical) = lexical.map_err(map_summary_error)? else {
+            return Ok(FromRowSets::Unsealed);
+        };
+        let (mut vector, mut is_vector_all) = (None, true);
+        let mut spare = lexical.spare();
+        if let Some(embedding) = query
+            .embedding
+            .as_ref()
+            .filter(|_| query.has_vector_candidates())
+        {
+            let nearest = VectorCandidates::find(session.conn(), table, embedding, scope, check);
+            let Some(nearest) = nearest.await.map_err(map_summary_error)? else {
+                return Ok(FromRowSets::Unsealed);
+            };
+            spare = spare.min(nearest.spare);
+            (vector, is_vector_all) = (nearest.row_set, nearest.is_all);
+        }
+        loop {
+            let sources = RowSources {
+                lexical: Some(lexical.row_set()),
+                vector: vector.clone(),
+                uses_text_index: false,
+                are_few: true,
+            };
+            let mut fetched = fetch(
+                table,
+                query,
+                VectorScan::Sequential,
+                &sources,
+                scope,
+                session,
+            )
+            .await?;
+            if check == ScopeCheck::AsRead
+                && sources.listed().saturating_sub(fetched.listed_rows) > spare
+            {
+                return Ok(FromRowSets::TooFew);
+            }
+            // Beyond those that are ranked, they are listed by pages of their own.
+            fetched.lists_covering |= lexical.has_many_covering();
+            if let Some(floor) = lexical.covering_source().floor {
+                // Older ones may be anywhere.
+                for other in &mut fetched.others {
+                    *other = (*other).max(Some(floor.saturating_sub(1)));
+                }
+            }
+            let is_enough = lexical.is_enough(&fetched.signatures, page)
+                && (fetched.lists_covering || !lexical.should_read_covering());
+            if is_enough {
+                fetched.is_vector_complete &= is_vector_all && lexical.is_all();
+                fetched.counts_all_covering = lexical.has_all_covering();
+                self.lexical = Some(lexical);
+                return Ok(FromRowSets::Fetched(fetched));
+            }
+            let more = lexical.read_more(session.conn(), table, query).await;
+            more.map_err(map_summary_error)?;
+        }
     }
 }
 
@@ -236,11 +294,41 @@ async fn fetch(
 ) -> Result<FetchedRows, Error> {
     let from_driver = |error| Error::from_driver(table, error);
     let statement = statement::candidates(table, query, vector_scan, sources, scope)?;
-    let rows = statement
-        .fetch_all(session.conn())
-        .await
-        .map_err(from_driver)?;
-    FetchedRows::read(query, &rows).map_err(from_driver)
+    let rows = statement.sql.fetch_all(session.conn()).await;
+    let rows = rows.map_err(from_driver)?;
+    let fields = if statement.has_fields {
+        Fields::OfRow
+    } else {
+        let ids: Result<BTreeSet<i64>, _> = rows.iter().map(|row| row.try_get("__id")).collect();
+        let ids: Vec<i64> = ids.map_err(from_driver)?.into_iter().collect();
+        let fields = statement::fields(table, &ids)?.fetch_all(session.conn());
+        Fields::by_id(&fields.await.map_err(from_driver)?).map_err(from_driver)?
+    };
+    FetchedRows::read(query, &rows, fields).map_err(from_driver)
+}
+
+/// The texts of the search fields of rows.
+enum Fields {
+    /// A column of each row.
+    OfRow,
+    /// By the id of the row.
+    ById(HashMap<i64, Vec<String>>),
+}
+
+impl Fields {
+    fn by_id(rows: &[PgRow]) -> Result<Self, sqlx::Error> {
+        let of = |row: &PgRow| Ok((row.try_get("__id")?, row.try_get("__fields")?));
+        let fields: Result<_, sqlx::Error> = rows.iter().map(of).collect();
+        Ok(Self::ById(fields?))
+    }
+
+    /// Returns those of a row; `None` if the row is gone.
+    fn of(&mut self, id: i64, row: &PgRow) -> Result<Option<Vec<String>>, sqlx::Error> {
+        match self {
+            Self::OfRow => row.try_get("__fields").map(Some),
+            Self::ById(fields) => Ok(fields.remove(&id)),
+        }
+    }
 }
 
 /// The rows of the statement.
@@ -264,10 +352,12 @@ struct FetchedRows {
     is_vector_complete: bool,
     /// The greatest id of the covering rows that are not candidates, by coverage.
     others: [Option<i64>; 3],
+    /// The number of rows that a row set lists by their ids and that were read.
+    listed_rows: usize,
 }
 
 impl FetchedRows {
-    fn read(query: &Query, rows: &[PgRow]) -> Result<Self, sqlx::Error> {
+    fn read(query: &Query, rows: &[PgRow], mut fields: Fields) -> Result<Self, sqlx::Error> {
         let mut fetched = Self {
             candidates: Vec::with_capacity(rows.len()),
             signatures: Vec::with_capacity(rows.len()),
@@ -279,7 +369,9 @@ impl FetchedRows {
             min_cosine: None,
             is_vector_complete: true,
             others: [None; 3],
+            listed_rows: 0,
         };
+        let mut ids = HashSet::with_capacity(rows.len());
         for row in rows {
             fetched.lexical_rows = row.try_get("__lexical_rows")?;
             fetched.covering_rows = if query.phrases.is_empty() {
@@ -287,6 +379,8 @@ impl FetchedRows {
             } else {
                 fetched.lexical_rows
             };
+            fetched.listed_rows =
+                usize::try_from(row.try_get::<i64, _>("__listed_rows")?).unwrap_or_default();
             fetched.index_rows = row.try_get("__index_rows")?;
             fetched.is_vector_complete = row.try_get("__complete")?;
             fetched.min_cosine = row.try_get("__min_cosine")?;
@@ -294,6 +388,14 @@ impl FetchedRows {
             for (known, other) in fetched.others.iter_mut().zip(others.unwrap_or_default()) {
                 *known = other;
             }
+            let id: i64 = row.try_get("__id")?;
+            // A row may be among the best by words and among the nearest.
+            if !ids.insert(id) {
+                continue;
+            }
+            let Some(fields) = fields.of(id, row)? else {
+                continue;
+            };
             let signature: i64 = row.try_get("__signature")?;
             fetched.signatures.push(signature);
             let cosine: Option<f64> = row.try_get("__cosine")?;
@@ -305,8 +407,8 @@ impl FetchedRows {
                 .filter(|cosine| cosine.is_finite())
                 .map(|cosine| cosine as f32);
             fetched.candidates.push(Candidate {
-                id: row.try_get("__id")?,
-                fields: truncate_texts(row.try_get("__fields")?),
+                id,
+                fields: truncate_texts(fields),
                 presence: (0..query.fetch_words.len())
                     .map(|index| presence(signature, index))
                     .collect(),

@@ -16,6 +16,7 @@ pub(crate) struct Scope<'a> {
     where_clause: PushSql<'a>,
     template_exclusion: PushSql<'a>,
     times: &'a [Time<'a>],
+    is_whole: bool,
 }
 
 /// A filter on the time at which a record was created.
@@ -37,7 +38,19 @@ impl<'a> Scope<'a> {
             where_clause,
             template_exclusion,
             times,
+            is_whole: false,
         }
+    }
+
+    /// Sets that nearly all records are in the scope: nothing but the soft deletion of a
+    /// record may exclude it.
+    pub(crate) fn whole(self, is_whole: bool) -> Self {
+        Self { is_whole, ..self }
+    }
+
+    /// Returns whether nearly all records are in the scope.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Returns the filters on the time at which the records were created.

@@ -1,6 +1,8 @@
 //! The statement that fetches candidates.
 //!
 //! ```text
+//! scanned         every row that has a fragment of a word or is near, unless an
+//!                 index finds either
 //! lexical         every row that has a fragment of a word, with its signature
 //!                 and its coverage: whether it has all words
 //! weights         the IDF of each word among them
@@ -20,16 +22,17 @@
 //! If more rows have all words than are ranked, pages of them come from
 //! [`covering`], newest first.
 //!
-//! In reading order: [`words`] writes the conditions on words, [`nearest`] the
-//! part that finds near rows, and [`scan_settings`] the local settings of a
+//! In reading order: [`words`] writes the conditions on words, [`scanned`] the one
+//! scan, [`nearest`] the part that finds near rows, and [`scan_settings`] the local settings of a
 //! search.
 
 mod covering;
 mod nearest;
 pub(super) mod scan_settings;
+mod scanned;
 mod words;
 
-use super::candidates::RowSet;
+use super::candidates::{IS_LISTED, RowSet};
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
 use super::scope::Scope;
@@ -37,11 +40,12 @@ use crate::db::Sql;
 use crate::error::Error;
 pub(in crate::search) use crate::filter::word_condition::{MAX_DELIMITED, whole_phrase};
 use crate::model::{ColumnRole, Table};
-use crate::model::{search_fields, search_text};
+use crate::model::{search_fields, search_is_not_ascii, search_text};
 use crate::value::{ColumnValue, Value};
 pub(crate) use covering::{CoveringPage, CoveringStart};
 pub(super) use covering::{CoveringSource, covering};
 use nearest::NearestRows;
+use scanned::ScannedRows;
 pub(super) use words::{Words, signature};
 pub(in crate::search) use words::{lateral_signature, signed_rows};
 
@@ -89,6 +93,43 @@ pub(super) struct RowSources {
     /// Whether an index on the letters is to be used: it does not serve words with
     /// accents.
     pub(super) uses_text_index: bool,
+    /// Whether the rows are few, so that the texts of candidates are kept from the scan:
+    /// reading the rows again takes longer. Texts of many would fill the memory.
+    pub(super) are_few: bool,
+}
+
+/// The statement that fetches candidates.
+pub(super) struct CandidateStatement {
+    pub(super) sql: Sql,
+    /// Whether each row has its texts; otherwise [`fields`] reads them.
+    pub(super) has_fields: bool,
+}
+
+impl RowSources {
+    /// Returns the number of rows that are listed by their ids, at most.
+    pub(super) fn listed(&self) -> usize {
+        match (&self.lexical, &self.vector) {
+            (Some(lexical), Some(vector)) => lexical.union(vector).listed(),
+            (Some(rows), None) | (None, Some(rows)) => rows.listed(),
+            (None, None) => 0,
+        }
+    }
+
+    /// Returns the rows of both candidates, if a scan of them finds both: row sets, or
+    /// `Some(None)` for the whole table. `None` if they are read in different ways.
+    fn of_one_scan(&self, query: &Query, vector_scan: VectorScan) -> Option<Option<RowSet>> {
+        let has_vector = query.has_vector_candidates();
+        if self.uses_text_index || (has_vector && vector_scan == VectorScan::Index) {
+            return None;
+        }
+        match (&self.lexical, &self.vector) {
+            (None, _) if !has_vector => Some(None),
+            (Some(lexical), _) if !has_vector => Some(Some(lexical.clone())),
+            (None, None) => Some(None),
+            (Some(lexical), Some(vector)) => Some(Some(lexical.union(vector))),
+            (Some(_), None) | (None, Some(_)) => None,
+        }
+    }
 }
 
 /// Returns the statement for the rows of a scope.
@@ -98,7 +139,7 @@ pub(super) fn candidates(
     vector_scan: VectorScan,
     sources: &RowSources,
     scope: &Scope<'_>,
-) -> Result<Sql, Error> {
+) -> Result<CandidateStatement, Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
     let embedding_column = table.column_of(ColumnRole::Embedding);
     let embedding = embedding_column.quoted();
@@ -110,8 +151,14 @@ pub(super) fn candidates(
         Some(rows) => rows.from(table, sql),
         None => Ok(table.quoted()),
     };
-    let lexical_from = read_from(&sources.lexical, &mut sql)?;
-    let vector_from = read_from(&sources.vector, &mut sql)?;
+    let one_scan = sources.of_one_scan(query, vector_scan);
+    let (lexical_from, vector_from) = match &one_scan {
+        Some(rows) => (read_from(rows, &mut sql)?, String::new()),
+        None => (
+            read_from(&sources.lexical, &mut sql)?,
+            read_from(&sources.vector, &mut sql)?,
+        ),
+    };
     let vector = query
         .embedding
         .as_ref()
@@ -119,28 +166,52 @@ pub(super) fn candidates(
     let vector = sql.value(embedding_column, vector)?;
 
     let words = Words::bind(query, &mut sql)?;
+    let distance = format!("{embedding} <=> {vector}");
     // A vector of zeros has no direction: its distance is NaN.
-    let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
+    let columns = format!("{id} AS __id, 1 - nullif({distance}, 'NaN') AS __cosine");
     let coverage = words.coverage();
-    let any = if query.phrases.is_empty() {
-        format!(
-            " AND ({})",
-            words.any(table, &text, !sources.uses_text_index)
-        )
+    let has_fields = one_scan.is_some() && sources.are_few;
+    let fields = if has_fields { ", __fields" } else { "" };
+    let (scanned, lexical) = if one_scan.is_some() {
+        let rows = ScannedRows {
+            id: &id,
+            distance: &distance,
+            text: &text,
+            fields: has_fields.then_some(table),
+            is_listed: match &one_scan {
+                Some(Some(_)) => IS_LISTED,
+                _ => "FALSE",
+            },
+            rows: &format!("{lexical_from}{scope}"),
+        };
+        let scanned = rows.with_either(query, &words);
+        let lexical = format!(
+            "SELECT __id, 1 - nullif(__distance, 'NaN') AS __cosine, __signature, __coverage{fields} \
+             FROM scanned WHERE __is_lexical"
+        );
+        (scanned, lexical)
     } else {
-        String::new()
+        let any = if query.phrases.is_empty() {
+            let is_not_ascii = search_is_not_ascii(table);
+            let is_not_ascii = (!sources.uses_text_index).then_some(is_not_ascii.as_str());
+            format!(" AND ({})", words.any(&text, is_not_ascii))
+        } else {
+            String::new()
+        };
+        let rows = format!("{lexical_from}{scope}{any}");
+        let rows = signed_rows(table, &words, &columns, &rows);
+        let lexical =
+            format!("SELECT __id, __cosine, __signature, {coverage} AS __coverage FROM {rows}");
+        (String::new(), lexical)
     };
-    let columns = format!("{id} AS __id, {cosine} AS __cosine");
-    let lexical = format!("{lexical_from}{scope}{any}");
     sql.push(&format!(
-        "WITH lexical AS MATERIALIZED (\
-           SELECT __id, __cosine, __signature, {coverage} AS __coverage FROM {lexical}), \
+        "WITH {scanned}lexical AS MATERIALIZED ({lexical}), \
          weights AS (SELECT {weights} FROM lexical), \
          lexical_groups AS (\
-           SELECT __id, __coverage, __signature, __cosine, row_number() OVER (\
+           SELECT __id, __coverage, __signature, __cosine{fields}, row_number() OVER (\
              PARTITION BY __coverage, __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM lexical), \
          best_lexical AS MATERIALIZED (\
-           SELECT __id FROM lexical_groups CROSS JOIN weights \
+           SELECT __id, __signature, __coverage, __cosine{fields} FROM lexical_groups CROSS JOIN weights \
            ORDER BY __coverage DESC, (nth - 1) / {LEXICAL_PER_GROUP}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
            LIMIT {LEXICAL_LIMIT}), \
          others AS (\
@@ -148,44 +219,85 @@ pub(super) fn candidates(
              max(__id) FILTER (WHERE __coverage = 1) AS __words, max(__id) FILTER (WHERE __coverage = 2) AS __typed \
            FROM lexical WHERE {covers} AND (SELECT count(*) FROM lexical WHERE {covers}) > {LEXICAL_LIMIT} \
              AND NOT EXISTS (SELECT FROM best_lexical AS b WHERE b.__id = lexical.__id))",
-        lexical = signed_rows(table, &words, &columns, &lexical),
         weights = Words::weights(query.fetch_words.len()),
         score = Words::score(0..query.fetch_words.len()),
         covers = if query.phrases.is_empty() { "__coverage > 0" } else { "TRUE" },
     ));
-    let mut found = "SELECT __id FROM best_lexical".to_owned();
+    let mut found = match &one_scan {
+        Some(_) => {
+            format!("SELECT __id, __signature, __coverage, __cosine{fields} FROM best_lexical")
+        }
+        None => "SELECT __id FROM best_lexical".to_owned(),
+    };
     // The rows that were read, and whether they are all.
     let mut scanned =
         "SELECT 0::bigint AS index_rows, NULL::float8 AS min_cosine, TRUE AS complete".to_owned();
     if query.has_vector_candidates() {
         let rows = format!("{vector_from}{scope} AND {embedding} IS NOT NULL");
-        let rows = NearestRows {
-            id: &id,
-            distance: &format!("{embedding} <=> {vector}"),
-            rows: &rows,
+        let near_columns = format!(", __signature, __coverage{fields}");
+        let rows = match &one_scan {
+            Some(_) => NearestRows {
+                id: "__id",
+                distance: "__distance",
+                columns: &near_columns,
+                rows: "scanned WHERE __distance IS NOT NULL",
+            },
+            None => NearestRows {
+                id: &id,
+                distance: &distance,
+                columns: "",
+                rows: &rows,
+            },
         };
         sql.push(&match vector_scan {
             VectorScan::Index => rows.by_index(),
-            VectorScan::Sequential => rows.by_scan(sources.vector.is_some()),
+            VectorScan::Sequential => rows.by_scan(one_scan.is_none() && sources.vector.is_some()),
         });
-        found.push_str(" UNION SELECT __id FROM nearest");
+        found.push_str(&match &one_scan {
+            Some(_) => format!(
+                " UNION ALL SELECT __id, __signature, __coverage, 1 - nullif(distance, 'NaN'){fields} FROM nearest"
+            ),
+            None => " UNION SELECT __id FROM nearest".to_owned(),
+        });
         scanned = nearest::scanned(vector_scan);
     }
-    let fields = search_fields(table, Some(MAX_RANKED_CHARS));
+    let mut listed = "0::bigint".to_owned();
+    let (coverage, rows) = match &one_scan {
+        Some(_) => {
+            listed = format!("(SELECT count(*) FROM scanned WHERE {IS_LISTED})");
+            ("__coverage".to_owned(), format!("({found}) AS __found"))
+        }
+        None => {
+            let rows = format!("{from} WHERE {id} = ANY (ARRAY({found}))");
+            (coverage, signed_rows(table, &words, &columns, &rows))
+        }
+    };
     sql.push(&format!(
         ", vector_scan AS ({scanned}) \
-         SELECT __id, __signature, {coverage} AS __coverage, __cosine, __fields, \
+         SELECT __id, __signature, {coverage} AS __coverage, __cosine{fields}, \
            (SELECT count(*) FROM lexical) AS __lexical_rows, \
            (SELECT count(*) FROM lexical WHERE __coverage > 0) AS __covering_rows, (SELECT index_rows FROM vector_scan) AS __index_rows, \
            (SELECT min_cosine FROM vector_scan) AS __min_cosine, (SELECT complete FROM vector_scan) AS __complete, \
-           (SELECT ARRAY[__partial, __words, __typed] FROM others) AS __others \
-         FROM {rows}",
-        rows = signed_rows(
-            table,
-            &words,
-            &format!("{columns}, {fields} AS __fields"),
-            &format!("{from} WHERE {id} = ANY (ARRAY({found}))"),
-        ),
+           (SELECT ARRAY[__partial, __words, __typed] FROM others) AS __others, {listed} AS __listed_rows \
+         FROM {rows}"
+    ));
+    Ok(CandidateStatement { sql, has_fields })
+}
+
+/// Returns the statement for the texts of the search fields of candidates, as
+/// far as they are ranked.
+///
+/// One of its own: it is the same for every search, so its plan is kept.
+pub(super) fn fields(table: &'static Table, ids: &[i64]) -> Result<Sql, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let mut sql = Sql::new("SELECT r.* FROM unnest(");
+    sql.bind(ids.to_vec())?;
+    // A list of ids would be estimated for each partition, which takes longer than reading.
+    sql.push(&format!(
+        "::bigint[]) AS k(id) CROSS JOIN LATERAL (\
+           SELECT {id} AS __id, {fields} AS __fields FROM {from} WHERE {id} = k.id OFFSET 0) AS r",
+        fields = search_fields(table, Some(MAX_RANKED_CHARS)),
+        from = table.quoted(),
     ));
     Ok(sql)
 }
@@ -208,7 +320,7 @@ mod tests {
     fn statement(text: &str, vector_scan: VectorScan, sources: &RowSources) -> String {
         with_scope(|scope| {
             let sql = candidates(Log::TABLE, &query(text), vector_scan, sources, scope);
-            lines(&sql.unwrap())
+            lines(&sql.unwrap().sql)
         })
     }
 
@@ -219,6 +331,7 @@ mod tests {
             lexical: Some(RowSet::new(vec![(1, 9), (20, 29)], vec![12])),
             vector: Some(RowSet::new(vec![(1, 9)], Vec::new())),
             uses_text_index: false,
+            are_few: true,
         };
         for (name, text, vector_scan, sources) in [
             (

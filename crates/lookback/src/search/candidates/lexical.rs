@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::blocks::Blocks;
-use super::postings::{PostingGroup, posting_ids, rows_in_scope, template_condition};
+use super::postings::{PostingGroup, ScopeCheck, ids_in_scope, posting_ids, template_condition};
 use super::row_set::RowSet;
 use super::segment_range::SegmentRange;
 use super::tokens::{QueryTokens, Token};
@@ -40,6 +40,9 @@ pub(in crate::search) struct LexicalCandidates {
     /// Whether templates have all words of the records that cover the search, except for
     /// those that blocks know.
     templates_cover: bool,
+    /// The number of records that may turn out to be outside of the scope, without a need
+    /// to look for others.
+    spare: usize,
 }
 
 impl LexicalCandidates {
@@ -50,6 +53,7 @@ impl LexicalCandidates {
         table: &'static Table,
         query: &Query,
         scope: &Scope<'_>,
+        check: ScopeCheck,
     ) -> Result<Option<Self>, Error> {
         let tokens = QueryTokens::of(conn, query).await?;
         let range = SegmentRange::of(conn, table, scope).await?;
@@ -65,10 +69,11 @@ impl LexicalCandidates {
             ids: Vec::new(),
             is_all: true,
             covering_floor: None,
+            spare: usize::MAX,
         };
         if tokens.are_in_templates() {
             let of = (range, blocks.from);
-            match LexicalGroups::find(conn, table, query, &tokens, scope, of).await? {
+            match LexicalGroups::find(conn, table, query, &tokens, scope, check, of).await? {
                 Some(in_templates) => found = in_templates,
                 None => return Ok(None),
             }
@@ -81,7 +86,20 @@ impl LexicalCandidates {
             covering_floor: found.covering_floor,
             blocks,
             templates_cover: tokens.phrases.is_empty() && tokens.templates_cover(),
+            spare: found.spare,
         }))
+    }
+
+    /// Returns the number of records that may turn out to be outside of the scope, without
+    /// a need to look for others.
+    pub(in crate::search) fn spare(&self) -> usize {
+        self.spare
+    }
+
+    /// Returns whether it is of the same segments as these unsealed ranges, which begin
+    /// with those outside of all segments.
+    pub(in crate::search) fn is_of_same_segments(&self, unsealed: &[(i64, i64)]) -> bool {
+        unsealed.starts_with(&self.unsealed)
     }
 
     /// Returns whether templates tell which records have all words, but for those in the
@@ -199,6 +217,8 @@ struct FoundInTemplates {
     /// The id from which on these are all whose template covers the search; `None` if
     /// there are no others.
     covering_floor: Option<i64>,
+    /// How many of them may be outside of the scope.
+    spare: usize,
 }
 
 /// How much is read to find records from postings.
@@ -235,6 +255,7 @@ impl LexicalGroups {
         query: &Query,
         tokens: &QueryTokens,
         scope: &Scope<'_>,
+        check: ScopeCheck,
         of: (SegmentRange, i64),
     ) -> Result<Option<FoundInTemplates>, Error> {
         for effort in EFFORTS {
@@ -242,6 +263,7 @@ impl LexicalGroups {
             let mut ids: Vec<i64> = Vec::new();
             let (mut useful, mut is_short, mut is_truncated, mut rows_read) = (0, false, false, 0);
             let mut covering_floor = None;
+            let mut spare_of_group = usize::MAX;
             let mut groups = found.groups.as_slice();
             while useful < ENOUGH_ROWS && !groups.is_empty() && rows_read < MAX_ROWS_READ {
                 let mut counted = 0;
@@ -254,7 +276,7 @@ impl LexicalGroups {
                 let ids_of_chunk = chunk.iter().flat_map(|group| &group.postings.ids);
                 let ids_of_chunk: Vec<i64> = ids_of_chunk.copied().collect();
                 rows_read += ids_of_chunk.len();
-                let in_scope = rows_in_scope(conn, table, None, scope, ids_of_chunk).await?;
+                let in_scope = ids_in_scope(conn, table, scope, check, ids_of_chunk).await?;
                 for LexicalGroup {
                     postings: group,
                     covers,
@@ -265,16 +287,17 @@ impl LexicalGroups {
                         let oldest = group.ids.last().copied().unwrap_or(i64::MAX);
                         covering_floor = covering_floor.max(Some(oldest));
                     }
-                    let passing = group
-                        .ids
-                        .iter()
-                        .filter(|id| in_scope.contains_key(*id))
-                        .count();
+                    let passing = group.ids.iter().filter(|id| in_scope.contains(*id)).count();
                     useful += passing.min(LEXICAL_PER_GROUP as usize);
-                    is_short |= group.is_truncated && passing < LEXICAL_PER_GROUP as usize;
-                    is_truncated |= group.is_truncated;
+                    if group.is_truncated {
+                        is_truncated = true;
+                        match passing.checked_sub(LEXICAL_PER_GROUP as usize) {
+                            Some(spare) => spare_of_group = spare_of_group.min(spare),
+                            None => is_short = true,
+                        }
+                    }
                 }
-                ids.extend(in_scope.into_keys());
+                ids.extend(in_scope);
             }
             let is_exhausted = groups.is_empty() && found.is_all;
             if useful >= ENOUGH_ROWS || (is_exhausted && !is_short) {
@@ -283,7 +306,15 @@ impl LexicalGroups {
                 if !is_exhausted && next.is_some_and(|next| next.covers) {
                     covering_floor = Some(i64::MAX);
                 }
+                // With one record less, a group has one less that is useful.
+                let spare = useful.saturating_sub(ENOUGH_ROWS);
+                let spare_of_all = if is_exhausted && !is_short {
+                    spare_of_group
+                } else {
+                    0
+                };
                 return Ok(Some(FoundInTemplates {
+                    spare: spare.max(spare_of_all),
                     ids,
                     is_all: is_exhausted && !is_truncated,
                     covering_floor,

@@ -1,6 +1,6 @@
 //! Reading postings, and which of their records are in the scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -117,6 +117,32 @@ pub(super) fn template_condition(
         fields.join(", "),
         table.alias()
     ))
+}
+
+/// When it is looked up which of the records of postings are in the scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::search) enum ScopeCheck {
+    /// Before they are read: the filters may leave few of them.
+    Before,
+    /// As they are read: nearly all of them are in the scope.
+    AsRead,
+}
+
+/// Returns which of some records are in a scope.
+pub(super) async fn ids_in_scope(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    scope: &Scope<'_>,
+    check: ScopeCheck,
+    ids: Vec<i64>,
+) -> Result<HashSet<i64>, Error> {
+    match check {
+        ScopeCheck::AsRead => Ok(ids.into_iter().collect()),
+        ScopeCheck::Before => {
+            let in_scope = rows_in_scope(conn, table, None, scope, ids).await?;
+            Ok(in_scope.into_keys().collect())
+        }
+    }
 }
 
 /// Returns which of some records are in a scope, with their distance to a

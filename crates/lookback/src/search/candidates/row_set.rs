@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::corruption;
 
+/// The column that says whether a row of a row set is listed by its id.
+pub(crate) const IS_LISTED: &str = "__is_listed";
+
 /// The rows that a search reads instead of the whole table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RowSet {
@@ -30,7 +33,21 @@ impl RowSet {
         Self { ranges, ids }
     }
 
+    /// Returns the rows of both.
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        let ranges = self.ranges.iter().chain(&other.ranges).copied();
+        let ids = self.ids.iter().chain(&other.ids).copied();
+        Self::new(ranges.collect(), ids.collect())
+    }
+
+    /// Returns the number of rows that are listed by their ids.
+    pub(crate) fn listed(&self) -> usize {
+        self.ids.len()
+    }
+
     /// Returns the item of the `FROM` list, under the alias of the table.
+    ///
+    /// Its column [`IS_LISTED`] says whether a row is listed by its id.
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
         let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
         let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();
@@ -39,13 +56,13 @@ impl RowSet {
         // `OFFSET 0`: range by range through the primary key, however many ranges the planner
         // expects.
         let mut rows = format!(
-            "SELECT __r.* FROM unnest({first}::bigint[], {last}::bigint[]) AS __ranges(__first, __last) \
+            "SELECT __r.*, FALSE AS {IS_LISTED} FROM unnest({first}::bigint[], {last}::bigint[]) AS __ranges(__first, __last) \
              CROSS JOIN LATERAL (SELECT * FROM {from} WHERE {id} BETWEEN __first AND __last OFFSET 0) AS __r"
         );
         if !self.ids.is_empty() {
             let ids = sql.argument(&self.ids)?;
             rows.push_str(&format!(
-                " UNION ALL SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[])"
+                " UNION ALL SELECT *, TRUE AS {IS_LISTED} FROM {from} WHERE {id} = ANY({ids}::bigint[])"
             ));
         }
         Ok(format!("({rows}) AS {}", table.alias()))

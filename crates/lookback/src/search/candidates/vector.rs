@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::{PgConnection, Row as _};
 
 use super::postings::{
-    PostingGroup, has_live_postings, live_postings, posting_ids, rows_in_scope, template_condition,
+    PostingGroup, ScopeCheck, has_live_postings, ids_in_scope, live_postings, posting_ids,
+    rows_in_scope, template_condition,
 };
 use super::row_set::{RowSet, fetch_with_ranges, sealed_cte};
 use super::segment_range::SegmentRange;
@@ -26,6 +27,9 @@ pub(crate) struct VectorCandidates {
     pub(crate) row_set: Option<RowSet>,
     /// Whether no other record is near.
     pub(crate) is_all: bool,
+    /// The number of records that may turn out to be outside of the scope, without a need
+    /// to look for others.
+    pub(crate) spare: usize,
 }
 
 /// The number of groups that are read first, and then.
@@ -45,6 +49,7 @@ impl VectorCandidates {
         table: &'static Table,
         vector: &Embedding,
         scope: &Scope<'_>,
+        check: ScopeCheck,
     ) -> Result<Option<Self>, Error> {
         let range = SegmentRange::of(conn, table, scope).await?;
         for wanted in [GROUPS_AT_FIRST, GROUPS_THEN] {
@@ -52,25 +57,34 @@ impl VectorCandidates {
             else {
                 return Ok(None);
             };
-            let in_scope = rows_in_scope(conn, table, Some(vector), scope, near.ids()).await?;
+            let in_scope = ids_in_scope(conn, table, scope, check, near.ids()).await?;
             let (mut alive, mut found, mut is_short) = (0, 0, false);
+            let mut spare_of_group = usize::MAX;
             for group in near.groups.values() {
-                let passing = group
-                    .ids
-                    .iter()
-                    .filter(|id| in_scope.contains_key(*id))
-                    .count();
+                let passing = group.ids.iter().filter(|id| in_scope.contains(*id)).count();
                 alive += i64::from(passing > 0);
                 found += passing as i64;
-                is_short |= group.is_truncated && passing < VECTOR_PER_GROUP as usize;
+                if group.is_truncated {
+                    match passing.checked_sub(VECTOR_PER_GROUP as usize) {
+                        Some(spare) => spare_of_group = spare_of_group.min(spare),
+                        None => is_short = true,
+                    }
+                }
             }
             let is_enough = alive >= MAX_GROUPS || found >= VECTOR_LIMIT;
             if is_enough || (near.is_all_groups && !is_short) {
-                let ids = in_scope.into_keys().collect();
+                let ids = in_scope.into_iter().collect();
+                let spare = (alive - MAX_GROUPS).max(found - VECTOR_LIMIT).max(0);
+                let spare_of_all = if near.is_all_groups && !is_short {
+                    spare_of_group
+                } else {
+                    0
+                };
                 let is_truncated = near.groups.values().any(|group| group.is_truncated);
                 return Ok(Some(Self {
                     row_set: Some(RowSet::new(near.unsealed, ids)),
                     is_all: near.is_all_groups && !is_truncated,
+                    spare: usize::try_from(spare).unwrap_or(0).max(spare_of_all),
                 }));
             }
         }
@@ -78,6 +92,7 @@ impl VectorCandidates {
         Ok(Some(Self {
             row_set: None,
             is_all: true,
+            spare: usize::MAX,
         }))
     }
 }

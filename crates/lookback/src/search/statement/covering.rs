@@ -97,7 +97,7 @@ pub(in crate::search) fn covering(
         "SELECT {id} AS __id, __signature, {coverage} AS __coverage, \
            1 - nullif({embedding} <=> {vector}, 'NaN') AS __cosine, {fields} AS __fields, \
            0::bigint AS __lexical_rows, 0::bigint AS __covering_rows, 0::bigint AS __index_rows, \
-           NULL::float8 AS __min_cosine, TRUE AS __complete, NULL::bigint[] AS __others \
+           NULL::float8 AS __min_cosine, TRUE AS __complete, NULL::bigint[] AS __others, 0::bigint AS __listed_rows \
          FROM {from} \
          {searched}{scope}{all}{bound} \
            AND {has_coverage} = {coverage} \

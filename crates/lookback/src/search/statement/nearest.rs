@@ -26,6 +26,8 @@ pub(super) fn scanned(vector_scan: VectorScan) -> String {
 pub(super) struct NearestRows<'a> {
     pub(super) id: &'a str,
     pub(super) distance: &'a str,
+    /// Further columns of a scan, each with a comma before it.
+    pub(super) columns: &'a str,
     /// ` … FROM table WHERE …`, after the `FROM`.
     pub(super) rows: &'a str,
 }
@@ -36,11 +38,17 @@ impl NearestRows<'_> {
     ///
     /// One scan if the rows are few.
     pub(super) fn by_scan(&self, are_few: bool) -> String {
-        let Self { id, distance, rows } = self;
+        let Self {
+            id,
+            distance,
+            columns,
+            rows,
+        } = self;
         if are_few {
             let once = Self {
                 id: "__id",
                 distance: "distance",
+                columns: "",
                 rows: "scanned_rows WHERE TRUE",
             };
             return format!(
@@ -51,18 +59,23 @@ impl NearestRows<'_> {
         format!(
             ", vector_groups AS MATERIALIZED (\
                SELECT (nullif({distance}, 'NaN') * {DISTANCE_STEPS})::int AS distance_step, count(*) AS row_count FROM {rows} GROUP BY 1), \
-             vector_rows AS (SELECT {id} AS __id, {distance} AS distance FROM {rows} AND ({distance}) * {DISTANCE_STEPS} <= (\
+             vector_rows AS (SELECT {id} AS __id, {distance} AS distance{columns} FROM {rows} AND ({distance}) * {DISTANCE_STEPS} <= (\
                SELECT max(distance_step) + 0.5 FROM (\
                  SELECT distance_step FROM vector_groups WHERE distance_step <= {MAX_DISTANCE_STEP} ORDER BY distance_step LIMIT (\
                    SELECT CASE WHEN sum(row_count) > {VECTOR_LIMIT} THEN {MAX_GROUPS} END FROM vector_groups WHERE distance_step <= {MAX_DISTANCE_STEP})) AS k)), {nearest}",
-            nearest = Self::nearest("SELECT __id, distance FROM vector_rows"),
+            nearest = Self::nearest(
+                &format!("SELECT __id, distance{columns} FROM vector_rows"),
+                columns
+            ),
         )
     }
 
     /// Reads an index in its order, and again beyond the last row while the
     /// rows are of few groups.
     pub(super) fn by_index(&self) -> String {
-        let Self { id, distance, rows } = self;
+        let Self {
+            id, distance, rows, ..
+        } = self;
         let mut sql = String::new();
         let mut so_far = String::new();
         for step in 1..=INDEX_STEPS {
@@ -87,14 +100,14 @@ impl NearestRows<'_> {
         }
         format!(
             "{sql}, vector_rows AS ({so_far}), {}",
-            Self::nearest(&so_far)
+            Self::nearest(&so_far, "")
         )
     }
 
-    fn nearest(rows: &str) -> String {
+    fn nearest(rows: &str, columns: &str) -> String {
         format!(
-            "nearest AS (SELECT __id FROM (\
-               SELECT __id, distance, row_number() OVER (\
+            "nearest AS (SELECT __id, distance{columns} FROM (\
+               SELECT __id, distance{columns}, row_number() OVER (\
                  PARTITION BY (distance * {DISTANCE_STEPS})::int ORDER BY __id DESC) AS nth FROM ({rows}) AS r) AS n \
              ORDER BY (nth - 1) / {VECTOR_PER_GROUP}, distance, __id DESC LIMIT {VECTOR_LIMIT})"
         )

@@ -15,6 +15,12 @@ pub(crate) struct SearchSession<'c> {
     has_vector_index: bool,
     has_unordered_index: bool,
     has_text_index: bool,
+    /// The setting [`SCAN_COST_SETTING`], if it is set.
+    scan_cost: Option<String>,
+    /// Whether summaries are used, and whether all rows of the scope are few, once it is
+    /// known.
+    uses_summaries: Option<bool>,
+    is_scan_small: bool,
 }
 
 /// Without iterative scans an index returns its nearest rows, and a filter may
@@ -61,7 +67,7 @@ impl<'c> SearchSession<'c> {
                    JOIN pg_am AS am ON am.oid = c.relam \
                    WHERE am.amname IN ('hnsw', 'ivfflat', 'gin') AND (i.indrelid = to_regclass({table}) \
                    OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass({table}))))\
-                 ) AS search_indexes, "
+                 ) AS search_indexes, current_setting('{SCAN_COST_SETTING}', TRUE) AS scan_cost, "
             ))
         })
         .await?;
@@ -73,6 +79,9 @@ impl<'c> SearchSession<'c> {
             has_vector_index: has("hnsw") || has("ivfflat"),
             has_unordered_index: has("ivfflat"),
             has_text_index: has("gin"),
+            scan_cost: row.try_get("scan_cost")?,
+            uses_summaries: None,
+            is_scan_small: false,
             settings,
         })
     }
@@ -108,18 +117,15 @@ impl<'c> SearchSession<'c> {
 
     /// Returns whether the summaries of a sealed table are used: if reading all
     /// rows of the scope costs more than [`SCAN_COST`], and no index finds the
-    /// nearest.
+    /// nearest. A session has one scope.
     pub(crate) async fn should_use_summaries(&mut self, scope: &Scope<'_>) -> Result<bool, Error> {
+        if let Some(known) = self.uses_summaries {
+            return Ok(known);
+        }
         if !self.table.sealed || self.has_vector_index {
             return Ok(false);
         }
-        let row = Sql::new(&format!(
-            "SELECT current_setting('{SCAN_COST_SETTING}', TRUE) AS cost"
-        ))
-        .fetch_optional(self.conn())
-        .await?;
-        let set: Option<String> = row.map(|row| row.try_get("cost")).transpose()?.flatten();
-        let most = match set.as_deref().map_or("", str::trim) {
+        let most = match self.scan_cost.as_deref().map_or("", str::trim) {
             // The value of a custom setting after `RESET` in a session that had set it.
             "" => SCAN_COST,
             set => scan_cost(set).ok_or_else(|| {
@@ -137,7 +143,17 @@ impl<'c> SearchSession<'c> {
             .expected(self.conn())
             .await
             .map_err(|error| Error::from_driver(self.table, error))?;
-        Ok(expected.is_none_or(|expected| expected.cost > most))
+        let is_large = expected
+            .as_ref()
+            .is_none_or(|expected| expected.cost > most);
+        self.is_scan_small = expected.is_some_and(|expected| expected.cost <= SCAN_COST);
+        self.uses_summaries = Some(is_large);
+        Ok(is_large)
+    }
+
+    /// Returns whether all rows of the scope are known to be few.
+    pub(in crate::search) fn is_scan_small(&self) -> bool {
+        self.is_scan_small
     }
 
     /// Keeps later statements from reading an index in its order: the nearest

@@ -4,7 +4,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::word_condition::{Condition, pattern, regex};
 use crate::model::Table;
-use crate::model::{search_is_not_ascii, search_text};
+use crate::model::search_text;
 use crate::search::parse::query::Query;
 
 /// The text of a row and its signature in SQL.
@@ -42,7 +42,7 @@ pub(in crate::search) fn lateral_signature(text: &str, words: &Words) -> String 
 }
 
 /// Returns the SQL condition that a text is not of ASCII characters alone.
-fn is_not_ascii(text: &str) -> String {
+pub(super) fn is_not_ascii(text: &str) -> String {
     format!("octet_length({text}) > length({text})")
 }
 
@@ -124,8 +124,10 @@ impl Words {
         )
     }
 
-    /// Returns the SQL condition that the text of a row contains any of them.
-    pub(super) fn any(&self, table: &'static Table, text: &str, with_near: bool) -> String {
+    /// Returns the SQL condition that the text of a row contains any of them; words with
+    /// accents for the plain ones only with the condition that it is not of ASCII
+    /// characters alone.
+    pub(super) fn any(&self, text: &str, is_not_ascii: Option<&str>) -> String {
         let patterns = self.words.iter().flat_map(|word| {
             if word.fragments.is_empty() {
                 std::slice::from_ref(&word.whole.pattern)
@@ -142,9 +144,8 @@ impl Words {
             .iter()
             .filter_map(|word| word.whole.other.as_ref());
         any.extend(others.map(|form| form.of_text(text)));
-        if let Some(near) = self.near.as_ref().filter(|_| with_near) {
+        if let (Some(near), Some(is_not_ascii)) = (&self.near, is_not_ascii) {
             // Few rows are not ASCII, and an accent is not.
-            let is_not_ascii = search_is_not_ascii(table);
             any.push(format!("(({is_not_ascii}) AND {text} ~ {near})"));
         }
         any.join(" OR ")
@@ -170,7 +171,7 @@ impl Words {
 
     /// Returns the SQL for the signature of a text, two bits per word: 2 for the
     /// word, 1 for a fragment.
-    fn signature(&self, text: &str) -> String {
+    pub(super) fn signature(&self, text: &str) -> String {
         let like = |pattern: &String| format!("{text} LIKE {pattern}");
         let words = self.words.iter().map(|word| {
             let mut fragments: Vec<String> = word.fragments.iter().map(like).collect();

@@ -275,6 +275,46 @@ async fn search_with_filter_finds_records_not_listed_in_posting() {
     }
 }
 
+/// Postings list the newest records of a template, whether they are deleted or not.
+#[tokio::test]
+async fn search_finds_records_older_than_many_deleted_ones() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let line = |at: usize| {
+        let message = match at % 100 {
+            0 => format!("the clock struck {at}"),
+            _ => format!("tick {at} of the clock"),
+        };
+        NewLog::new("CLOCK", Level::Info, message)
+    };
+    let lines: Vec<NewLog> = (0..8_000).map(line).collect();
+    Log::records()
+        .create_many(&mut *conn, &lines)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 2_000).unwrap();
+    seal_all(&mut conn, &mut sealer).await;
+    for deleted in [3, 7_000] {
+        let some = Log::records().filter(Log::id().gt(8_000 - deleted));
+        some.delete_all(&mut *conn).await.unwrap();
+        for words in ["tick clock", "clocks ticking", "clock struck"] {
+            for folds in [false, true] {
+                let mut query = Log::records().search(words).limit(50);
+                if folds {
+                    query = query.fold_copies();
+                }
+                let found = hits(&mut conn, &query, "-1").await;
+                let of_all = hits(&mut conn, &query, "1e300").await;
+                let ids = |hits: &Hits<Log>| -> Vec<i64> {
+                    hits.data.iter().map(|hit| hit.record.id).collect()
+                };
+                assert!(!found.data.is_empty(), "{words}");
+                assert_eq!(ids(&found), ids(&of_all), "{words}, {deleted} deleted");
+            }
+        }
+    }
+}
+
 /// Masked words beside a phrase that is in a template, and times of some segments
 /// only.
 #[tokio::test]
