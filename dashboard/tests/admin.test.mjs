@@ -1,28 +1,9 @@
 import assert from "node:assert/strict";
-import http from "node:http";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
-import { fill } from "./lib/records.mjs";
-import { startServer } from "./lib/server.mjs";
+import { test } from "node:test";
+import { startTarget } from "./lib/server.mjs";
+import { page, server, setUp } from "./lib/setup.mjs";
 
-let server, browser, page, wrong, close;
-before(async () => {
-  browser = await startBrowser();
-  server = await startServer();
-  await fill(server, 60);
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-beforeEach(async () => {
-  ({ page, wrong, close } = await openPage(browser, server.url));
-  await logIn(page);
-});
-afterEach(async () => {
-  assert.deepEqual(wrong, []);
-  await close();
-});
+setUp({ records: 60 });
 
 test("a user is added, given a role, deleted and restored", async () => {
   await page.goto("/ui/users");
@@ -68,18 +49,17 @@ test("a key is shown once, works, and stops when it is revoked", async () => {
 
 test("a rule is shown in words, made, and calls its webhook when it fires", async () => {
   const calls = [];
-  const hook = http.createServer((request, response) => {
+  const hook = await startTarget((request, response) => {
     request.setEncoding("utf8").on("data", (text) => calls.push(text));
     request.on("end", () => response.end("ok"));
   });
-  await new Promise((resolve) => hook.listen(0, "127.0.0.1", resolve));
   try {
     await page.goto("/ui/alerts");
     await page.getByRole("button", { name: "New rule" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Name").fill("payments fail");
     await dialog.getByLabel("Threshold").fill("1");
-    await dialog.getByLabel("Address").fill(`http://127.0.0.1:${hook.address().port}/hook`);
+    await dialog.getByLabel("Address").fill(`${hook.url}/hook`);
     await dialog.getByText(/more than 1/i).first().waitFor();
     await dialog.locator("button[type=submit]").click();
     const row = page.getByRole("row", { name: /payments fail/ });

@@ -1,51 +1,38 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { faults, openPage, logIn, startBrowser } from "./lib/browser.mjs";
-import { fill, HOSTILE, minutesAgo } from "./lib/records.mjs";
-import { startServer } from "./lib/server.mjs";
+import { test } from "node:test";
+import { faults } from "./lib/browser.mjs";
+import { HOSTILE, minutesAgo } from "./lib/records.mjs";
+import { onPage, server, setUp } from "./lib/setup.mjs";
 
 const VIEWS = ["", "logs", "requests", "metrics", "alerts", "storage", "users", "keys", "start", "account"];
 
-let server, browser;
-before(async () => {
-  browser = await startBrowser();
-  server = await startServer();
-  await fill(server, 60);
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+setUp({ records: 60, hasPage: false });
 
 test("no serious fault for those who use it without a mouse or without seeing it", async (t) => {
   for (const scheme of ["light", "dark"]) {
-    const { page, wrong, close } = await openPage(browser, server.url, { scheme });
-    await logIn(page);
-    for (const view of VIEWS) {
-      await t.test(`${view || "overview"}, ${scheme}`, async () => {
-        await page.goto(`/ui/${view}`);
-        await page.waitForLoadState("networkidle");
-        assert.deepEqual(await faults(page), []);
-      });
-    }
-    assert.deepEqual(wrong, []);
-    await close();
+    await onPage({ scheme }, async (page) => {
+      for (const view of VIEWS) {
+        await t.test(`${view || "overview"}, ${scheme}`, async () => {
+          await page.goto(`/ui/${view}`);
+          await page.waitForLoadState("networkidle");
+          assert.deepEqual(await faults(page), []);
+        });
+      }
+    });
   }
 });
 
 test("every view fits on a telephone", async (t) => {
-  const { page, wrong, close } = await openPage(browser, server.url, { width: 360, height: 640, hasTouch: true, isMobile: true });
-  await logIn(page);
-  for (const view of VIEWS) {
-    await t.test(view || "overview", async () => {
-      await page.goto(`/ui/${view}`);
-      await page.waitForLoadState("networkidle");
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.ok(wide <= 360, `it is ${wide} pixels wide`);
-    });
-  }
-  assert.deepEqual(wrong, []);
-  await close();
+  await onPage({ width: 360, height: 640, hasTouch: true, isMobile: true }, async (page) => {
+    for (const view of VIEWS) {
+      await t.test(view || "overview", async () => {
+        await page.goto(`/ui/${view}`);
+        await page.waitForLoadState("networkidle");
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(wide <= 360, `it is ${wide} pixels wide`);
+      });
+    }
+  });
 });
 
 test("hostile texts in every field are shown as they are, and do nothing", async () => {
@@ -73,22 +60,20 @@ test("hostile texts in every field are shown as they are, and do nothing", async
       response_headers: {},
     })),
   );
-  const { page, wrong, close } = await openPage(browser, server.url);
-  await logIn(page);
-  for (const view of ["", "logs", "requests"]) {
-    await page.goto(`/ui/${view}`);
-    await page.waitForLoadState("networkidle");
-    if (view !== "") {
-      const rows = page.getByRole("option");
-      await rows.first().waitFor();
-      for (let row = 0; row < Math.min(await rows.count(), 8); row++) {
-        await rows.nth(row).click();
-        await page.waitForTimeout(100);
+  await onPage({}, async (page) => {
+    for (const view of ["", "logs", "requests"]) {
+      await page.goto(`/ui/${view}`);
+      await page.waitForLoadState("networkidle");
+      if (view !== "") {
+        const rows = page.getByRole("option");
+        await rows.first().waitFor();
+        for (let row = 0; row < Math.min(await rows.count(), 8); row++) {
+          await rows.nth(row).click();
+          await page.waitForTimeout(100);
+        }
       }
+      assert.doesNotMatch(await page.title(), /broken/);
+      assert.equal(await page.locator("#view script, #view img, #view svg[onload]").count(), 0);
     }
-    assert.doesNotMatch(await page.title(), /broken/);
-    assert.equal(await page.locator("#view script, #view img, #view svg[onload]").count(), 0);
-  }
-  assert.deepEqual(wrong, []);
-  await close();
+  });
 });

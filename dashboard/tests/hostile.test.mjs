@@ -1,15 +1,12 @@
 // What strangers write into records, and nonsense in the address and the search: the page stays as it is.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
-import { fill, HOSTILE, minutesAgo } from "./lib/records.mjs";
-import { startServer } from "./lib/server.mjs";
+import { test } from "node:test";
+import { HOSTILE, minutesAgo } from "./lib/records.mjs";
+import { page, server, setUp, wrong } from "./lib/setup.mjs";
 
-let server, browser;
-before(async () => {
-  browser = await startBrowser();
-  server = await startServer();
-  await fill(server, 60);
+setUp({ records: 60, store });
+
+async function store(server) {
   await server.call("POST", "/logs", HOSTILE.map((text) => ({ level: "error", source: text.slice(0, 60), message: text, meta: { [text]: text }, trace_id: text.slice(0, 60), created_at: minutesAgo(1) })));
   await server.call(
     "POST",
@@ -38,11 +35,7 @@ before(async () => {
     await server.call("POST", "/alerts", { name: text.slice(0, 100), subject: "logs", measure: "count", filter: "level=error", threshold: 1_000_000, period: 60, webhook_url: null });
   }
   await server.call("POST", "/users", { email: "\u202e<b>moc@shop.example", password: "velvet-harbor-78", role: "user" });
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+}
 
 /** Texts and hints that turn the direction of others, have codes of terminals, or are longer than one reads. */
 function harm() {
@@ -61,8 +54,6 @@ function harm() {
 }
 
 test("no text of a record turns those beside it, and no hint is longer than one reads", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
-  await logIn(page);
   for (const view of ["", "logs?fold=0", "logs?view=patterns", "requests", "metrics", "alerts", "users", "keys"]) {
     await page.goto(`/ui/${view}`);
     await page.waitForLoadState("networkidle");
@@ -78,8 +69,6 @@ test("no text of a record turns those beside it, and no hint is longer than one 
   }
   assert.doesNotMatch(await page.title(), /broken/);
   assert.equal(await page.locator("#view script, #view img, #view svg[onload], a[href^='javascript' i]").count(), 0);
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 const VIEWS = ["", "logs", "requests", "metrics", "alerts", "storage", "users", "keys", "start", "account", "none"];
@@ -99,8 +88,6 @@ test("nonsense in the address is ignored or said, and never a blank page", async
   };
   const addresses = Array.from({ length: 30 }, () => `${pick(VIEWS)}?${Array.from({ length: 4 }, () => `${pick(NAMES)}=${encodeURIComponent(pick(VALUES))}`).join("&")}`);
   addresses.push("logs?q=%", "logs?q=%zz&range=%00", "requests?q=%ED%A0%80&open=%E0%A4%A", "logs?=&&&==&q", "%2e%2e/%2e%2e?q=1", `metrics?q=${"a".repeat(6000)}`);
-  const { page, wrong, close } = await openPage(browser, server.url);
-  await logIn(page);
   for (const address of addresses) {
     await page.goto(`/ui/${address}`);
     await page.waitForFunction(() => (document.getElementById("view")?.innerText.trim() ?? "") !== "");
@@ -110,12 +97,9 @@ test("nonsense in the address is ignored or said, and never a blank page", async
     assert.doesNotMatch(text, /is not a function|Cannot read|Invalid Date|RangeError|TypeError/, address);
     assert.deepEqual(wrong, [], address);
   }
-  await close();
 });
 
 test("the search takes what is pasted, however much it is", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
-  await logIn(page);
   await page.goto("/ui/logs");
   await page.getByRole("option").first().waitFor();
   const search = page.getByRole("combobox", { name: "Search or filter" });
@@ -134,8 +118,6 @@ test("the search takes what is pasted, however much it is", async () => {
     assert.ok(took < 4, `${text.slice(0, 10)}…: ${took} s`);
   }
   await search.fill("");
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 test("the page is in no frame, and an address of another origin changes nothing", async () => {
@@ -144,8 +126,6 @@ test("the page is in no frame, and an address of another origin changes nothing"
   assert.doesNotMatch(answer.headers.get("content-security-policy"), /unsafe|\*/);
   assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
   assert.doesNotMatch(await answer.text(), /<style|style=|<script(?![^>]* src=)/);
-  const { page, close } = await openPage(browser, server.url);
-  await logIn(page);
   const changes = [];
   page.on("request", (request) => {
     if (request.method() !== "GET") changes.push(`${request.method()} ${request.url()}`);
@@ -155,5 +135,4 @@ test("the page is in no frame, and an address of another origin changes nothing"
     await page.waitForLoadState("networkidle");
   }
   assert.deepEqual(changes, []);
-  await close();
 });

@@ -1,23 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { faults, openPage, logIn, startBrowser } from "./lib/browser.mjs";
-import { fill } from "./lib/records.mjs";
-import { ADMIN, READER, startServer } from "./lib/server.mjs";
+import { test } from "node:test";
+import { faults, logIn } from "./lib/browser.mjs";
+import { ADMIN, READER } from "./lib/server.mjs";
+import { page, setUp } from "./lib/setup.mjs";
 
-let server, browser;
-before(async () => {
-  browser = await startBrowser();
-  server = await startServer();
-  await fill(server, 60);
-  await server.call("POST", "/users", { ...READER, role: "user" });
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+// Who logs in, and how, is what is tried.
+setUp({ records: 60, hasReader: true, user: null });
 
 test("a wrong password says so, keeps the e-mail, and the right one opens the page", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
   await page.goto("/");
   await page.getByLabel("E-mail").fill(ADMIN.email);
   await page.getByLabel("Password").fill("not the password");
@@ -28,12 +18,9 @@ test("a wrong password says so, keeps the e-mail, and the right one opens the pa
   await page.getByLabel("Password").fill(ADMIN.password);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 test("logging out ends the session on the server, too", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
   await logIn(page);
   await page.getByRole("button", { name: /^ada/ }).click();
   await page.getByRole("menuitem", { name: "Log out" }).click();
@@ -41,12 +28,9 @@ test("logging out ends the session on the server, too", async () => {
   assert.equal(await page.evaluate(async () => (await fetch("/api/v1/logs")).status), 401);
   await page.goto("/ui/logs");
   await page.getByLabel("E-mail").waitFor();
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 test("who logs out in one tab is logged out in all, and nothing that was read stays", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
   await logIn(page);
   await page.goto("/ui/logs");
   await page.getByRole("option").first().waitFor();
@@ -67,12 +51,9 @@ test("who logs out in one tab is logged out in all, and nothing that was read st
   // Another user of the other tab is the one of this tab.
   await logIn(other, READER);
   await page.getByRole("button", { name: /^bob/ }).waitFor();
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 test("a log-out that fails shows that, and can be tried again", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
   await logIn(page);
   await page.route("**/api/v1/session", (route) => (route.request().method() === "DELETE" ? route.abort() : route.continue()));
   await page.getByRole("button", { name: /^ada/ }).click();
@@ -83,12 +64,9 @@ test("a log-out that fails shows that, and can be tried again", async () => {
   await page.unroute("**/api/v1/session");
   await dialog.getByRole("button", { name: "Log out" }).click();
   await page.getByLabel("E-mail").waitFor();
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 test("a page that the browser kept is shown again only to those who are logged in", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
   await logIn(page);
   await page.goto("/ui/logs");
   await page.getByRole("option").first().waitFor();
@@ -99,12 +77,9 @@ test("a page that the browser kept is shown again only to those who are logged i
   await comeBack();
   await page.getByLabel("E-mail").waitFor();
   assert.equal(await page.getByRole("option").count(), 0);
-  assert.deepEqual(wrong, []);
-  await close();
 });
 
 test("a session that ends meanwhile leads to the log-in, and back to the same view", async () => {
-  const { page, close } = await openPage(browser, server.url);
   await logIn(page);
   await page.goto("/ui/logs?q=level%3Aerror");
   await page.context().clearCookies();
@@ -115,11 +90,9 @@ test("a session that ends meanwhile leads to the log-in, and back to the same vi
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   assert.match(page.url(), /\/ui\/logs\?q=level%3Aerror/);
-  await close();
 });
 
 test("a user who may only read is not offered what admins do", async () => {
-  const { page, wrong, close } = await openPage(browser, server.url);
   await logIn(page, READER);
   await page.getByRole("button", { name: /^bob/ }).click();
   assert.equal(await page.getByRole("menuitem", { name: "Users" }).count(), 0);
@@ -129,6 +102,4 @@ test("a user who may only read is not offered what admins do", async () => {
     await page.getByText(/admin/i).first().waitFor();
     assert.equal(await page.getByRole("button", { name: /create|new/i }).count(), 0, view);
   }
-  assert.deepEqual(wrong, []);
-  await close();
 });

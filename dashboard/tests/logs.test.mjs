@@ -1,29 +1,8 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, afterEach, test } from "node:test";
-import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
-import { fill } from "./lib/records.mjs";
-import { startServer } from "./lib/server.mjs";
+import { test } from "node:test";
+import { download, page, server, setUp } from "./lib/setup.mjs";
 
-let server, browser, page, wrong, close;
-before(async () => {
-  browser = await startBrowser();
-  server = await startServer();
-  await fill(server, 600);
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-beforeEach(async () => {
-  ({ page, wrong, close } = await openPage(browser, server.url));
-  await logIn(page);
-  await page.goto("/ui/logs");
-  await rows().first().waitFor();
-});
-afterEach(async () => {
-  assert.deepEqual(wrong, []);
-  await close();
-});
+setUp({ records: 600, at: "logs", isReady: () => rows().first().waitFor() });
 
 const rows = () => page.getByRole("listbox", { name: "Log lines" }).getByRole("option");
 const search = () => page.getByRole("combobox", { name: "Search or filter" });
@@ -181,8 +160,7 @@ test("what is shown is exported", async () => {
   await ask("level:error source:WORKER");
   await page.getByText(/100 lines/).first().waitFor();
   await page.getByRole("button", { name: /Export/ }).click();
-  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /JSON lines/ }).click()]);
-  const lines = (await (await download.createReadStream()).toArray()).join("").trim().split("\n");
+  const lines = (await download(() => page.getByRole("menuitem", { name: /JSON lines/ }).click())).trim().split("\n");
   assert.equal(lines.length, 100);
   assert.ok(lines.every((line) => JSON.parse(line).source === "WORKER"));
 });
@@ -192,7 +170,5 @@ test("CSV is exported for spreadsheets, in which a text is no formula", async ()
   await page.goto("/ui/logs?q=source%3AFORMULA");
   await rows().first().waitFor();
   await page.getByRole("button", { name: /Export/ }).click();
-  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /CSV/ }).click()]);
-  const text = (await (await download.createReadStream()).toArray()).join("");
-  assert.match(text, /,'=cmd\|/);
+  assert.match(await download(() => page.getByRole("menuitem", { name: /CSV/ }).click()), /,'=cmd\|/);
 });

@@ -1,37 +1,12 @@
 import assert from "node:assert/strict";
-import http from "node:http";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { openPage, logIn, startBrowser } from "./lib/browser.mjs";
-import { fill, trace } from "./lib/records.mjs";
-import { READER, startServer } from "./lib/server.mjs";
+import { test } from "node:test";
+import { logIn } from "./lib/browser.mjs";
+import { trace } from "./lib/records.mjs";
+import { answering, READER } from "./lib/server.mjs";
+import { download, page, server, setUp, target } from "./lib/setup.mjs";
 
-let server, browser, page, wrong, close, shop;
-const arrived = [];
-before(async () => {
-  // What requests are sent to again: it has been repaired.
-  shop = http.createServer((request, response) => {
-    arrived.push(`${request.method} ${request.url}`);
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ ok: true, paid: true }));
-  });
-  await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
-  browser = await startBrowser();
-  server = await startServer(["--replay-targets", `http://127.0.0.1:${shop.address().port}`]);
-  await fill(server, 600);
-  await server.call("POST", "/users", { ...READER, role: "user" });
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  shop?.close();
-});
-beforeEach(async () => {
-  ({ page, wrong, close } = await openPage(browser, server.url));
-});
-afterEach(async () => {
-  assert.deepEqual(wrong, []);
-  await close();
-});
+// What requests are sent to again has been repaired.
+setUp({ records: 600, hasReader: true, answer: answering({ ok: true, paid: true }) });
 
 const rows = () => page.getByRole("listbox", { name: "Requests" }).getByRole("option");
 
@@ -41,7 +16,6 @@ async function open(query = "") {
 }
 
 test("several filters at once, each from a click", async () => {
-  await logIn(page);
   await open();
   await page.getByRole("region", { name: "Status" }).getByRole("button", { name: /5xx/ }).first().click();
   await page.waitForURL(/5xx/);
@@ -49,11 +23,12 @@ test("several filters at once, each from a click", async () => {
   await page.getByRole("region", { name: "Version" }).getByRole("button", { name: /v41/ }).first().click();
   await page.waitForURL(/v41/);
   await page.getByText(/^50 requests/).or(page.getByText("50", { exact: true })).first().waitFor();
+  // The list of before stays until the next one is there.
+  await rows().filter({ hasText: "v42" }).first().waitFor({ state: "detached" });
   for (const text of await rows().allInnerTexts()) assert.match(text, /502[^]*v41/);
 });
 
 test("a failed request with its bodies, log lines and time line", async () => {
-  await logIn(page);
   await open("?q=status:5xx");
   await page.keyboard.press("j");
   await page.keyboard.press("Enter");
@@ -65,7 +40,6 @@ test("a failed request with its bodies, log lines and time line", async () => {
 });
 
 test("the trace of a request finds its log lines", async () => {
-  await logIn(page);
   await open(`?q=trace:${trace(10)}`);
   await rows().first().click();
   await page.getByRole("tab", { name: /Logs/ }).click();
@@ -73,19 +47,18 @@ test("the trace of a request finds its log lines", async () => {
 });
 
 test("a request is shown before it is sent again, sent, and compared", async () => {
-  await logIn(page);
   await open("?q=status:502");
   await rows().first().click();
   await page.getByRole("tab", { name: /Replay/ }).click();
-  await page.getByLabel("Send it to").fill(`http://127.0.0.1:${shop.address().port}`);
+  await page.getByLabel("Send it to").fill(target.url);
   // What would be sent, before anything is.
   await page.getByRole("tabpanel").getByText(/\/orders\/4711\/pay/).first().waitFor();
   await page.getByRole("button", { name: "Send", exact: true }).click();
-  assert.deepEqual(arrived, []);
+  assert.deepEqual(target.arrived, []);
   await page.getByRole("dialog").getByRole("button", { name: "Send POST" }).click();
   const comparison = page.getByRole("region", { name: "Comparison of the responses" });
   await comparison.waitFor();
-  assert.deepEqual(arrived, ["POST /orders/4711/pay"]);
+  assert.deepEqual(target.arrived, ["POST /orders/4711/pay"]);
   await comparison.getByText(/paid/).first().waitFor();
   await comparison.getByText(/payment gateway timeout/).first().waitFor();
 });
@@ -94,11 +67,10 @@ test("a replay without a masked header says so beside the answer", async () => {
   await server.call("POST", "/requests", [
     { method: "GET", path: "/secret", status_code: 200, duration: 2, stage: "masked", version: "1", timestamp: new Date().toISOString(), headers: { authorization: "[masked]" }, response_body: { ok: true } },
   ]);
-  await logIn(page);
   await open("?q=stage:masked");
   await rows().first().click();
   await page.getByRole("tab", { name: /Replay/ }).click();
-  await page.getByLabel("Send it to").fill(`http://127.0.0.1:${shop.address().port}`);
+  await page.getByLabel("Send it to").fill(target.url);
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.getByText(/Sent without authorization/).waitFor();
 });
@@ -113,11 +85,9 @@ test("who may only read cannot send requests again", async () => {
 });
 
 test("what is shown is exported as HAR", async () => {
-  await logIn(page);
   await open("?q=status:502");
   await page.getByRole("button", { name: /Export/ }).first().click();
-  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: /HAR/ }).first().click()]);
-  const har = JSON.parse((await (await download.createReadStream()).toArray()).join(""));
+  const har = JSON.parse(await download(() => page.getByRole("menuitem", { name: /HAR/ }).first().click()));
   assert.equal(har.log.entries.length, 100);
   assert.ok(har.log.entries.every((entry) => entry.response.status === 502));
 });
@@ -128,7 +98,6 @@ test("shares of a facet are of all requests, also where it shows the most freque
     "/requests",
     Array.from({ length: 100 }, (_, number) => ({ method: "GET", path: `/items/${number}`, status_code: 200, duration: 1, user_id: `once-${number}`, stage: "shares", version: "1", timestamp: new Date().toISOString() })),
   );
-  await logIn(page);
   await open("?q=stage:shares");
   await page.getByText("100", { exact: true }).first().waitFor();
   // Each path is of one in a hundred.

@@ -37,7 +37,9 @@ export async function openPage(browser, url, { width = 1280, height = 800, schem
   return { page, wrong, close: () => page.context().close() };
 }
 
+/** Logs somebody in, in the place of who is logged in. */
 export async function logIn(page, { email, password } = ADMIN) {
+  await page.context().clearCookies();
   await page.goto("/ui/");
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill(password);

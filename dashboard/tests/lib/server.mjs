@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,5 +65,24 @@ export async function startServer(options = []) {
       spawnSync(program, ["pg", "stop", "--data-dir", data, "--quiet"]);
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Starts another server on this machine; `arrived` has what it was asked. */
+export async function startTarget(answer) {
+  const arrived = [];
+  const listening = http.createServer((request, response) => {
+    arrived.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  await new Promise((resolve) => listening.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${listening.address().port}`, arrived, close: () => listening.close() };
+}
+
+/** An answer of JSON, as a handler of requests. */
+export function answering(value) {
+  return (_, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(value));
   };
 }
