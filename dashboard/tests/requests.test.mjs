@@ -75,6 +75,19 @@ test("a replay without a masked header says so beside the answer", async () => {
   await page.getByText(/Sent without authorization/).waitFor();
 });
 
+test("the query is in the list, the title and the time line of a request", async () => {
+  const at = new Date().toISOString();
+  await server.call("POST", "/requests", [
+    { method: "GET", path: "/report", query: { month: "13", token: "[masked]" }, status_code: 500, duration: 2, stage: "query", version: "1", timestamp: at, trace_id: trace(999_999) },
+  ]);
+  await open("?q=stage:query");
+  await rows().first().getByText("?month=13&token=[masked]").waitFor();
+  await rows().first().click();
+  await page.getByRole("region", { name: "Request", exact: true }).locator("header").getByText("?month=13&token=[masked]").waitFor();
+  await page.getByRole("tab", { name: /Calls/ }).click();
+  await page.getByRole("region", { name: "Time line of the trace" }).getByText("?month=13&token=[masked]").waitFor();
+});
+
 test("who may only read cannot send requests again", async () => {
   await logIn(page, READER);
   await open("?q=status:502");

@@ -2,6 +2,8 @@
 import { memo } from "react";
 import { Status } from "../../parts/Show";
 import { clock, duration, inFull } from "../../time/format";
+import { PathAndQuery } from "../../parts/PathAndQuery";
+import { pathAndQuery } from "../../parts/requestText";
 import { shortLine, withoutCodes } from "../../parts/text";
 import { Marked } from "./Marked";
 import { isOutgoing } from "./snapshot";
@@ -20,13 +22,13 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
       <span className={styles.method} data-field="method" data-value={row.method}>
         <bdi>{withoutCodes(row.method)}</bdi>
       </span>
-      <span className={styles.path} title={shortLine(row.path)} data-field="path" data-value={row.path}>
+      <span className={styles.path} title={pathAndQuery(row)} data-field="path" data-value={row.path}>
         {isOutgoing(row) && (
           <span className="quiet" title="The application sent this request itself">
             →{" "}
           </span>
         )}
-        <bdi>{path ? <Marked highlight={path} /> : shortLine(row.path, 400)}</bdi>
+        <PathAndQuery request={row}>{path && <Marked highlight={path} />}</PathAndQuery>
         {elsewhere && (
           <span className="quiet">
             {"  "}

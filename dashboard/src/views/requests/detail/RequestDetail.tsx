@@ -8,6 +8,8 @@ import { Tabs } from "../../../parts/Tabs";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { fieldOf, withFilter } from "../../../query/parse";
 import { duration } from "../../../time/format";
+import { PathAndQuery } from "../../../parts/PathAndQuery";
+import { pathAndQuery } from "../../../parts/requestText";
 import { shortLine, withoutCodes } from "../../../parts/text";
 import { Replay } from "../replay/Replay";
 import type { RequestRow } from "../useRequestList";
@@ -41,9 +43,9 @@ export function useRequestDetail(id: number | null, rows: RequestRow[], onOpen: 
       <>
         <Status code={record.status_code} />
         <bdi className="data">{withoutCodes(record.method)}</bdi>
-        <bdi className={`data ${styles.headPath ?? ""}`} title={shortLine(record.path, 1000)}>
-          {shortLine(record.path, 500)}
-        </bdi>
+        <span className={`data ${styles.headPath ?? ""}`} title={pathAndQuery(record, 1000)}>
+          <PathAndQuery request={record} />
+        </span>
         <span className="data">{duration(record.duration)}</span>
       </>
     ),
@@ -76,7 +78,7 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
   return (
     <Tabs label="Parts of the request" tabs={tabs} chosen={chosen} onChoose={(id) => setTab(id, { replace: true })}>
       <h2 className="hidden-label">
-        {shortLine(record.method)} {shortLine(record.path, 500)}
+        {shortLine(record.method)} {pathAndQuery(record)}
       </h2>
       <DeletedNotice request={request} />
       {chosen === "request" && (

@@ -3,7 +3,9 @@ import { useState } from "react";
 import { Status, Time } from "../../../parts/Show";
 import { Failure, Loading } from "../../../parts/State";
 import { duration } from "../../../time/format";
-import { shortLine } from "../../../parts/text";
+import { PathAndQuery } from "../../../parts/PathAndQuery";
+import { pathAndQuery } from "../../../parts/requestText";
+import { withoutCodes } from "../../../parts/text";
 import { useSimilar } from "./useRequest";
 import styles from "./Detail.module.css";
 
@@ -31,8 +33,10 @@ function Found({ id, onOpen }: { id: number; onOpen: (id: number) => void }) {
         <li key={row.id}>
           <button type="button" className="plain" onClick={() => onOpen(row.id)}>
             <Time at={row.timestamp} />
-            <span>{row.method}</span>
-            <bdi className={styles.headPath}>{shortLine(row.path, 300)}</bdi>
+            <bdi>{withoutCodes(row.method)}</bdi>
+            <span className={styles.headPath} title={pathAndQuery(row)}>
+              <PathAndQuery request={row} />
+            </span>
             <Status code={row.status_code} />
             <span>{duration(row.duration)}</span>
           </button>

@@ -1,13 +1,10 @@
 /** The request, the calls it made, and its log lines on one line of time. */
 import { useMemo, useState } from "react";
-import { useSetParams } from "../../../frame/address";
 import type { RequestSnapshot } from "../../../api/client";
 import type { TraceQuery } from "../../../api/trace";
-import { Level, Status } from "../../../parts/Show";
 import { Empty, Failure, Loading } from "../../../parts/State";
 import { duration, inFull } from "../../../time/format";
-import { shortLine, withoutCodes } from "../../../parts/text";
-import { header } from "../snapshot";
+import { EntryLine, useOpenEntry } from "./EntryLine";
 import { layOut } from "./timeline";
 import type { TimelineRow } from "./timeline";
 import styles from "./Trace.module.css";
@@ -67,15 +64,10 @@ function since(ms: number): string {
 }
 
 function Row({ row, isCurrent, onOpen }: { row: TimelineRow; isCurrent: boolean; onOpen: (id: number) => void }) {
-  const setParams = useSetParams();
+  const open = useOpenEntry(onOpen);
   const { entry } = row;
-  const open = () => {
-    if (entry.kind !== "log") onOpen(entry.record.id);
-    // The line in its trace: its neighbours are what one wants to read next.
-    else setParams({ q: entry.record.trace_id === null ? "" : `trace:${entry.record.trace_id}`, open: String(entry.record.id), tab: "", order: "" }, { to: "/logs" });
-  };
   return (
-    <button type="button" className={`plain ${styles.row ?? ""}`} aria-current={isCurrent || undefined} title={inFull(entry.time)} onClick={open} disabled={isCurrent}>
+    <button type="button" className={`plain ${styles.row ?? ""}`} aria-current={isCurrent || undefined} title={inFull(entry.time)} onClick={() => open(entry)} disabled={isCurrent}>
       <span className={styles.offset}>{since(row.offset)}</span>
       <span className={styles.track} aria-hidden>
         {entry.kind === "log" ? (
@@ -84,20 +76,10 @@ function Row({ row, isCurrent, onOpen }: { row: TimelineRow; isCurrent: boolean;
           <span className={`${styles.bar ?? ""} class-${entry.record.status_code === null ? "none" : Math.floor(entry.record.status_code / 100)}`} style={{ insetInlineStart: `${row.start * 100}%`, width: `${row.length * 100}%` }} />
         )}
       </span>
-      {entry.kind === "log" ? (
-        <span className={styles.label}>
-          <Level level={entry.record.level} /> <bdi>{shortLine(entry.record.message, 1000)}</bdi>
-        </span>
-      ) : (
-        <span className={styles.label} style={{ paddingInlineStart: row.depth * 12 }}>
-          {row.depth > 0 && <span className="quiet">└ </span>}
-          <Status code={entry.record.status_code} /> {duration(entry.record.duration)} <bdi>{withoutCodes(entry.record.method)}</bdi>{" "}
-          <bdi>
-            {entry.kind === "call" && <span className="quiet">{header(entry.record.headers, "host") ?? ""}</span>}
-            {shortLine(entry.record.path, 500)}
-          </bdi>
-        </span>
-      )}
+      <span className={styles.label} style={{ paddingInlineStart: row.depth * 12 }}>
+        {row.depth > 0 && <span className="quiet">└ </span>}
+        <EntryLine entry={entry} />
+      </span>
     </button>
   );
 }

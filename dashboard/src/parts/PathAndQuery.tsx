@@ -1,0 +1,23 @@
+/** The path of a request with its query dimmed behind it: `/report?month=13`. For lists of requests and their titles. */
+import type { ReactNode } from "react";
+import { askedHost, queryText } from "./requestText";
+import type { Addressed } from "./requestText";
+import { shortLine } from "./text";
+
+interface Props {
+  request: Addressed;
+  /** The path as it is to be shown, where words of a search are marked in it. */
+  children?: ReactNode;
+}
+
+export function PathAndQuery({ request, children }: Props) {
+  const host = askedHost(request);
+  const query = queryText(request.query);
+  return (
+    <>
+      {host !== "" && <bdi className="quiet">{host}</bdi>}
+      <bdi>{children ?? shortLine(request.path, 400)}</bdi>
+      {query !== "" && <bdi className="quiet">{query}</bdi>}
+    </>
+  );
+}
