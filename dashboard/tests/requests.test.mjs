@@ -88,6 +88,27 @@ test("the query is in the list, the title and the time line of a request", async
   await page.getByRole("region", { name: "Time line of the trace" }).getByText("?month=13&token=[masked]").waitFor();
 });
 
+test("a route is named the same by the facet and by the endpoint, and finds as many requests", async () => {
+  const at = new Date().toISOString();
+  const one = { method: "GET", status_code: 200, duration: 1, stage: "routes", version: "1", timestamp: at };
+  await server.call("POST", "/requests", [
+    { ...one, path: "/carts/1", headers: { route: "/carts/{id}" } },
+    { ...one, path: "/carts/2", headers: { route: "/carts/{id}" } },
+    // Of an access log: its path alone says which route it is of.
+    { ...one, path: "/carts/3", headers: {} },
+    { ...one, path: "/carts/3/items", headers: {} },
+    { ...one, path: "/carts/4", headers: { route: "/carts/{anything}" } },
+    { ...one, path: "/carts/5", headers: { direction: "outgoing" } },
+  ]);
+  await open("?q=stage:routes");
+  await page.getByRole("region", { name: "Route" }).getByRole("button", { name: /carts\/\{id\}/ }).first().click();
+  await page.waitForURL((url) => url.searchParams.get("q") === "stage:routes route:/carts/{id}");
+  await page.waitForFunction(() => document.querySelectorAll("[aria-label=Requests] [role=option]").length === 3);
+  await page.goto("/ui/?q=stage:routes");
+  await page.getByRole("link", { name: "GET /carts/{id}" }).click();
+  await page.waitForURL((url) => url.searchParams.get("q")?.endsWith("method:GET route:/carts/{id}") === true);
+});
+
 test("who may only read cannot send requests again", async () => {
   await logIn(page, READER);
   await open("?q=status:502");

@@ -26,6 +26,8 @@ export const ALIASES: Record<Model, Record<string, string>> = {
     date: "timestamp",
     ts: "timestamp",
     ms: "duration",
+    route: "headers.route",
+    direction: "headers.direction",
   },
   metrics: {
     p50: "p50_latency",
@@ -65,6 +67,7 @@ export const OFFERED: Record<Model, [name: string, description: string][]> = {
     ["status", "status code or class, such as 404 or 5xx"],
     ["method", "GET, POST …"],
     ["path", "path; * stands for any text"],
+    ["route", "route, such as /orders/{id}"],
     ["duration", "milliseconds, such as >500"],
     ["user", "who asked"],
     ["stage", "where it ran, such as prod"],
@@ -74,6 +77,7 @@ export const OFFERED: Record<Model, [name: string, description: string][]> = {
     ["city", "city of the client"],
     ["trace", "the trace that the request belongs to"],
     ["time", "when it came"],
+    ["direction", "outgoing: sent by the application itself"],
     ["headers.", "a header of the request"],
     ["query.", "a parameter of the address"],
     ["body.", "a value of the request's body"],
@@ -99,9 +103,11 @@ export const OFFERED: Record<Model, [name: string, description: string][]> = {
 export function fieldOf(name: string, model: Model): string | null {
   const root = /^[^.["]*/.exec(name)?.[0] ?? "";
   const lower = root.toLowerCase();
-  const known = ALIASES[model][lower] ?? lower;
-  if (!Object.hasOwn(FIELDS[model], known) || HIDDEN.includes(known)) return null;
+  const known = Object.hasOwn(ALIASES[model], lower) ? (ALIASES[model][lower] ?? lower) : lower;
   const path = name.slice(root.length);
+  // Another name of a place in JSON is the whole of it.
+  if (isJsonPath(known)) return path === "" ? known : null;
+  if (!Object.hasOwn(FIELDS[model], known) || HIDDEN.includes(known)) return null;
   if (path === "") return known;
   return JSON_FIELDS[model].includes(known) && path !== "." ? `${known}${path}` : null;
 }

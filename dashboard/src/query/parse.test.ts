@@ -65,6 +65,13 @@ describe("filters", () => {
     ["requests", "geo_source:none", "geo_source=none"],
     ["requests", "user:null", "user_id__isnull=true"],
     ["requests", "headers.Content-Type:text/html", "headers.Content-Type=text/html"],
+    ["requests", "-direction:outgoing", "headers.direction__ne=outgoing"],
+    // By its full name it is what capture noted, and nothing else.
+    ["requests", "headers.route:/orders/{id}", "headers.route=/orders/{id}"],
+    ["requests", "route=/orders/{id}", "headers.route=/orders/{id}"],
+    ["requests", "route:null", "headers.route__isnull=true"],
+    ["requests", "route:/orders", "or=(headers.route=/orders,and(headers.route__isnull=true,headers.direction__ne=outgoing,path=/orders))"],
+    ["requests", "route:/a/*", "or=(headers.route__ilike=/a/%,and(headers.route__isnull=true,headers.direction__ne=outgoing,path__ilike=/a/%))"],
     ["metrics", "errors:>5%", "error_rate__gt=0.05"],
     ["metrics", 'endpoint:"GET /orders"', "endpoint=GET /orders"],
     ["logs", "meta.user.id:42", "meta.user.id=42"],

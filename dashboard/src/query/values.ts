@@ -4,6 +4,7 @@ import type { Condition, Node } from "./conditions";
 import { FIELDS, isJsonPath, lookupsOf, nearest, typeOf } from "./fields";
 import type { Model } from "./fields";
 import { quote } from "./lex";
+import { ROUTE_FIELD, ofRoute, pathsOf } from "./route";
 import type { FilterToken, Piece } from "./lex";
 import { isRelative, parseWhen } from "../time/when";
 
@@ -124,7 +125,13 @@ function readItem(one: Item, asked: Asked): Node {
   const values = FIELDS[model][field]?.values ?? [];
   if (!isQuoted && text === "null" && !values.includes(text)) return condition(field, "isnull", "true");
   if (!isQuoted && text === "*") return condition(field, "isnotnull", "true");
-  if (type === "json") return isQuoted || !hasStar(text) ? whole(one.piece, asked) : condition(field, "ilike", pattern(text));
+  if (type === "json") {
+    const isPattern = !isQuoted && hasStar(text);
+    const node = isPattern ? condition(field, "ilike", pattern(text)) : whole(one.piece, asked);
+    // By its full name, it is what capture noted, and no more.
+    if (field !== ROUTE_FIELD || isJsonPath(asked.name)) return node;
+    return ofRoute(node, isPattern ? [condition("path", "ilike", pattern(text))] : pathsOf(text));
+  }
   if (type === "date-time") {
     const when = time(text, asked);
     if (typeof when === "string") return condition(field, "", when);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { deploys } from "./deploys";
-import { requestsOf } from "./links";
 
 const row = (version: string | null, text: string | null) => ({ by: { version }, of: { count: 1, timestamp__min: text } });
 const from = new Date("2026-11-29T10:00:00Z").getTime();
@@ -14,15 +13,5 @@ describe("deploys", () => {
   });
   it("leave out requests without a version", () => {
     expect(deploys([row(null, "2026-11-29T10:10:00Z"), row("v1", "2026-11-29T09:00:00Z")], from)).toEqual([]);
-  });
-});
-
-describe("requestsOf", () => {
-  it("makes stars of what varies in a route", () => {
-    expect(requestsOf("GET /orders/{id}/pay")).toBe("method:GET path:/orders/*/pay");
-    expect(requestsOf("GET /files/:name")).toBe("method:GET path:/files/*");
-    expect(requestsOf("POST /orders")).toBe("method:POST path:/orders");
-    expect(requestsOf("GET /a b")).toBe('method:GET path:"/a b"');
-    expect(requestsOf("/jobs")).toBe("path:/jobs");
   });
 });

@@ -6,6 +6,7 @@ import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
 import { withFilter } from "../../query/parse";
+import { NO_ROUTE } from "../../query/route";
 import { aggregateQuery } from "../metrics/data";
 import { endpointRows, measuresOf } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
@@ -18,7 +19,7 @@ export const NOT_OUTGOING: [string, string] = ["headers.direction__ne", "outgoin
 
 /** A search for the requests that the overview counts, so that a list has as many. */
 export function received(text: string): string {
-  return withFilter(text, "headers.direction", "outgoing", true);
+  return withFilter(text, "direction", "outgoing", true);
 }
 
 export interface Searches {
@@ -122,7 +123,7 @@ function requestsQuery(from: Date, until: Date, filters: Pairs, asked: number) {
 }
 
 function nameOf({ by }: StatsRow): string {
-  return `${by["method"] ?? "?"} ${by["headers.route"] ?? by["path"] ?? "(no route)"}`;
+  return `${by["method"] ?? "?"} ${by["headers.route"] ?? by["path"] ?? NO_ROUTE}`;
 }
 
 function measuresOfStats(row: StatsRow | undefined, errors: number): Measures {

@@ -5,6 +5,7 @@ import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Facet } from "../../parts/Facets";
+import { ROUTE_FIELD } from "../../query/route";
 import { CLASSES, classesOf, selectionOf, toggle, toggleClass, withoutField } from "./choices";
 import type { Value } from "./choices";
 import { parametersOf } from "./search";
@@ -20,13 +21,13 @@ interface Field {
 
 const FIELDS: Field[] = [
   { field: "method", name: "method", title: "Method" },
-  { field: "headers.route", name: "headers.route", title: "Route" },
+  { field: ROUTE_FIELD, name: "route", title: "Route" },
   { field: "path", name: "path", title: "Path" },
   { field: "stage", name: "stage", title: "Stage" },
   { field: "version", name: "version", title: "Version" },
   { field: "geo_country", name: "country", title: "Country" },
   { field: "user_id", name: "user", title: "User" },
-  { field: "headers.direction", name: "headers.direction", title: "Direction" },
+  { field: "headers.direction", name: "direction", title: "Direction" },
 ];
 
 const FEW = 6;

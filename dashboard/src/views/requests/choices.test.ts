@@ -14,6 +14,20 @@ describe("values of a field", () => {
     expect(selectionOf('user:u-1 -user:"a b" user_id__in=u-2,u-3 country:null', "user_id")).toEqual({ included: ["u-1", "u-2", "u-3"], excluded: ["a b"] });
     expect(selectionOf("country:null", "geo_country").included).toEqual([null]);
   });
+  test("of routes are known, whose filters look at paths, too", () => {
+    const one = toggle("", "headers.route", "route", "/orders/{id}");
+    expect(one).toBe("route:/orders/{id}");
+    const two = toggle(one, "headers.route", "route", "/login");
+    expect(two).toBe("route:/orders/{id},/login");
+    expect(selectionOf(two, "headers.route")).toEqual({ included: ["/orders/{id}", "/login"], excluded: [] });
+    expect(toggle(two, "headers.route", "route", "/login")).toBe(one);
+    const without = toggle("method:GET", "headers.route", "route", "/files/{*rest}", true);
+    expect(without).toBe('method:GET -route:"/files/{*rest}"');
+    expect(selectionOf(without, "headers.route")).toEqual({ included: [], excluded: ["/files/{*rest}"] });
+    expect(withoutField(without, "headers.route")).toBe("method:GET");
+    expect(selectionOf("headers.route:/login", "headers.route").included).toEqual(["/login"]);
+    expect(selectionOf("or=(path=/a,path=/b) route:/a*", "headers.route")).toEqual({ included: [], excluded: [] });
+  });
   test("with signs of the search are chosen alone", () => {
     expect(toggle("user:u-1", "user_id", "user", "a,b")).toBe('user:"a,b"');
     expect(toggle("country:DE", "geo_country", "country", null)).toBe("country:null");

@@ -1,5 +1,6 @@
 /** Choosing values of a field in the text of a search: several at once, each of which can be taken away again. */
-import { parse, withFilter, withoutTerm } from "../../query/parse";
+import { lex } from "../../query/lex";
+import { fieldOf, parse, withFilter, withoutTerm } from "../../query/parse";
 import type { Term } from "../../query/parse";
 
 export type Value = string | number | null;
@@ -12,8 +13,20 @@ export interface Selection {
 function termsOf(text: string, field: string): { term: Term; lookup: string; value: string }[] {
   return parse(text, "requests").terms.flatMap((term) => {
     const [name, lookup = ""] = term.parameter?.[0].split("__") ?? [];
-    return name === field && term.parameter ? [{ term, lookup, value: term.parameter[1] }] : [];
+    if (name === field && term.parameter) return [{ term, lookup, value: term.parameter[1] }];
+    const grouped = groupedTerm(text, term, field);
+    return grouped ? [{ term, ...grouped }] : [];
   });
+}
+
+/** A term whose values are groups of conditions, as those of a route, and not a condition of its field. */
+function groupedTerm(text: string, term: Term, field: string): { lookup: string; value: string } | null {
+  if (term.parameter === null || !["and", "or", "not"].includes(term.parameter[0])) return null;
+  const token = lex(text).find(({ start }) => start === term.start);
+  if (token?.kind !== "filter" || fieldOf(token.name, "requests") !== field || token.sign !== ":" || token.lookup !== "") return null;
+  if (token.pieces.some((piece) => !piece.isQuoted && /^null$|\*/.test(piece.text))) return { lookup: "other", value: "" };
+  const [first, ...more] = token.pieces;
+  return more.length === 0 ? { lookup: token.hasMinus ? "ne" : "", value: first?.text ?? "" } : { lookup: token.hasMinus ? "notin" : "in", value: token.pieces.map((piece) => piece.text).join(",") };
 }
 
 /** The values of a field that a text asks for, and those that it excludes. */

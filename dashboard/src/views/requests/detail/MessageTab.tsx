@@ -29,7 +29,7 @@ export function RequestTab({ record, onFilter }: Props) {
           <Text text={record.path} />
         </Fact>
         {typeof facts["route"] === "string" && (
-          <Fact name="Route" filter={<FilterButtons field="headers.route" value={facts["route"]} onFilter={onFilter} />}>
+          <Fact name="Route" filter={<FilterButtons field="route" value={facts["route"]} onFilter={onFilter} />}>
             <Text text={facts["route"]} />
           </Fact>
         )}
