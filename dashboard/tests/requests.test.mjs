@@ -88,6 +88,16 @@ test("the query is in the list, the title and the time line of a request", async
   await page.getByRole("region", { name: "Time line of the trace" }).getByText("?month=13&token=[masked]").waitFor();
 });
 
+test("a request that failed says what failed in it, before all else", async () => {
+  await open("?q=status:502");
+  await rows().first().click();
+  const failed = page.getByRole("region", { name: "What failed" });
+  await failed.getByText(/job \d+ failed: payment gateway timeout/).waitFor();
+  await page.getByRole("tab", { name: /Logs \(2, 1 error\)/ }).waitFor();
+  await failed.getByRole("button").first().click();
+  await page.waitForURL(/\/logs\?.*open=/);
+});
+
 test("a route is named the same by the facet and by the endpoint, and finds as many requests", async () => {
   const at = new Date().toISOString();
   const one = { method: "GET", status_code: 200, duration: 1, stage: "routes", version: "1", timestamp: at };

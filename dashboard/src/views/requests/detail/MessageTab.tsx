@@ -96,8 +96,9 @@ export function ResponseTab({ record, onFilter }: Props) {
         )}
         <OtherFacts facts={facts} without={["response_size", "error"]} />
       </dl>
-      <Headers headers={headers} isCaptured={record.response_headers !== null} onFilter={onFilter} />
+      {/* What was answered says more of it than how. */}
       <BodyView body={readBody(record.response_body, record.response_headers, "response")} raw={record.response_body} root="response_body" onFilter={onFilter} />
+      <Headers headers={headers} isCaptured={record.response_headers !== null} onFilter={onFilter} />
     </>
   );
 }

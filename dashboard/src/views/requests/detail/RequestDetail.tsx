@@ -15,6 +15,8 @@ import { Replay } from "../replay/Replay";
 import type { RequestRow } from "../useRequestList";
 import { DeletedNotice, RequestActions } from "./actions";
 import { RequestTab, ResponseTab } from "./MessageTab";
+import { Findings } from "./Findings";
+import { callCount, lineCount } from "./failures";
 import type { OnFilter } from "./Pairs";
 import { Similar } from "./Similar";
 import { TraceTab } from "./TraceTab";
@@ -60,7 +62,6 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
   const [text] = useParam("q");
   const setParams = useSetParams();
   const trace = useTrace(record.trace_id);
-  const number = (kind: "log" | "call") => (trace.data ? trace.data.entries.filter((entry) => entry.kind === kind).length : null);
   const filter: OnFilter = (field, value, isExcluded) => {
     // A name that no filter can say is looked for by its value.
     const isField = fieldOf(field, "requests") !== null && /^[A-Za-z_][\w.[\]-]*$/.test(field);
@@ -70,8 +71,8 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
   const tabs = [
     { id: "request", name: "Request" },
     { id: "response", name: "Response" },
-    { id: "logs", name: `Logs${inBrackets(number("log"))}` },
-    { id: "calls", name: `Calls${inBrackets(number("call"))}` },
+    { id: "logs", name: `Logs${trace.data ? ` (${lineCount(trace.data)})` : ""}` },
+    { id: "calls", name: `Calls${trace.data ? ` (${callCount(trace.data)})` : ""}` },
     { id: "replay", name: "Replay" },
   ];
   const chosen = tabs.some((one) => one.id === tab) ? tab : "request";
@@ -81,6 +82,7 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
         {shortLine(record.method)} {pathAndQuery(record)}
       </h2>
       <DeletedNotice request={request} />
+      {(chosen === "request" || chosen === "response") && <Findings record={record} trace={trace} onOpen={onOpen} onAll={() => setTab("logs", { replace: true })} />}
       {chosen === "request" && (
         <>
           <RequestTab record={record} onFilter={filter} />
@@ -93,8 +95,4 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
       {chosen === "replay" && <Replay record={record} />}
     </Tabs>
   );
-}
-
-function inBrackets(number: number | null): string {
-  return number === null ? "" : ` (${number})`;
 }
