@@ -75,6 +75,44 @@ test("a replay without a masked header says so beside the answer", async () => {
   await page.getByText(/Sent without authorization/).waitFor();
 });
 
+test("Enter right after typing sends once, when it is known what is sent", async () => {
+  await server.call("POST", "/requests", [
+    { method: "GET", path: "/report", query: { month: "13" }, status_code: 500, duration: 2, stage: "enter", version: "1", timestamp: new Date().toISOString(), response_body: { error: "no such month" } },
+  ]);
+  await open("?q=stage:enter");
+  await rows().first().click();
+  await page.getByRole("tab", { name: /Replay/ }).click();
+  const before = target.arrived.length;
+  let show;
+  const held = new Promise((resolve) => (show = resolve));
+  await page.route("**/replay", async (route) => {
+    await held;
+    await route.continue();
+  });
+  const address = page.getByLabel("Send it to");
+  const waits = page.getByText(/It is sent as soon as/);
+  await address.fill(target.url);
+  await address.press("Enter");
+  await waits.waitFor();
+  // Escape takes the wish back, and so does another target.
+  await address.press("Escape");
+  await waits.waitFor({ state: "detached" });
+  await page.getByRole("tab", { name: /Replay/ }).waitFor();
+  await address.press("Enter");
+  await waits.waitFor();
+  await address.fill(`${target.url}/other`);
+  await waits.waitFor({ state: "detached" });
+  await address.fill(target.url);
+  await address.press("Enter");
+  await address.press("Enter");
+  await waits.waitFor();
+  assert.equal(target.arrived.length, before);
+  show();
+  await page.getByRole("region", { name: "Comparison of the responses" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  assert.deepEqual(target.arrived.slice(before), ["GET /report?month=13"]);
+});
+
 test("the query is in the list, the title and the time line of a request", async () => {
   const at = new Date().toISOString();
   await server.call("POST", "/requests", [

@@ -67,7 +67,8 @@ export function Comparison({ record, answer, ignored, onIgnore }: Props) {
 }
 
 function toSight(section: HTMLElement | null): void {
-  section?.scrollIntoView({ block: "nearest" });
+  // Its head says how much differs: of a long one, it is what is seen.
+  if (section) section.scrollIntoView({ block: section.getBoundingClientRect().bottom > innerHeight ? "start" : "nearest" });
 }
 
 function Differences({ differences, onIgnore }: { differences: Difference[]; onIgnore: (rule: string) => void }) {

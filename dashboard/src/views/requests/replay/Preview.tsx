@@ -1,50 +1,34 @@
-/** The request as it would be sent. The server makes it, and sends nothing. */
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useEffect } from "react";
+/** Shows the request as it would be sent, or why it cannot be. */
 import { ApiError } from "../../../api/client";
-import type { RequestSnapshot } from "../../../api/client";
 import { Copy } from "../../../parts/Show";
 import { Loading } from "../../../parts/State";
 import { Text } from "../detail/Value";
-import { plainReason, replay } from "./replay";
-import type { MaskedPlaces, Settings } from "./replay";
+import { plainReason } from "./replay";
+import type { MaskedPlaces } from "./replay";
+import type { Preview } from "./usePreview";
 import styles from "./Replay.module.css";
 
 interface Props {
-  record: RequestSnapshot;
-  settings: Settings;
+  preview: Preview;
   masked: MaskedPlaces;
-  /** Whether it can be sent. */
-  onReady: (isReady: boolean) => void;
+  /** Whether what is sent is in sight; an answer below needs the room. */
+  isOpen: boolean;
 }
 
-const PAUSE_MS = 300;
-
-export function Preview({ record, settings, masked, onReady }: Props) {
-  const asked = useDeferredValue(settings);
-  const { data, error, isError, isPlaceholderData } = useQuery({
-    queryKey: ["requests", "replay", record.id, asked],
-    queryFn: async ({ signal }) => {
-      // While one types, what is asked for is taken back before it is sent.
-      await new Promise((done) => setTimeout(done, PAUSE_MS));
-      signal.throwIfAborted();
-      return replay(record, asked, masked, [], false, signal);
-    },
-    placeholderData: keepPreviousData,
-    // Secrets that were typed are not kept.
-    gcTime: 0,
-  });
-  const isReady = !isPlaceholderData && data?.result === "dry_run" && data.target_is_allowed;
-  useEffect(() => onReady(isReady), [isReady, onReady]);
-  if (isError) return <p className={styles.problem}>{error instanceof ApiError ? error.detail : String(error)}</p>;
+export function PreviewPart({ preview: { data, error, isOld, of }, masked, isOpen }: Props) {
+  if (error) return <p className={styles.problem}>{error instanceof ApiError ? error.detail : String(error)}</p>;
   if (!data) return <Loading what="the request that would be sent" />;
   const { request } = data;
   return (
-    <div style={{ opacity: isPlaceholderData ? 0.6 : 1 }}>
-      {data.result === "not_sent" && <p className={styles.problem}>It cannot be sent as it was captured: {plainReason(data.reason ?? "")}.</p>}
-      {!data.target_is_allowed && <NotAllowed target={asked.target} curl={data.curl ?? null} />}
+    <div style={{ opacity: isOld ? 0.6 : 1 }} aria-busy={isOld}>
+      {data.result === "not_sent" && (
+        <p className={styles.problem}>
+          It cannot be sent as it was captured: {plainReason(data.reason ?? "")}.{(masked.body > 0 || masked.query.length > 0) && " Fill them in above, or send them as the text [masked]."}
+        </p>
+      )}
+      {!data.target_is_allowed && <NotAllowed target={of.target} curl={data.curl ?? null} />}
       {request && (
-        <details open className={styles.preview}>
+        <details key={String(isOpen)} open={isOpen} className={styles.preview}>
           <summary>What is sent</summary>
           <pre className={styles.message}>
             {request.method} <Text text={request.url} />

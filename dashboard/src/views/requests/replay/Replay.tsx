@@ -1,19 +1,24 @@
 /** Sends a captured request again: where to, what is sent, and how the answer differs. */
 import { useMutation } from "@tanstack/react-query";
-import { withoutCodes } from "../../../parts/text";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { ApiError } from "../../../api/client";
 import type { RequestSnapshot } from "../../../api/client";
 import { useIsAdmin } from "../../../api/session";
+import { useKeys } from "../../../frame/keys";
 import { Dialog } from "../../../parts/Dialog";
+import { PathAndQuery } from "../../../parts/PathAndQuery";
 import { Empty } from "../../../parts/State";
+import { shortLine } from "../../../parts/text";
 import { header, isOutgoing } from "../snapshot";
 import { Comparison } from "./Comparison";
-import { Preview } from "./Preview";
+import { PreviewPart } from "./Preview";
 import { SettingsForm } from "./SettingsForm";
 import { isSafe, isTarget, maskedPlaces, plainReason, replay } from "./replay";
-import type { Settings } from "./replay";
+import type { ReplayAnswer, Settings } from "./replay";
 import { rememberTarget, rememberedTargets, useIgnored } from "./remembered";
+import { Sender } from "./sending";
+import type { Phase } from "./sending";
+import { usePreview } from "./usePreview";
 import styles from "./Replay.module.css";
 
 export function Replay({ record }: { record: RequestSnapshot }) {
@@ -36,82 +41,142 @@ export function Replay({ record }: { record: RequestSnapshot }) {
 function Form({ record }: { record: RequestSnapshot }) {
   const [settings, setSettings] = useState<Settings>(() => ({ target: rememberedTargets()[0] ?? "", headers: {}, query: {}, body: null, sendMasked: false }));
   const [ignored, setIgnored] = useIgnored(`${record.method} ${header(record.headers, "route") ?? record.path}`);
-  const [isAsked, setAsked] = useState(false);
-  const [isReady, setReady] = useState(false);
   const masked = maskedPlaces(record);
+  const preview = usePreview(record, settings, masked);
+  // The answer of before stays while the next one is on its way.
+  const [last, setLast] = useState<{ answer: ReplayAnswer; sent: Settings } | null>(null);
   const send = useMutation({
-    mutationFn: () => replay(record, settings, masked, ignored, true),
-    onSuccess: () => rememberTarget(settings.target),
+    mutationFn: (sent: Settings) => replay(record, sent, masked, ignored, true),
+    onSuccess: (answer, sent) => {
+      rememberTarget(sent.target);
+      setLast({ answer, sent });
+    },
+    onError: () => setLast(null),
   });
-  const answer = send.data;
-  const leftOut = masked.headers.filter((name) => (settings.headers[name] ?? "") === "");
+  const [phase, setPhase] = useState<Phase>({ kind: "idle" });
+  const [sender] = useState(() => new Sender(setPhase));
+  useEffect(() => () => sender.cancel(), [sender]);
   return (
     <div className={styles.replay}>
       <form
+        aria-label="Replay"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!isReady) return;
-          if (isSafe(record.method)) send.mutate();
-          else setAsked(true);
+          if (isTarget(settings.target)) void sender.ask(settings, { preview: preview.read, send: send.mutateAsync, isSafe: isSafe(record.method) });
         }}
       >
-        <SettingsForm record={record} masked={masked} settings={settings} onChange={setSettings} />
+        <SettingsForm
+          record={record}
+          masked={masked}
+          settings={settings}
+          onChange={(changed) => {
+            // What was asked for was asked for with the settings of then.
+            sender.cancel();
+            setSettings(changed);
+          }}
+        />
         {isTarget(settings.target) ? (
-          <Preview record={record} settings={settings} masked={masked} onReady={setReady} />
+          <PreviewPart preview={preview} masked={masked} isOpen={last === null} />
         ) : (
           <p className="quiet small">{settings.target === "" ? "Nothing is sent before you choose a server and press “Send”." : "A target is a URL such as https://staging.example.com or http://localhost:3000."}</p>
         )}
-        <p>
-          <button type="submit" className="primary" disabled={!isReady || !isTarget(settings.target) || send.isPending}>
-            {send.isPending ? "Sending …" : send.data ? "Send again" : "Send"}
-          </button>{" "}
-          {isTarget(settings.target) && !isReady && <span className="quiet small">Not yet: see above what it waits for.</span>}
-        </p>
+        <SendButton phase={phase} isAgain={last !== null} onCancel={() => sender.cancel()} />
       </form>
       {send.isError && (
         <p role="alert" className={styles.problem}>
           {send.error instanceof ApiError ? send.error.detail : String(send.error)}
         </p>
       )}
-      {answer && (answer.result === "failed" || answer.result === "not_sent") && (
+      {last && (
+        <div style={{ opacity: send.isPending ? 0.6 : 1 }} aria-busy={send.isPending}>
+          <Answer record={record} answer={last.answer} leftOut={masked.headers.filter((name) => (last.sent.headers[name] ?? "") === "")} ignored={ignored} onIgnore={setIgnored} />
+        </div>
+      )}
+      {phase.kind === "asking" && <Question record={record} target={phase.settings.target} onSend={() => void sender.confirm(send.mutateAsync)} onCancel={() => sender.cancel()} />}
+    </div>
+  );
+}
+
+/** The button, and what it waits for. */
+function SendButton({ phase, isAgain, onCancel }: { phase: Phase; isAgain: boolean; onCancel: () => void }) {
+  const isWaiting = phase.kind === "waiting";
+  return (
+    <p className={styles.send}>
+      {/* It keeps the focus while it does nothing. */}
+      <button type="submit" className="primary" aria-disabled={isWaiting || phase.kind === "sending" || undefined}>
+        {phase.kind === "sending" ? "Sending …" : isAgain ? "Send again" : "Send"}
+      </button>
+      {isWaiting && (
+        <>
+          <button type="button" title="Do not send it (Esc)" onClick={onCancel}>
+            Cancel
+          </button>
+          <CancelKey onCancel={onCancel} />
+        </>
+      )}
+      <span role="status" className="quiet small">
+        {isWaiting && "It is sent as soon as it is known what is sent."}
+        {phase.kind === "refused" && "It was not sent: see above."}
+      </span>
+    </p>
+  );
+}
+
+/** Escape, from when the wait begins: it is in front of that of the panel, and works in the fields, too. */
+function CancelKey({ onCancel }: { onCancel: () => void }) {
+  useKeys([{ keys: "Escape", name: "Do not send the request", run: onCancel, inInputs: true }]);
+  return null;
+}
+
+interface AnswerProps {
+  record: RequestSnapshot;
+  answer: ReplayAnswer;
+  /** Masked headers that it went without. */
+  leftOut: string[];
+  ignored: string[];
+  onIgnore: (rules: string[]) => void;
+}
+
+function Answer({ record, answer, leftOut, ignored, onIgnore }: AnswerProps) {
+  return (
+    <>
+      {(answer.result === "failed" || answer.result === "not_sent") && (
         <p role="alert" className={styles.problem}>
           {answer.result === "failed" ? "No answer came: " : "It was not sent: "}
           {plainReason(answer.reason ?? "")}
         </p>
       )}
-      {answer?.response && leftOut.length > 0 && (
+      {answer.response && leftOut.length > 0 && (
         <p className="quiet small">
           Sent without {leftOut.join(", ")}, which {leftOut.length === 1 ? "was" : "were"} masked before {leftOut.length === 1 ? "it was" : "they were"} stored: the answer may differ for that alone. Fill in what is above, and send again.
         </p>
       )}
-      {answer?.response && <Comparison record={record} answer={answer} ignored={ignored} onIgnore={setIgnored} />}
-      {isAsked && (
-        <Dialog title="Send the request" onClose={() => setAsked(false)}>
-          <p>
-            <strong>
-              {record.method} may change data at {settings.target}.
-            </strong>
-          </p>
-          <p className={styles.path}>
-            <bdi>{withoutCodes(record.method)}</bdi> <bdi>{withoutCodes(record.path.slice(0, 500))}</bdi>
-          </p>
-          <p className={styles.buttons}>
-            <button
-              type="button"
-              className="danger"
-              onClick={() => {
-                setAsked(false);
-                send.mutate();
-              }}
-            >
-              Send {record.method}
-            </button>
-            <button type="button" onClick={() => setAsked(false)}>
-              Cancel
-            </button>
-          </p>
-        </Dialog>
-      )}
-    </div>
+      {answer.response && <Comparison record={record} answer={answer} ignored={ignored} onIgnore={onIgnore} />}
+    </>
+  );
+}
+
+/** Asks before something is sent that may change data. */
+function Question({ record, target, onSend, onCancel }: { record: RequestSnapshot; target: string; onSend: () => void; onCancel: () => void }) {
+  const method = shortLine(record.method);
+  return (
+    <Dialog title="Send the request" onClose={onCancel}>
+      <p>
+        <strong>
+          {method} may change data at {target}.
+        </strong>
+      </p>
+      <p className={styles.path}>
+        <bdi>{method}</bdi> <PathAndQuery request={record} />
+      </p>
+      <p className={styles.buttons}>
+        <button type="button" className="danger" onClick={onSend}>
+          Send {method}
+        </button>
+        <button type="button" onClick={onCancel}>
+          Cancel
+        </button>
+      </p>
+    </Dialog>
   );
 }

@@ -18,9 +18,9 @@ export function SettingsForm({ record, masked, settings, onChange }: Props) {
   const set = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
   return (
     <div className={styles.settings}>
-      <label>
+      <label className={styles.line}>
         Send it to
-        <input type="url" className="data" list={`${id}-targets`} placeholder="https://staging.example.com" spellCheck={false} value={settings.target} onChange={(event) => set({ target: event.target.value.trim() })} />
+        <input type="url" required className="data" list={`${id}-targets`} placeholder="https://staging.example.com" spellCheck={false} value={settings.target} onChange={(event) => set({ target: event.target.value.trim() })} />
       </label>
       <datalist id={`${id}-targets`}>
         {rememberedTargets().map((target) => (
@@ -63,7 +63,7 @@ export function SettingsForm({ record, masked, settings, onChange }: Props) {
 
 function MaskedInput({ kind, name, hint, value, onChange }: { kind: string; name: string; hint: string; value: string; onChange: (value: string) => void }) {
   return (
-    <label>
+    <label className={styles.line}>
       <span>
         {kind} <code>{name}</code> <span className="quiet small">masked</span>
       </span>
