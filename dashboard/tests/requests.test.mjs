@@ -157,6 +157,13 @@ test("a route is named the same by the facet and by the endpoint, and finds as m
   await page.waitForURL((url) => url.searchParams.get("q")?.endsWith("method:GET route:/carts/{id}") === true);
 });
 
+test("a country that nobody knows says how it is found", async () => {
+  await server.call("POST", "/requests", [{ method: "GET", path: "/", status_code: 200, duration: 1, stage: "nowhere", version: "1", timestamp: new Date().toISOString() }]);
+  await open("?q=stage:nowhere&chart=country");
+  const link = page.getByRole("link", { name: /Where a request comes from/ });
+  assert.match(await link.getAttribute("href"), /docs\/guide\/capture\.md#where-a-request-comes-from$/);
+});
+
 test("who may only read cannot send requests again", async () => {
   await logIn(page, READER);
   await open("?q=status:502");

@@ -2,6 +2,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
+import { DocsLink } from "../../parts/DocsLink";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { count, duration, percent } from "../../time/format";
 import { selectionOf, toggle } from "./choices";
@@ -47,7 +48,17 @@ export function Countries({ search }: { search: RequestSearch }) {
   if (rows.every((row) => row.country === null))
     return (
       <Empty title="No country is known of these requests.">
-        <span className="quiet">Capture asks the platform, a header of the proxy, or a database of addresses for it: see “Where a request comes from” in its guide.</span>
+        <ol className={styles.steps}>
+          <li>
+            Tell capture who knows the country: the platform in front, <code>Platform::Cloudflare</code>, or a file, <code>GeoLite2-City.mmdb</code>.
+          </li>
+          <li>
+            Name your own proxies, <code>.trusted_proxies(…)</code>: else all requests come from them.
+          </li>
+        </ol>
+        <span>
+          How, and what is believed: <DocsLink page="guide/capture.md#where-a-request-comes-from">Where a request comes from</DocsLink>
+        </span>
       </Empty>
     );
   const most = Math.max(...rows.map((row) => row.count));
