@@ -10,7 +10,7 @@ import { Text } from "../detail/Value";
 import { isIgnored, ruleAnywhere, ruleFor } from "./ignore";
 import { MOST_LINES, bodyLines, pair } from "./lines";
 import type { Line, LinePair } from "./lines";
-import type { Difference, ReplayAnswer } from "./replay";
+import type { Difference, ReplayAnswer } from "./api";
 import styles from "./Replay.module.css";
 
 interface Props {

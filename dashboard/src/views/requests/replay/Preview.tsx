@@ -3,8 +3,8 @@ import { ApiError } from "../../../api/client";
 import { Copy } from "../../../parts/Show";
 import { Loading } from "../../../parts/State";
 import { Text } from "../detail/Value";
-import { plainReason } from "./replay";
-import type { MaskedPlaces } from "./replay";
+import { plainReason } from "./api";
+import type { MaskedPlaces } from "./api";
 import type { Preview } from "./usePreview";
 import styles from "./Replay.module.css";
 

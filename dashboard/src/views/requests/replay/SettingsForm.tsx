@@ -1,8 +1,8 @@
 /** Where a request is sent, and the values that were masked. */
 import { useId } from "react";
 import type { RequestSnapshot } from "../../../api/client";
-import { bodyText } from "./replay";
-import type { MaskedPlaces, Settings } from "./replay";
+import { bodyText } from "./api";
+import type { MaskedPlaces, Settings } from "./api";
 import { rememberedTargets } from "./remembered";
 import styles from "./Replay.module.css";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isIgnored, ruleAnywhere, ruleFor } from "./ignore";
 import { bodyLines, pair } from "./lines";
-import { isTarget, plainReason } from "./replay";
+import { isTarget, plainReason } from "./api";
 
 describe("rules of what may differ", () => {
   test("are the same for every item of a list", () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { ReplayAnswer, Settings } from "./replay";
+import type { ReplayAnswer, Settings } from "./api";
 import { Sender } from "./sending";
 import type { Phase } from "./sending";
 

@@ -1,5 +1,5 @@
 /** When a request is sent: as soon as its preview is there, once, and as the preview shows it. */
-import type { ReplayAnswer, Settings } from "./replay";
+import type { ReplayAnswer, Settings } from "./api";
 
 export type Phase =
   | { kind: "idle" }

@@ -3,8 +3,8 @@ import { keepPreviousData, queryOptions, useQuery, useQueryClient } from "@tanst
 import { useState } from "react";
 import type { RequestSnapshot } from "../../../api/client";
 import { useSettled } from "../../../parts/useSettled";
-import { isTarget, replay } from "./replay";
-import type { MaskedPlaces, ReplayAnswer, Settings } from "./replay";
+import { isTarget, replay } from "./api";
+import type { MaskedPlaces, ReplayAnswer, Settings } from "./api";
 
 /** How long one types on before it is asked for. */
 const PAUSE_MS = 300;
