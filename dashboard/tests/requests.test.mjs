@@ -126,6 +126,21 @@ test("the query is in the list, the title and the time line of a request", async
   await page.getByRole("region", { name: "Time line of the trace" }).getByText("?month=13&token=[masked]").waitFor();
 });
 
+test("of what a search found in a body, the row shows the words", async () => {
+  const at = new Date().toISOString();
+  await server.call("POST", "/requests", [
+    { method: "POST", path: `/imports/${"long-name-".repeat(8)}`, query: { step: "3" }, status_code: 422, duration: 2, stage: "excerpt", version: "1", timestamp: at, response_body: { items: Array.from({ length: 200 }, (_, id) => ({ id })), reason: "the zirconium flange is missing" } },
+  ]);
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    await open("?q=stage:excerpt+flange&facets=hide");
+    const mark = rows().first().locator("mark", { hasText: "flange" });
+    await mark.waitFor();
+    const [found, cell] = [await mark.boundingBox(), await rows().first().locator("[data-field=path]").boundingBox()];
+    assert.ok(found.x >= cell.x && found.x + found.width <= cell.x + cell.width, `${width} pixels: ${JSON.stringify([found, cell])}`);
+  }
+});
+
 test("a request that failed says what failed in it, before all else", async () => {
   await open("?q=status:502");
   await rows().first().click();

@@ -7,17 +7,19 @@ import { shortLine } from "./text";
 interface Props {
   request: Addressed;
   /** The path as it is to be shown, where words of a search are marked in it. */
-  children?: ReactNode;
+  path?: ReactNode;
+  /** Marks words of a search in the query. */
+  showQuery?: (query: string) => ReactNode;
 }
 
-export function PathAndQuery({ request, children }: Props) {
+export function PathAndQuery({ request, path, showQuery = (query) => query }: Props) {
   const host = askedHost(request);
   const query = queryText(request.query);
   return (
     <>
       {host !== "" && <bdi className="quiet">{host}</bdi>}
-      <bdi>{children ?? shortLine(request.path, 400)}</bdi>
-      {query !== "" && <bdi className="quiet">{query}</bdi>}
+      <bdi>{path ?? shortLine(request.path, 400)}</bdi>
+      {query !== "" && <bdi className="quiet">{showQuery(query)}</bdi>}
     </>
   );
 }

@@ -1,19 +1,17 @@
 /** A row of the list: when, what, how it ended, how long it took, who asked and from where. */
-import { memo } from "react";
+import { memo, useEffect, useRef } from "react";
 import { Status } from "../../parts/Show";
 import { clock, duration, inFull } from "../../time/format";
-import { PathAndQuery } from "../../parts/PathAndQuery";
-import { pathAndQuery } from "../../parts/requestText";
 import { shortLine, withoutCodes } from "../../parts/text";
+import { foundIn } from "./found";
 import { Marked } from "./Marked";
-import { isOutgoing } from "./snapshot";
+import { PathCell } from "./PathCell";
 import type { RequestRow } from "./useRequestList";
 import styles from "./List.module.css";
 
 /** `data-field` and `data-value` are what the keys f and x filter by, where the pointer is. */
-export const RequestLine = memo(function RequestLine({ row, slowest }: { row: RequestRow; slowest: number }) {
-  const path = row.hit?.highlights.find((one) => one.field === "path");
-  const elsewhere = row.hit?.highlights.find((one) => one.field !== "path");
+export const RequestLine = memo(function RequestLine({ row, slowest, columns }: { row: RequestRow; slowest: number; columns: number }) {
+  const { user } = foundIn(row);
   return (
     <>
       <span className={styles.time}>
@@ -22,22 +20,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
       <span className={styles.method} data-field="method" data-value={row.method}>
         <bdi>{withoutCodes(row.method)}</bdi>
       </span>
-      <span className={styles.path} title={pathAndQuery(row)} data-field="path" data-value={row.path}>
-        {isOutgoing(row) && (
-          <span className="quiet" title="The application sent this request itself">
-            →{" "}
-          </span>
-        )}
-        <PathAndQuery request={row}>{path && <Marked highlight={path} />}</PathAndQuery>
-        {elsewhere && (
-          <span className="quiet">
-            {"  "}
-            {elsewhere.field}: <bdi>
-              <Marked highlight={elsewhere} lead={8} />
-            </bdi>
-          </span>
-        )}
-      </span>
+      <PathCell row={row} columns={columns} />
       <span className={styles.status} data-field="status" data-value={row.status_code ?? ""}>
         <Status code={row.status_code} />
       </span>
@@ -48,7 +31,7 @@ export const RequestLine = memo(function RequestLine({ row, slowest }: { row: Re
         {duration(row.duration)}
       </span>
       <span className={styles.user} title={row.user_id === null ? undefined : shortLine(row.user_id)} data-field="user" data-value={row.user_id ?? ""}>
-        <bdi>{shortLine(row.user_id ?? "", 100)}</bdi>
+        <bdi>{user ? <Marked highlight={user} columns={100} /> : shortLine(row.user_id ?? "", 100)}</bdi>
       </span>
       <span className={styles.country} data-field="country" data-value={row.geo_country ?? ""}>
         <bdi>{withoutCodes(row.geo_country?.slice(0, 100) ?? "")}</bdi>
@@ -74,13 +57,23 @@ function RowTime({ at }: { at: string }) {
   );
 }
 
-/** What the columns are. */
-export function ListHead() {
+/** What the columns are. `onPathWidth` gets the pixels that paths have. */
+export function ListHead({ onPathWidth }: { onPathWidth: (pixels: number) => void }) {
+  const path = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    const shown = path.current;
+    if (!shown) return;
+    const observer = new ResizeObserver(() => onPathWidth(shown.clientWidth));
+    observer.observe(shown);
+    return () => observer.disconnect();
+  }, [onPathWidth]);
   return (
     <div className={styles.head} aria-hidden>
       <span className={styles.time}>Time</span>
       <span className={styles.method}>Method</span>
-      <span className={styles.path}>Path</span>
+      <span ref={path} className={styles.path}>
+        Path
+      </span>
       <span className={styles.status}>Status</span>
       <span className={styles.duration}>Duration</span>
       <span className={styles.user}>User</span>

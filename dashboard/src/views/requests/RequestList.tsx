@@ -1,8 +1,9 @@
 /** The list of requests, with its states: loading, failed, empty, live. */
 import { Link } from "@tanstack/react-router";
-import { useMemo, useRef } from "react";
+import { useMemo, useRef, useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { columnsIn } from "../../parts/columns";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
 import type { ListControl } from "../../parts/VirtualList";
@@ -21,18 +22,23 @@ interface Props {
   onChoose: (row: RequestRow) => void;
 }
 
+/** The pixels of paths before they are measured. */
+const LEAST_WIDTH = 200;
+
 const idOf = (row: RequestRow) => row.id;
 
 export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
   const control = useRef<ListControl>(null);
   const { query, rows } = list;
+  const [pathWidth, setPathWidth] = useState(LEAST_WIDTH);
+  const columns = columnsIn(pathWidth);
   const slowest = useMemo(() => rows.reduce((most, row) => Math.max(most, row.duration ?? 0), 0), [rows]);
   if (query.isError && rows.length === 0) return <Failure error={query.error} what="The list" onRetry={() => void query.refetch()} />;
   if (query.isPending) return <Loading what="the requests" />;
   if (rows.length === 0) return <NothingFound search={search} />;
   return (
     <div className={styles.list}>
-      <ListHead />
+      <ListHead onPathWidth={setPathWidth} />
       <div className={styles.rows}>
         <VirtualList
           rows={rows}
@@ -47,7 +53,7 @@ export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
           hasKeys
           isStale={query.isPlaceholderData}
         >
-          {(row) => <RequestLine row={row} slowest={slowest} />}
+          {(row) => <RequestLine row={row} slowest={slowest} columns={columns} />}
         </VirtualList>
       </div>
       {list.waiting > 0 && (
