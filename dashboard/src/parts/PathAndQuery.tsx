@@ -8,12 +8,14 @@ interface Props {
   request: Addressed;
   /** The path as it is to be shown, where words of a search are marked in it. */
   path?: ReactNode;
+  /** Whether there is room for whom the application asked; the path says more. */
+  hasHost?: boolean;
   /** Marks words of a search in the query. */
   showQuery?: (query: string) => ReactNode;
 }
 
-export function PathAndQuery({ request, path, showQuery = (query) => query }: Props) {
-  const host = askedHost(request);
+export function PathAndQuery({ request, path, hasHost = true, showQuery = (query) => query }: Props) {
+  const host = hasHost ? askedHost(request) : "";
   const query = queryText(request.query);
   return (
     <>

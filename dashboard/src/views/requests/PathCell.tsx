@@ -10,17 +10,18 @@ import styles from "./List.module.css";
 export function PathCell({ row, columns }: { row: RequestRow; columns: number }) {
   const { path, queryWords, elsewhere } = foundIn(row);
   const arrow = isOutgoing(row) ? 2 : 0;
-  const room = elsewhere && shareRoom(columns - arrow, pathAndQuery(row).length, elsewhere.label.length);
+  const whole = pathAndQuery(row);
+  const room = elsewhere && shareRoom(columns - arrow, whole.length, elsewhere.label.length);
   const ofPath = room?.path ?? columns - arrow;
   return (
-    <span className={styles.path} title={pathAndQuery(row)} data-field="path" data-value={row.path}>
+    <span className={styles.path} title={whole} data-field="path" data-value={row.path}>
       {arrow > 0 && (
         <span className="quiet" title="The application sent this request itself">
           →{" "}
         </span>
       )}
       <span className={room && styles.shared} style={room && { maxWidth: `${ofPath}ch` }}>
-        <PathAndQuery request={row} path={path && <Marked highlight={path} columns={ofPath} />} showQuery={(query) => <MarkedParts parts={markWords(query, queryWords)} />} />
+        <PathAndQuery request={row} hasHost={whole.length <= ofPath} path={path && <Marked highlight={path} columns={ofPath} />} showQuery={(query) => <MarkedParts parts={markWords(query, queryWords)} />} />
       </span>
       {elsewhere && room && room.excerpt > 0 && (
         <span className={`quiet ${styles.excerpt ?? ""}`}>
