@@ -33,7 +33,7 @@ describe("completion", () => {
     expect(at("level:error,w|", "logs")).toEqual(["warn"]);
     expect(at("level:error|", "logs")).toEqual([]);
     expect(at("status:5|", "requests", { values: [{ value: 502, count: 3 }] })).toEqual(["5xx", "502"]);
-    expect(at("path:/or|", "requests", { values: [{ value: "/orders", count: 3 }, { value: "/login", count: 1 }] })).toEqual(["/orders"]);
+    expect(at("path:/or|", "requests", { values: [{ value: "/orders", count: 3 }, { value: "/login", count: 1 }] })).toEqual(["/orders", "*/or*"]);
     expect(at("user:|", "requests", { values: [{ value: null, count: 3 }, { value: "a, b", count: 1 }] })).toEqual(["null", '"a, b"']);
   });
   test("replaces what is typed of the part, and nothing else", () => {
@@ -44,6 +44,14 @@ describe("completion", () => {
     expect(taken("meta.us|", "logs", { paths: [["meta.user.id", 42]] })).toBe("meta.user.id:");
     expect(taken("level__i|", "logs")).toBe("level__in=");
     expect(taken("meta.a__ex|", "logs")).toBe("meta.a__exists=");
+  });
+  test("offers what is typed as a part of a value", () => {
+    expect(at("source:pay|", "logs", { values: [{ value: "payments", count: 3 }] })).toEqual(["payments", "*pay*"]);
+    expect(taken("source:pay| x", "logs")).toBe("source:*pay* x");
+    expect(at("source:p|", "logs")).toEqual([]);
+    expect(at("source:*pay*|", "logs")).toEqual([]);
+    expect(at("level:zz|", "logs")).toEqual([]);
+    expect(at("message:pay|", "logs")).toEqual([]);
   });
   test("is silent in phrases, words and fields of others", () => {
     expect(at('"level|', "logs")).toEqual([]);

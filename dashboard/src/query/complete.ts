@@ -4,6 +4,7 @@ import { FIELDS, JSON_FIELDS, OFFERED, fieldOf, isJsonPath, lookupsOf, pathWith,
 import type { Model } from "./fields";
 import { valueFor } from "./edit";
 import { lex } from "./lex";
+import { widerForm } from "./terms";
 
 /** What is being typed, and the part of the text that a completion replaces. */
 export interface Place {
@@ -31,6 +32,8 @@ export interface Suggestion {
 }
 
 const MOST = 12;
+/** Fewer letters are a part of nearly everything. */
+const SHORTEST_PART = 2;
 
 /** What stands at the caret, or null where nothing can be completed. */
 export function placeAt(text: string, caret: number, model: Model): Place | null {
@@ -158,7 +161,16 @@ function valuesFor(place: Place, model: Model, known: readonly KnownValue[]): Su
     }),
   ];
   // What is typed whole needs no suggestion.
-  return best(options, prefix, (one) => one.label).filter((one) => one.label !== prefix || one.insert !== prefix);
+  const found = best(options, prefix, (one) => one.label).filter((one) => one.label !== prefix || one.insert !== prefix);
+  return [...found, ...containing(place, model)];
+}
+
+/** What is typed, as a part of a value. */
+function containing({ field, prefix }: Place, model: Model): Suggestion[] {
+  const form = prefix.length < SHORTEST_PART ? null : widerForm(`${field}:${prefix}`, model);
+  if (form === null || !form.startsWith(`${field}:`)) return [];
+  const insert = form.slice(field.length + 1);
+  return [{ insert, label: insert, note: `contains ${prefix}`, isWhole: true }];
 }
 
 /** Those that begin with what is typed, then those that have it; in their order. */

@@ -56,7 +56,7 @@ const HIDDEN = ["match", "latency_sketch"];
 export const OFFERED: Record<Model, [name: string, description: string][]> = {
   logs: [
     ["level", "debug, info, warn or error"],
-    ["source", "the part of the program that wrote the line"],
+    ["source", "what wrote the line; *pay* finds a part of it"],
     ["message", "contains a text"],
     ["meta.", "a value of the line's fields"],
     ["trace", "the trace that the line belongs to"],

@@ -74,9 +74,9 @@ export function count(value: number): string {
   return Number.isFinite(value) ? WHOLE.format(value) : NOTHING;
 }
 
-/** `1 request`, `2,431 requests`. */
-export function counted(value: number, one: string): string {
-  return `${count(value)} ${one}${value === 1 ? "" : "s"}`;
+/** `1 request`, `2,431 requests`; `1,000+ requests` where it is a floor. */
+export function counted(value: number, one: string, isFloor = false): string {
+  return `${count(value)}${isFloor ? "+" : ""} ${one}${value === 1 && !isFloor ? "" : "s"}`;
 }
 
 /** `1,234`, `12.4K`: exact as long as it is short. */
