@@ -5,22 +5,25 @@ import { percent, short, count as whole } from "../time/format";
 import { shortLine } from "./text";
 import styles from "./Facets.module.css";
 
-export interface FacetValue {
-  value: string | null;
+type Value = string | number | boolean | null;
+
+export interface FacetValue<V extends Value = string | null> {
+  value: V;
   count: number;
 }
 
-interface Props {
+interface Props<V extends Value> {
   /** What the field is called. */
   title: string;
-  values: FacetValue[];
+  values: readonly FacetValue<V>[];
   /** What the shares are of: the sum of the counts, unless more values exist than are listed. */
   total?: number;
   /** Whether more is there than was counted. */
   isFloor?: boolean;
+  /** By the texts of the values; `null` is none. */
   chosen: ReadonlySet<string>;
   excluded: ReadonlySet<string>;
-  onPick: (value: string | null, isExcluded: boolean) => void;
+  onPick: (value: V, isExcluded: boolean) => void;
   /** How a value is shown, such as a level in its colour. */
   show?: (value: string) => ReactNode;
   /** What stands below the values: that there are more, that they are awaited. */
@@ -31,7 +34,7 @@ interface Props {
 /** The longest value that is drawn whole. */
 const LONGEST = 80;
 
-export function Facet({ title, values, total, isFloor = false, chosen, excluded, onPick, show, children, isStale = false }: Props) {
+export function Facet<V extends Value>({ title, values, total, isFloor = false, chosen, excluded, onPick, show, children, isStale = false }: Props<V>) {
   const id = useId();
   const all = Math.max(total ?? 0, values.reduce((sum, one) => sum + one.count, 0), 1);
   return (
@@ -39,7 +42,7 @@ export function Facet({ title, values, total, isFloor = false, chosen, excluded,
       <h2 id={id}>{title}</h2>
       <ul>
         {values.map((one) => (
-          <Value key={one.value ?? "\u0000"} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(one.value ?? "null")} isExcluded={excluded.has(one.value ?? "null")} onPick={onPick} show={show} />
+          <Choice key={`${typeof one.value} ${String(one.value)}`} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(String(one.value))} isExcluded={excluded.has(String(one.value))} onPick={onPick} show={show} />
         ))}
       </ul>
       {children}
@@ -47,18 +50,18 @@ export function Facet({ title, values, total, isFloor = false, chosen, excluded,
   );
 }
 
-interface ValueProps extends FacetValue {
+interface ChoiceProps<V extends Value> extends FacetValue<V> {
   share: number;
   isFloor: boolean;
   isChosen: boolean;
   isExcluded: boolean;
-  onPick: Props["onPick"];
-  show: Props["show"] | undefined;
+  onPick: Props<V>["onPick"];
+  show: Props<V>["show"] | undefined;
 }
 
-/** One value. `not` is for pointers; the keyboard has x. */
-function Value({ value, count, share, isFloor, isChosen, isExcluded, onPick, show }: ValueProps) {
-  const name = value === null ? "none" : value === "" ? "empty" : shortLine(value, LONGEST);
+/** One value. `not` is for pointers, and has room of its own; the keyboard has x. */
+function Choice<V extends Value>({ value, count, share, isFloor, isChosen, isExcluded, onPick, show }: ChoiceProps<V>) {
+  const name = value === null ? "none" : value === "" ? "empty" : shortLine(String(value), LONGEST);
   const pick = (event: MouseEvent) => onPick(value, event.shiftKey || event.altKey);
   const press = (event: KeyboardEvent) => {
     if (event.key !== "f" && event.key !== "x") return;

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { parse } from "./parse";
+import { pickedValues, togglePicked, withoutPicked } from "./picked";
+
+describe("values of a field", () => {
+  test("are picked one by one, and given back", () => {
+    const one = togglePicked("timeout", "logs", "level", "error", false);
+    expect(one).toBe("timeout level:error");
+    const two = togglePicked(one, "logs", "level", "warn", false);
+    expect(two).toBe("timeout level:error,warn");
+    expect(pickedValues(two, "logs", "level").chosen).toEqual(["error", "warn"]);
+    expect(togglePicked(togglePicked(two, "logs", "level", "error", false), "logs", "level", "warn", false)).toBe("timeout");
+  });
+  test("that are excluded are let back in, and what was asked for can be excluded", () => {
+    expect(togglePicked("source:API", "logs", "source", "API", true)).toBe("-source:API");
+    expect(togglePicked("-source:API", "logs", "source", "API", true)).toBe("");
+    expect(togglePicked("-source:API", "logs", "source", "API", false)).toBe("");
+    expect(togglePicked("-source:API", "logs", "source", "WORKER", true)).toBe("-source:API,WORKER");
+    expect(togglePicked("", "logs", "meta.stage", null, false)).toBe("meta.stage:null");
+  });
+  test("that were typed are known, by their short name as well", () => {
+    expect(pickedValues('user:u-1 -user:"a b" user_id__in=u-2,u-3 country:null', "requests", "user_id")).toEqual({ chosen: ["u-1", "u-2", "u-3"], excluded: ["a b"] });
+    expect(pickedValues("country:null", "requests", "geo_country").chosen).toEqual([null]);
+    expect(pickedValues('source:"a, b",c', "logs", "source").chosen).toEqual(["a, b", "c"]);
+  });
+  test("with signs of the search are chosen alone", () => {
+    expect(togglePicked("source:API", "logs", "source", "a b", false)).toBe('source:"a b"');
+    expect(togglePicked("user:u-1", "requests", "user_id", "a,b", false, "user")).toBe('user:"a,b"');
+  });
+  test("leave a pattern of the field as it is", () => {
+    expect(togglePicked("source:*pay*", "logs", "source", "payroll", true)).toBe("source:*pay* -source:payroll");
+    const { filters } = parse("source:*pay* -source:payroll", "logs");
+    expect(withoutPicked(filters, "source")).toEqual([["source__ilike", "%pay%"]]);
+  });
+  test("within JSON keep their type", () => {
+    expect(togglePicked("", "logs", "meta.attempt", 3, false)).toBe("meta.attempt:3");
+    expect(togglePicked("", "logs", "meta.attempt", "3", false)).toBe('meta.attempt:"3"');
+    expect(togglePicked("meta.attempt:3", "logs", "meta.attempt", 3, false)).toBe("");
+    expect(togglePicked("meta.attempt:3", "logs", "meta.attempt", 4, false)).toBe("meta.attempt:3,4");
+    expect(pickedValues("meta.attempt:3,4", "logs", "meta.attempt").chosen).toEqual([3, 4]);
+    expect(pickedValues('meta.stage:prod meta.ok:true', "logs", "meta.ok").chosen).toEqual([true]);
+  });
+});
+
+test("parameters of other fields stay", () => {
+  expect(withoutPicked([["level", "error"], ["level__ne", "warn"], ["source", "API"], ["match", "level"]], "level")).toEqual([["source", "API"], ["match", "level"]]);
+});
