@@ -1,4 +1,5 @@
 /** The window of time that all views show, and when it was last asked for. */
+import { useQueryClient } from "@tanstack/react-query";
 import { createContext, useCallback, useContext, useEffect, useMemo, useState } from "react";
 import type { ReactNode } from "react";
 import { DEFAULT_RANGE, formatRange, parseRange, resolve } from "../time/range";
@@ -26,8 +27,9 @@ interface Shown {
 
 const WindowContext = createContext<Shown | null>(null);
 
-/** How often a live window asks again. */
+/** How often a live window asks again, and how often it looks whether it may. */
 const LIVE_MS = 5000;
+const LOOK_MS = 500;
 
 export function WindowProvider({ children }: { children: ReactNode }) {
   const [text, setText] = useParam("range", DEFAULT_RANGE);
@@ -43,13 +45,18 @@ export function WindowProvider({ children }: { children: ReactNode }) {
     setAsked((before) => before + 1);
   }, []);
 
+  const client = useQueryClient();
   useEffect(() => {
     if (!isLive) return;
+    let last = Date.now();
     const timer = setInterval(() => {
-      if (!document.hidden) setNow(new Date());
-    }, LIVE_MS);
+      // To ask again ends what is awaited: a slow answer would never come.
+      if (document.hidden || Date.now() - last < LIVE_MS || client.isFetching() > 0) return;
+      last = Date.now();
+      setNow(new Date());
+    }, LOOK_MS);
     return () => clearInterval(timer);
-  }, [isLive]);
+  }, [client, isLive]);
 
   const shown = useMemo<Shown>(() => {
     const range = parseRange(text) ?? { kind: "last", amount: 1, unit: "h" };
