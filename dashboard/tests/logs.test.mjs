@@ -127,6 +127,77 @@ test("a live tail shows what arrives, and pauses", async () => {
   await page.getByText("the second line of the tail").first().waitFor({ timeout: 10_000 });
 });
 
+test("counts follow the lines that arrive, sooner than the window goes on", async () => {
+  await page.goto("/ui/logs?q=source%3ACOUNTED&live=1");
+  const counted = page.getByRole("region", { name: "Lines over time" });
+  await counted.getByText("0 lines", { exact: true }).waitFor();
+  await page.getByText("Live.", { exact: true }).waitFor();
+  for (const [total, errors] of [
+    ["1 line", "1 error"],
+    ["2 lines", "2 errors"],
+  ]) {
+    await server.call("POST", "/logs", [{ level: "error", source: "COUNTED", message: "one that is counted" }]);
+    await counted.getByText(total, { exact: true }).waitFor({ timeout: 4000 });
+    await counted.getByText(errors, { exact: true }).waitFor({ timeout: 1000 });
+  }
+  await page.getByRole("region", { name: "Source" }).getByRole("button", { name: /COUNTED.*2/ }).waitFor({ timeout: 2000 });
+});
+
+test("the share of a value is read beside the button that excludes it", async () => {
+  const value = page.getByRole("region", { name: "Level" }).getByRole("listitem").first();
+  await value.hover();
+  const [not, share] = await Promise.all([value.getByRole("button", { name: /^not / }).boundingBox(), value.getByText(/%$/).boundingBox()]);
+  assert.ok(not.x >= share.x + share.width, "the button is on the share");
+});
+
+test("of a long line one sees what was found, its beginning and its end", async () => {
+  const filler = "/and/so/on ".repeat(60);
+  await server.call("POST", "/logs", [{ level: "error", source: "LONG", message: `GET /very/long ${filler}needle ${filler} HTTP/1.1" 502 17` }]);
+  for (const query of ["source%3ALONG+needle&order=newest", "source%3ALONG+needle"]) {
+    await page.goto(`/ui/logs?q=${query}`);
+    const row = rows().filter({ hasText: "502 17" }).first();
+    await row.waitFor();
+    assert.match(await row.textContent(), /GET \/very.* … .*needle.* … .*502 17/);
+    const [message, mark] = await Promise.all([row.locator("[data-cell=message]").boundingBox(), row.locator("mark").first().boundingBox()]);
+    assert.ok(mark.x >= message.x && mark.x + mark.width <= message.x + message.width, "what was found is not in sight");
+  }
+});
+
+test("a search that finds nothing says which of its terms is why, and what finds more", async () => {
+  await ask("level:error source:work");
+  await page.getByText("source:work finds nothing.").waitFor();
+  assert.equal(await page.getByText("level:error finds nothing.").count(), 0);
+  await page.getByRole("link", { name: "source:*work*" }).click();
+  await page.waitForURL(/source%3A\*work\*|source%3A%2Awork%2A/);
+  await rows().first().getByText("WORKER").waitFor();
+  await ask("customer:4711");
+  await page.getByText(/no field customer/).first().waitFor();
+});
+
+test("a part of a value is offered while one types", async () => {
+  await page.keyboard.press("/");
+  await search().pressSequentially("source:ORK");
+  await page.getByRole("listbox", { name: "Completions" }).getByRole("option", { name: /\*ORK\*/ }).waitFor();
+});
+
+test("opening and closing copies keeps the place", async () => {
+  await page.goto("/ui/logs?fold=1&q=source%3AWORKER");
+  await rows().first().waitFor();
+  const chosen = () => page.getByRole("option", { selected: true });
+  const at = async () => Number(await chosen().getAttribute("aria-posinset"));
+  await page.keyboard.press("j");
+  const head = await chosen().textContent();
+  await page.keyboard.press("o");
+  await page.waitForURL(/copies=\d+/);
+  for (let times = 0; times < 3; times++) await page.keyboard.press("j");
+  assert.equal(await at(), 4);
+  // Closed from one of the copies, the cursor is on the line that stands for them.
+  await page.keyboard.press("o");
+  await page.waitForURL((url) => !url.searchParams.has("copies"));
+  assert.equal(await at(), 1);
+  assert.equal((await chosen().textContent()).replace(/[▸▾]/, ""), head.replace(/[▸▾]/, ""));
+});
+
 test("a search is saved under a name, renamed, opened, and deleted", async () => {
   await ask("source:WORKER");
   await page.getByText(/100 lines/).first().waitFor();

@@ -18,6 +18,8 @@ interface Props<T> {
   /** What the list is, for those who cannot see it. */
   label: string;
   chosen?: string | number | null;
+  /** What was chosen, if another row may come to stand for it: the list goes to the row when this changes. */
+  follow?: string | number | null | undefined;
   onChoose?: (row: T, index: number) => void;
   /** Called by a click on a row, whose target may be a part of it, and by Enter. */
   onOpen?: (row: T, index: number, event?: MouseEvent) => void;
@@ -43,7 +45,7 @@ interface Props<T> {
 const TWICE_MS = 600;
 
 export function VirtualList<T>(props: Props<T>) {
-  const { rows, idOf, label, chosen, onChoose, onOpen, children, onEnd, onTop, onWidth, onPoint, foot, control, hasKeys = false, isStale = false } = props;
+  const { rows, idOf, label, chosen, follow = chosen, onChoose, onOpen, children, onEnd, onTop, onWidth, onPoint, foot, control, hasKeys = false, isStale = false } = props;
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const listId = useId();
@@ -65,7 +67,7 @@ export function VirtualList<T>(props: Props<T>) {
     wasThere.current = isThere;
     // Only a change of the choice scrolls, or the row that was chosen before it came.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [chosen, isThere]);
+  }, [follow, isThere]);
 
   useImperativeHandle(control, () => ({
     scrollToTop: () => box.current?.scrollTo({ top: 0 }),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutMiddle, oneLine, shortLine, withoutCodes } from "./text";
+import { oneLine, shortLine, withoutCodes } from "./text";
 
 test("codes of terminals and marks of direction are taken out", () => {
   expect(withoutCodes("\u001b[31mred\u001b[0m \u001b]8;;http://evil\u0007link\u001b]8;;\u0007 \u001b[2J.")).toBe("red link .");
@@ -12,17 +12,6 @@ test("a message is one line, and a long one keeps both ends", () => {
   const long = oneLine(`start${"x".repeat(1_000_000)}end`);
   expect(long.length).toBeLessThan(4100);
   expect(long.startsWith("start") && long.endsWith("end")).toBe(true);
-});
-
-test("a line is cut in its middle, never within a character", () => {
-  expect(cutMiddle("short", 20)).toBe("short");
-  expect(cutMiddle("abcdefghijklmnopqrstuvwxyz", 13)).toBe("abcdef … wxyz");
-  for (let columns = 8; columns < 60; columns++) expect(() => encodeURIComponent(cutMiddle("😀".repeat(40), columns))).not.toThrow();
-});
-
-test("a found word stays in sight when a line is cut", () => {
-  const text = `${"a ".repeat(100)}needle${" b".repeat(100)}`;
-  expect(cutMiddle(text, 40, /needle/giu)).toContain("needle");
 });
 
 test("a short line has no more than its characters", () => {

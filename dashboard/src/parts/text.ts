@@ -36,20 +36,6 @@ export function cutEnd(text: string, most: number): string {
   return text.length <= most ? text : `${whole(text, 0, most - 1)}…`;
 }
 
-/** Cuts a line in its middle. The first found word stays in sight where it can. */
-export function cutMiddle(text: string, columns: number, marks: RegExp | null = null): string {
-  if (text.length <= columns) return text;
-  const room = Math.max(columns - 3, 8);
-  const head = Math.ceil(room * 0.6);
-  const found = marks ? text.search(marks) : -1;
-  const tail = room - head;
-  const end = text.length - tail;
-  const isHidden = found > head - 4 && found < end;
-  const second = isHidden ? Math.max(found - 4, head) : end;
-  const isAtEnd = second + tail >= text.length;
-  return `${whole(text, 0, head)} … ${whole(text, second, second + tail)}${isAtEnd ? "" : "…"}`;
-}
-
 /** A part of a text that begins and ends with whole characters. */
 export function whole(text: string, start: number, end: number): string {
   const isLow = (at: number) => (text.charCodeAt(at) & 0xfc00) === 0xdc00;

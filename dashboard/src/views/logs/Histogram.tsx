@@ -3,11 +3,13 @@ import { useMemo } from "react";
 import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
+import { useLast } from "../../parts/useLast";
+import { useLate } from "../../parts/useSettled";
+import { checkTerms } from "../../query/terms";
 import { count, counted, short } from "../../time/format";
 import { usePatternCount } from "./usePatterns";
 import { LEVELS, useHistogram } from "./useHistogram";
 import type { LogsState } from "./state";
-import { useLast } from "./useLast";
 import styles from "./Histogram.module.css";
 
 export function Histogram({ state }: { state: LogsState }) {
@@ -19,9 +21,12 @@ export function Histogram({ state }: { state: LogsState }) {
     (): Series[] => (data ? LEVELS.filter((level) => (data.totals[level] ?? 0) > 0).map((level) => ({ name: level, colour: `--${level}-fill`, values: data.counts[level] ?? [] })) : []),
     [data],
   );
+  const isStale = useLate(isPlaceholderData) || error !== null;
+  // What looks like a filter and names no field is words: it says so where these are not found.
+  const notes = useMemo(() => checkTerms(state.text, "logs").flatMap((check) => (check.note !== null && check.instead === null ? [check.note] : [])), [state.text]);
   const errors = data?.totals["error"] ?? 0;
   return (
-    <section className={styles.box} aria-label="Lines over time" data-stale={isPlaceholderData || (error !== null) || undefined}>
+    <section className={styles.box} aria-label="Lines over time" data-stale={isStale || undefined}>
       {data ? (
         <Chart
           label={`Lines over time by level: ${count(data.total)} lines, ${count(errors)} of them errors`}
@@ -50,7 +55,8 @@ export function Histogram({ state }: { state: LogsState }) {
                 {patterns.total_is_exact ? "" : "+"} {patterns.total === 1 ? "pattern" : "patterns"}
               </span>
             )}
-            {state.order === "ranked" && <span className="quiet">{data.total === 0 ? "with all the words; the list has near ones" : "with all the words"}</span>}
+            {state.order === "ranked" && <span className="quiet">{data.total === 0 ? "with all the words; the list may have near ones" : "with all the words"}</span>}
+            {data.total === 0 && notes.map((note) => <span key={note}>{note}</span>)}
           </>
         )}
         <span className={styles.hint}>{ZOOM_HINT}</span>

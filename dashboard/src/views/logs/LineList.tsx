@@ -1,6 +1,7 @@
 /** The rows of some lines. */
 import { useCallback, useState } from "react";
 import type { MouseEvent, ReactNode, Ref } from "react";
+import { columnsIn } from "../../parts/columns";
 import { VirtualList } from "../../parts/VirtualList";
 import type { ListControl } from "../../parts/VirtualList";
 import { LineRow } from "./LineRow";
@@ -12,6 +13,8 @@ interface Props {
   label: string;
   lines: Line[];
   chosenId: number | null;
+  /** What was chosen, if the row stands for it. */
+  followId?: number | null;
   onChoose: (line: Line) => void;
   /** Called by a click, or Enter. */
   onOpen: (line: Line) => void;
@@ -25,7 +28,6 @@ interface Props {
   hasDays: boolean;
   newKeys?: ReadonlySet<string>;
   deletedIds?: ReadonlySet<number>;
-  copiesId?: number | null;
   isStale?: boolean;
   hasKeys?: boolean;
   foot?: ReactNode;
@@ -36,29 +38,19 @@ const NO_KEYS: ReadonlySet<string> = new Set();
 const NO_IDS: ReadonlySet<number> = new Set();
 const idOf = (line: Line) => line.id;
 
-/** The width of a character of data, in pixels. */
-function characterWidth(): number {
-  const context = document.createElement("canvas").getContext("2d");
-  if (!context) return 7.3;
-  context.font = `12px ${getComputedStyle(document.documentElement).getPropertyValue("--data")}`;
-  return context.measureText("0".repeat(100)).width / 100 || 7.3;
-}
-let character = 0;
-
 /** The width up to which a list has neither sources nor days, as its style says. */
-const NARROW = 640;
+export const NARROW = 640;
 
 /** How many characters of a message fit beside the time, level and source. */
 function columnsOf(width: number, hasDays: boolean): number {
-  character ||= characterWidth();
   const isNarrow = width <= NARROW;
   const before = isNarrow ? 12 + 5 : (hasDays ? 19 : 12) + 5 + 14;
   const gaps = 32 + (isNarrow ? 2 : 3) * 12;
-  return Math.max(12, Math.floor((width - gaps) / character) - before);
+  return Math.max(12, columnsIn(width - gaps) - before);
 }
 
 export function LineList(props: Props) {
-  const { label, lines, chosenId, onChoose, onOpen, onCopies, onPoint, onEnd, onTop, marks = null, cell = null, hasDays, newKeys = NO_KEYS, deletedIds = NO_IDS, copiesId = null, isStale = false, hasKeys = false, foot, control } = props;
+  const { label, lines, chosenId, followId = chosenId, onChoose, onOpen, onCopies, onPoint, onEnd, onTop, marks = null, cell = null, hasDays, newKeys = NO_KEYS, deletedIds = NO_IDS, isStale = false, hasKeys = false, foot, control } = props;
   const [width, setWidth] = useState(0);
   const columns = columnsOf(width, hasDays);
   const open = useCallback(
@@ -82,6 +74,7 @@ export function LineList(props: Props) {
       idOf={idOf}
       label={label}
       chosen={chosenId}
+      follow={followId}
       onChoose={onChoose}
       onOpen={open}
       onWidth={setWidth}
@@ -100,9 +93,8 @@ export function LineList(props: Props) {
           hasDays={hasDays}
           marks={marks}
           cell={line.id === chosenId ? cell : null}
-          isNew={newKeys.size > 0 && !line.isCopy && newKeys.has(copyKey(line.log))}
+          isNew={newKeys.size > 0 && line.copyOf === null && newKeys.has(copyKey(line.log))}
           isDeleted={deletedIds.has(line.id)}
-          isOpened={line.id === copiesId}
         />
       )}
     </VirtualList>

@@ -1,8 +1,10 @@
-/** A line of the log as one row: never wrapped, cut in its middle. */
+/** A line of the log as one row: never wrapped, cut where it says least. */
 import { memo, useMemo } from "react";
-import { cutMiddle, oneLine, shortLine } from "../../parts/text";
+import { rowOf } from "../../parts/excerpt";
+import { shortLine } from "../../parts/text";
 import { clock, count, inFull } from "../../time/format";
 import type { Line } from "./lines";
+import { Segments } from "./Segments";
 import { segments } from "./text";
 import styles from "./LineRow.module.css";
 
@@ -25,18 +27,17 @@ interface Props {
   cell: Cell | null;
   isNew: boolean;
   isDeleted: boolean;
-  isOpened: boolean;
 }
 
-export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, cell, isNew, isDeleted, isOpened }: Props) {
-  const { log, copies, copiesAreExact, isCopy } = line;
+export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, cell, isNew, isDeleted }: Props) {
+  const { log, copies, copiesAreExact, copyOf, isOpened } = line;
   const found = line.marks ?? marks;
   const room = columns - (copies > 1 ? COPIES_COLUMNS : 0) - (isNew ? NOTE_COLUMNS : 0) - (isDeleted ? 2 * NOTE_COLUMNS : 0);
-  const parts = useMemo(() => segments(cutMiddle(oneLine(log.message), room, found), found), [found, log.message, room]);
+  const parts = useMemo(() => segments(rowOf(log.message, room, found), found), [found, log.message, room]);
   return (
     <>
       <time className={styles.time} data-days={hasDays || undefined} dateTime={log.created_at} title={inFull(log.created_at)}>
-        {isCopy && <span aria-hidden>└ </span>}
+        {copyOf !== null && <span aria-hidden>└ </span>}
         {hasDays ? clock(log.created_at) : clock(log.created_at, new Date(log.created_at))}
       </time>
       <span className={`${styles.level ?? ""} level-${log.level}`} data-cell="level" data-at={cell === "level" || undefined}>
@@ -46,17 +47,7 @@ export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, ce
         {shortLine(log.source, 100)}
       </bdi>
       <bdi className={styles.message} data-cell="message" data-at={cell === "message" || undefined} data-deleted={isDeleted || undefined}>
-        {parts.map((part, index) =>
-          part.kind === "plain" ? (
-            part.text
-          ) : part.kind === "mark" ? (
-            <mark key={index}>{part.text}</mark>
-          ) : (
-            <span key={index} className={styles.number}>
-              {part.text}
-            </span>
-          ),
-        )}
+        <Segments parts={parts} />
       </bdi>
       {isDeleted && <span className={styles.note}>deleted</span>}
       {isNew && (

@@ -9,8 +9,9 @@ import { sharedParams, useParam, useParams } from "../../frame/address";
 import { JsonTree } from "../../parts/JsonTree";
 import type { Leaf } from "../../parts/JsonTree";
 import { withoutCodes } from "../../parts/text";
+import { togglePicked } from "../../query/picked";
 import { count } from "../../time/format";
-import { canFilter, togglePicked, withCopies } from "./filters";
+import { canFilter, withCopies } from "./filters";
 import styles from "./LogDetail.module.css";
 
 interface Props {
@@ -26,7 +27,7 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
   const params = useParams();
   const isAdmin = useIsAdmin();
   const fields = useMemo(() => ({ level: log.level, source: log.source, created_at: log.created_at, trace_id: log.trace_id, id: log.id, meta: log.meta }), [log]);
-  const filter = (path: string, value: Leaf, isExcluded: boolean) => setText(togglePicked(text, path, value === null ? null : String(value), isExcluded));
+  const filter = (path: string, value: Leaf, isExcluded: boolean) => setText(togglePicked(text, "logs", path, value, isExcluded));
   return (
     <div className={styles.line}>
       <Message key={log.id} text={log.message} marks={marks} />

@@ -3,19 +3,20 @@ import { ApiError } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { Empty, Failure, Loading } from "../../parts/State";
-import { count } from "../../time/format";
+import { WhyNothing } from "../../parts/WhyNothing";
+import { counted } from "../../time/format";
 import { nameRange, parseRange } from "../../time/range";
 import type { LogsState } from "./state";
 import type { useShownLines } from "./useShownLines";
 import styles from "./Logs.module.css";
 
 /** What is wrong with the search, above the rows of the one before. */
-export function Problem({ error, onRetry }: { error: Error; onRetry: () => void }) {
+export function Problem({ what = "lines", error, onRetry }: { what?: string; error: Error; onRetry: () => void }) {
   const api = error instanceof ApiError ? error : null;
   const isPassing = api?.isPassing ?? true;
   return (
     <div role="alert" className={styles.problem}>
-      <strong>{isPassing ? "The lines could not be loaded." : "This search has no answer."}</strong>
+      <strong>{isPassing ? `The ${what} could not be loaded.` : "This search has no answer."}</strong>
       {api && api.fields.length > 0
         ? api.fields.map((field) => (
             <span key={field.field}>
@@ -57,7 +58,7 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
   const { error, isPending, isCancelled, cancel } = shown;
   const onRetry = () => void shown.retry();
   const setParams = useSetParams();
-  const { range, setRange } = useWindow();
+  const { range, text: rangeText, setRange } = useWindow();
   if (error) return <Failure error={error} what="The lines" onRetry={onRetry} />;
   if (isPending) return <Loading what="the lines" onCancel={cancel} />;
   if (isCancelled) {
@@ -70,32 +71,38 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
     );
   }
   const isSearched = state.text !== "";
-  const week = parseRange("7d");
+  const week = rangeText === WEEK ? null : parseRange(WEEK);
   return (
     <Empty title={state.isLive ? "Waiting for lines …" : isSearched ? "No line is like this." : "No lines in this range."}>
       <span>
         {isSearched ? "Nothing in " : "Nothing came in "}
         {range.kind === "last" ? `the ${nameRange(range).toLowerCase()}` : nameRange(range)}
-        {isSearched ? " has the words and passes the filters." : "."}
+        {isSearched ? ` ${[state.query.words !== "" && "has the words", state.query.filters.length > 0 && "passes the filters"].filter(Boolean).join(" and ")}.` : "."}
       </span>
-      {week && (
-        <button type="button" onClick={() => setRange(week)}>
-          Look at the last 7 days
-        </button>
-      )}
-      {state.query.words !== "" && state.order === "newest" && !state.isLive && (
-        <button type="button" onClick={() => setParams({ order: "" })}>
-          Rank instead: near words count, too
-        </button>
-      )}
-      {isSearched && (
-        <button type="button" onClick={() => setParams({ q: "" })}>
-          Clear the search
-        </button>
-      )}
+      <div className={styles.ways}>
+        {week && (
+          <button type="button" onClick={() => setRange(week)}>
+            Look at the last 7 days
+          </button>
+        )}
+        {state.query.words !== "" && state.order === "newest" && !state.isLive && (
+          <button type="button" onClick={() => setParams({ order: "" })}>
+            Rank instead: near words count, too
+          </button>
+        )}
+        {isSearched && (
+          <button type="button" onClick={() => setParams({ q: "" })}>
+            Clear the search
+          </button>
+        )}
+      </div>
+      {/* The last, so that nothing moves when it comes. */}
+      {isSearched && <WhyNothing model="logs" noun="line" text={state.text} parameters={state.unsearched} asked={state.asked} />}
     </Empty>
   );
 }
+
+const WEEK = "7d";
 
 interface FootProps {
   state: LogsState;
@@ -104,7 +111,7 @@ interface FootProps {
 }
 
 export function ListFoot({ state, shown, onMore }: FootProps) {
-  const { lines, count: loaded, isMore, isLoadingMore, metadata, tail } = shown;
+  const { lines, all, isMore, isLoadingMore, metadata, tail } = shown;
   if (isLoadingMore) {
     return (
       <p className={styles.foot} role="status">
@@ -118,13 +125,14 @@ export function ListFoot({ state, shown, onMore }: FootProps) {
     <div className={styles.foot}>
       {isRanked && total !== null && (
         <span>
-          {count(total)}
-          {metadata?.total_is_exact ? "" : "+"} hits{state.isFolded && metadata?.rows !== undefined ? ` in ${count(metadata.rows)}${metadata.rows_are_exact === false ? "+" : ""} rows` : ""}.
+          {counted(total, "hit", metadata?.total_is_exact === false)}
+          {state.isFolded && metadata?.rows !== undefined ? ` in ${counted(metadata.rows, "row", metadata.rows_are_exact === false)}` : ""}.
         </span>
       )}
       {!isRanked && state.isFolded && (
         <span>
-          {count(loaded)} lines in {count(lines.length)} rows{isMore ? " so far" : ""}.
+          {counted(all.length, "line")} in {counted(lines.length, "row")}
+          {isMore ? " so far" : ""}.
         </span>
       )}
       {shown.isCopiesCut && <span>Of the copies, the newest are listed; open the line for all of them.</span>}

@@ -1,4 +1,5 @@
 /** The lines of the log: found by words and filters, counted over time, followed live, read in full. */
+import type { QueryKey } from "@tanstack/react-query";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
@@ -6,11 +7,13 @@ import { LiveLine } from "../../parts/LiveLine";
 import { Panel } from "../../parts/Panel";
 import { Level, Time } from "../../parts/Show";
 import { shortLine } from "../../parts/text";
+import { useFollowedCounts } from "../../parts/useFollowedCounts";
 import { useSaid } from "../../parts/useSaid";
 import type { ListControl } from "../../parts/VirtualList";
 import { count } from "../../time/format";
 import { Histogram } from "./Histogram";
 import { LineList } from "./LineList";
+import { rowFor } from "./lines";
 import type { Line } from "./lines";
 import { DetailActions, DetailState, LogDetail, useLog } from "./LogDetail";
 import { LogFacets } from "./LogFacets";
@@ -23,6 +26,8 @@ import { useNewPatterns, usePatternCount } from "./usePatterns";
 import { useRowKeys } from "./useRowKeys";
 import { useShownLines } from "./useShownLines";
 import styles from "./Logs.module.css";
+
+const isCount = ([model, kind]: QueryKey) => model === "logs" && (kind === "histogram" || kind === "facet");
 
 export function Logs() {
   const state = useLogsState();
@@ -40,14 +45,25 @@ export function Logs() {
   // What one reads stays where it is.
   const shown = useShownLines(state, isTailing, isPaused || !isAtTop || state.openId !== null);
   const { lines, tail } = shown;
+  useFollowedCounts(shown.newestId, isCount);
   const patternCount = usePatternCount(state);
   const newKeys = useNewPatterns(state, patternCount?.total ?? null, shown.loadedAt > 0 || state.view === "patterns");
 
   const { openId, text, query } = state;
   const chosenId = openId ?? cursor;
-  const chosen = useMemo(() => lines.find((line) => line.id === chosenId) ?? null, [chosenId, lines]);
+  const loadedLog = useMemo(() => shown.all.find((line) => line.id === chosenId)?.log ?? lines.find((line) => line.id === chosenId)?.log ?? null, [chosenId, lines, shown.all]);
+  const one = useLog(openId, loadedLog);
+  const chosen = useMemo(() => rowFor(lines, chosenId, loadedLog ?? one.log), [chosenId, lines, loadedLog, one.log]);
   const isOpen = openId !== null;
-  const openCopies = useCallback((line: Line) => setParams({ copies: state.copiesId === line.id ? "" : String(line.id) }), [setParams, state.copiesId]);
+  const openCopies = useCallback(
+    (line: Line) => {
+      const isOpened = line.isOpened || line.copyOf !== null;
+      // Who is on a copy that goes is on the line that stands for it.
+      if (isOpened) setCursor(line.copyOf ?? line.id);
+      setParams({ copies: isOpened ? "" : String(line.id) });
+    },
+    [setParams],
+  );
   const rowKeys = useRowKeys({ chosen, onCopies: openCopies, say });
   const { forget } = rowKeys;
   const choose = useCallback(
@@ -75,7 +91,6 @@ export function Logs() {
     if (isMore && !isLoadingMore && !error) void loadMore();
   }, [error, isLoadingMore, isMore, loadMore]);
 
-  const one = useLog(openId, chosen?.log ?? null);
   const isDeleted = (id: number) => deleted.get(id) ?? state.isDeletedShown;
   const detail = !isOpen
     ? null
@@ -100,6 +115,7 @@ export function Logs() {
       <Histogram state={state} />
       {state.isLive && state.view === "lines" && <LiveLine what="lines" tail={tail} isPaused={isPaused} onPause={setPaused} />}
       {shown.error && lines.length > 0 && <Problem error={shown.error} onRetry={() => void shown.retry()} />}
+      {shown.copiesError && <Problem what="copies" error={shown.copiesError} onRetry={() => void shown.retryCopies()} />}
       <div className={styles.body}>
         <aside id="log-facets" className={styles.facets} aria-label="Fields">
           <LogFacets state={state} lines={shown.lines} />
@@ -129,7 +145,8 @@ export function Logs() {
                   key={`${text} ${state.order} ${rangeText}`}
                   label="Log lines"
                   lines={lines}
-                  chosenId={chosenId}
+                  chosenId={chosen?.id ?? null}
+                  followId={chosenId}
                   onChoose={choose}
                   onOpen={open}
                   onCopies={openCopies}
@@ -140,7 +157,6 @@ export function Logs() {
                   hasDays={hasDays}
                   newKeys={newKeys}
                   deletedIds={deletedIds}
-                  copiesId={state.copiesId}
                   isStale={shown.isStale}
                   hasKeys
                   control={control}

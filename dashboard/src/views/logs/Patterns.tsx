@@ -1,14 +1,20 @@
 /** The patterns of what is shown, the most frequent first. A click shows the lines of one. */
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { columnsIn } from "../../parts/columns";
+import { rowOf } from "../../parts/excerpt";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
-import { cutMiddle, oneLine, withoutCodes } from "../../parts/text";
+import { withoutCodes } from "../../parts/text";
+import { WhyNothing } from "../../parts/WhyNothing";
+import { pickedValues, togglePicked } from "../../query/picked";
 import { clock, count, inFull, percent } from "../../time/format";
-import { togglePicked, pickedValues, withCopies } from "./filters";
+import { withCopies } from "./filters";
 import { copyKey } from "./lines";
-import { segments } from "./text";
+import { NARROW } from "./LineList";
+import { Segments } from "./Segments";
+import { marksOf, segments, wordsOf } from "./text";
 import { usePatterns } from "./usePatterns";
 import type { Pattern } from "./usePatterns";
 import type { LogsState } from "./state";
@@ -16,21 +22,35 @@ import styles from "./Patterns.module.css";
 
 const idOf = (pattern: Pattern) => JSON.stringify(pattern.pattern);
 
-/** How much of a message is drawn; what does not fit is not seen. */
-const COLUMNS = 240;
+/** How many letters of a message fit beside what else is in a row. */
+function columnsOf(width: number, times: string, isNew: boolean): number {
+  const isNarrow = width <= NARROW;
+  const [columns, beside] = isNarrow ? [7 + 5, 2] : [9 + 9 + 5 + 14 + times.length, 5];
+  const gaps = 32 + (beside + (isNew ? 1 : 0)) * 12;
+  return Math.max(12, columnsIn(width - gaps) - columns - (isNew ? 5 : 0));
+}
 
 export function Patterns({ state, newKeys }: { state: LogsState; newKeys: ReadonlySet<string> }) {
   const answer = usePatterns(state);
   const shown = useWindow();
   const setParams = useSetParams();
   const [chosen, setChosen] = useState<string | null>(null);
+  const [width, setWidth] = useState(0);
+  const marks = useMemo(() => marksOf(wordsOf(state.query.words)), [state.query.words]);
   if (!answer.data) return answer.isError ? <Failure error={answer.error} what="The patterns" onRetry={() => void answer.refetch()} /> : <Loading what="the patterns" />;
   const { data, metadata } = answer.data;
-  if (data.length === 0) return <Empty title="No lines in this range, so no patterns." />;
+  if (data.length === 0)
+    return state.text === "" ? (
+      <Empty title="No lines in this range, so no patterns." />
+    ) : (
+      <Empty title="No line is like this, so there are no patterns.">
+        <WhyNothing model="logs" noun="line" text={state.text} parameters={state.unsearched} asked={state.asked} />
+      </Empty>
+    );
   const open = ({ example }: Pattern) => {
     let text = state.text;
-    if (!pickedValues(text, "level").chosen.has(example.level)) text = togglePicked(text, "level", example.level, false);
-    if (!pickedValues(text, "source").chosen.has(example.source)) text = togglePicked(text, "source", example.source, false);
+    if (!pickedValues(text, "logs", "level").chosen.includes(example.level)) text = togglePicked(text, "logs", "level", example.level, false);
+    if (!pickedValues(text, "logs", "source").chosen.includes(example.source)) text = togglePicked(text, "logs", "source", example.source, false);
     setParams({ q: withCopies(text, example), view: "", order: "newest", range: shown.text });
   };
   return (
@@ -41,17 +61,22 @@ export function Patterns({ state, newKeys }: { state: LogsState; newKeys: Readon
       chosen={chosen}
       onChoose={(pattern) => setChosen(idOf(pattern))}
       onOpen={open}
+      onWidth={setWidth}
       isStale={answer.isPlaceholderData}
       hasKeys
       foot={metadata.total > data.length && <p className={styles.foot}>These are the {count(data.length)} most frequent of {count(metadata.total)} patterns.</p>}
     >
-      {(pattern) => <PatternRow pattern={pattern} isNew={newKeys.has(copyKey(pattern.example))} />}
+      {(pattern) => <PatternRow pattern={pattern} width={width} marks={marks} isNew={newKeys.has(copyKey(pattern.example))} />}
     </VirtualList>
   );
 }
 
-function PatternRow({ pattern, isNew }: { pattern: Pattern; isNew: boolean }) {
+function PatternRow({ pattern, width, marks, isNew }: { pattern: Pattern; width: number; marks: RegExp | null; isNew: boolean }) {
   const { example } = pattern;
+  const [first, last] = [pattern.first, pattern.last].map((at) => clock(at).replace(/\.\d+$/, ""));
+  const times = `${first ?? ""} – ${last ?? ""}`;
+  const columns = columnsOf(width, times, isNew);
+  const parts = useMemo(() => segments(rowOf(example.message, columns, marks), marks), [columns, example.message, marks]);
   return (
     <>
       <span className={styles.count}>
@@ -64,15 +89,7 @@ function PatternRow({ pattern, isNew }: { pattern: Pattern; isNew: boolean }) {
         {withoutCodes(example.source.slice(0, 100))}
       </bdi>
       <bdi className={styles.message}>
-        {segments(cutMiddle(oneLine(example.message), COLUMNS), null).map((part, index) =>
-          part.kind === "number" ? (
-            <span key={index} className="quiet">
-              {part.text}
-            </span>
-          ) : (
-            part.text
-          ),
-        )}
+        <Segments parts={parts} />
       </bdi>
       {isNew && (
         <span className={styles.new} title="No such line in the period before">
@@ -80,7 +97,7 @@ function PatternRow({ pattern, isNew }: { pattern: Pattern; isNew: boolean }) {
         </span>
       )}
       <span className={styles.times} title={`First ${inFull(pattern.first)}\nlast ${inFull(pattern.last)}`}>
-        {clock(pattern.first).replace(/\.\d+$/, "")} – {clock(pattern.last).replace(/\.\d+$/, "")}
+        {times}
       </span>
     </>
   );

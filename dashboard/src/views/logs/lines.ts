@@ -8,8 +8,10 @@ export interface Line {
   /** Lines that differ only in numbers and ids, with this one: more than one if they are folded. */
   copies: number;
   copiesAreExact: boolean;
-  /** Set for a copy that is shown below the line that stands for all. */
-  isCopy: boolean;
+  /** Set for a copy that is shown: the line above it that stands for all. */
+  copyOf: number | null;
+  /** Whether its copies are shown below it. */
+  isOpened: boolean;
   /** What the search found in the message. */
   marks: RegExp | null;
 }
@@ -18,7 +20,7 @@ const known = new WeakMap<Log, Line>();
 
 /** A line that stands for itself: the same for the same record, so that its row is drawn once. */
 export function lineOf(log: Log): Line {
-  const line = known.get(log) ?? { id: log.id, log, copies: 1, copiesAreExact: true, isCopy: false, marks: null };
+  const line = known.get(log) ?? { id: log.id, log, copies: 1, copiesAreExact: true, copyOf: null, isOpened: false, marks: null };
   known.set(log, line);
   return line;
 }
@@ -66,8 +68,9 @@ export function fold(lines: Line[], openedId: number | null, isLive = false): Li
     const [first, ...rest] = group;
     if (!first) return [];
     if (rest.length === 0) return [first];
-    const head = { ...first, copies: group.length };
-    return group.some((line) => line.id === openedId) ? [head, ...rest.map((line) => ({ ...line, isCopy: true }))] : [head];
+    const isOpened = openedId !== null && group.some((line) => line.id === openedId);
+    const head = { ...first, copies: group.length, isOpened };
+    return isOpened ? [head, ...rest.map((line) => ({ ...line, copyOf: first.id }))] : [head];
   });
 }
 
@@ -81,4 +84,20 @@ function byOldest(lines: Line[], groups: Map<string, Line[]>): Line[][] {
     seen.add(key);
   }
   return order.reverse();
+}
+
+/** Shows copies below the line that stands for them; those that the list has as rows of their own stay where they are. */
+export function withCopiesOf(lines: Line[], opened: Line, copies: Line[]): Line[] {
+  const known = new Set(lines.map((line) => line.id));
+  const added = copies.filter((line) => !known.has(line.id)).map((line) => ({ ...line, copyOf: opened.id }));
+  return lines.flatMap((line) => (line.id === opened.id ? [{ ...line, isOpened: true }, ...added] : [line]));
+}
+
+/** The row of a line: its own, or that of the line that stands for it while copies are folded. */
+export function rowFor(lines: Line[], id: number | null, log: Log | null): Line | null {
+  if (id === null) return null;
+  const own = lines.find((line) => line.id === id);
+  if (own || log === null) return own ?? null;
+  const key = copyKey(log);
+  return lines.find((line) => line.copies > 1 && copyKey(line.log) === key) ?? null;
 }

@@ -29,6 +29,8 @@ export interface LogsState {
   asked: number;
   /** The filters of the search and the window, and words as `search` or `match`. */
   parameters: Pairs;
+  /** The window, and whether deleted lines are meant: what is there without the search. */
+  unsearched: Pairs;
   /** The window of what is counted, which goes on while it is live. */
   current: { from: Date; until: Date; asked: number; parameters: Pairs };
 }
@@ -53,9 +55,11 @@ export function useLogsState(): LogsState {
   const hasWords = query.words !== "";
   const order = hasWords && !isLive && params["order"] !== "newest" ? "ranked" : "newest";
   const isDeletedShown = isAdmin && params["deleted"] === "only";
-  const { parameters, currentParameters } = useMemo(() => {
-    const kept: Pairs = [...query.filters, ...(hasWords ? [[order === "ranked" ? "search" : "match", query.words] as [string, string]] : []), ...(isDeletedShown ? [["deleted", "only"] as [string, string]] : [])];
-    return { parameters: [...kept, ...windowFilters("created_at")], currentParameters: [...kept, ...currentFilters("created_at")] };
+  const { parameters, unsearched, currentParameters } = useMemo(() => {
+    const searched: Pairs = [...query.filters, ...(hasWords ? [[order === "ranked" ? "search" : "match", query.words] as [string, string]] : [])];
+    const deleted: Pairs = isDeletedShown ? [["deleted", "only"]] : [];
+    const unsearched: Pairs = [...deleted, ...windowFilters("created_at")];
+    return { parameters: [...searched, ...unsearched], unsearched, currentParameters: [...searched, ...deleted, ...currentFilters("created_at")] };
   }, [currentFilters, hasWords, isDeletedShown, order, query, windowFilters]);
   return {
     text,
@@ -71,6 +75,7 @@ export function useLogsState(): LogsState {
     until,
     asked,
     parameters,
+    unsearched,
     current: { from: shown.from, until: shown.until, asked: shown.asked, parameters: currentParameters },
   };
 }

@@ -7,7 +7,7 @@ import { copyKey, lineOf, lineOfHit } from "./lines";
 import type { Line } from "./lines";
 import type { LogsState, Pairs } from "./state";
 import { likeCopies } from "./text";
-import { useLast } from "./useLast";
+import { useLast } from "../../parts/useLast";
 
 const PAGE = 1000;
 /** Hits are less many, and each says why it was found. */
@@ -81,7 +81,7 @@ export function useCopies(line: Line | null, { parameters, asked }: LogsState) {
       const kept = parameters.filter(([name]) => name !== "search");
       const same: Pairs = [["message__like", likeCopies(log.message)], ["level", log.level], ["source", log.source]];
       const { data } = await list<Log>("/logs", [...kept, ...same, ["order_by", "-created_at,-id"], ["limit", String(COPIES)], ["total", "none"]], signal);
-      return data.filter((one) => one.id !== log.id).map((one): Line => ({ ...lineOf(one), isCopy: true, marks: line.marks }));
+      return data.filter((one) => one.id !== log.id).map((one): Line => ({ ...lineOf(one), marks: line.marks }));
     },
     enabled: line !== null,
     staleTime: Infinity,

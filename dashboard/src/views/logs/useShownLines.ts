@@ -1,9 +1,9 @@
 /** The rows of the list: what was loaded, what came live, copies folded, and those of one line shown. */
 import { useMemo } from "react";
+import type { Log } from "../../api/client";
 import { countNew } from "../../api/live";
 import { useTail } from "../../api/tail";
-import type { Log } from "../../api/client";
-import { fold, lineOf } from "./lines";
+import { fold, lineOf, withCopiesOf } from "./lines";
 import type { Line } from "./lines";
 import { COPIES, useCopies, useLines } from "./useLines";
 import type { LogsState } from "./state";
@@ -29,14 +29,17 @@ export function useShownLines(state: LogsState, isTailing: boolean, isHeld: bool
   }, [loaded.lines, live, tail.isCut]);
   const waiting = useMemo(() => (tail.waitingCount === 0 ? 0 : countNew(tail, new Set(all.slice(0, OVERLAP).map((line) => line.id)))), [all, tail]);
 
+  // Of those that the tail begins with, the list has all: they are nothing new.
+  const arrived = isTailing ? (tail.waiting[0] ?? tail.arrived[0])?.id : undefined;
+  const newestId = useMemo(() => (arrived === undefined || loaded.lines.slice(0, OVERLAP).some((line) => line.id === arrived) ? null : arrived), [arrived, loaded.lines]);
+
   const isRanked = order === "ranked";
   const opened = useMemo(() => (isRanked && copiesId !== null ? (loaded.lines.find((line) => line.id === copiesId && line.copies > 1) ?? null) : null), [copiesId, isRanked, loaded.lines]);
   const copies = useCopies(opened, state);
   const lines = useMemo((): Line[] => {
     if (!isRanked) return isFolded ? fold(all, copiesId, isTailing) : all;
-    const at = opened ? all.indexOf(opened) : -1;
-    return at < 0 || !copies.data ? all : [...all.slice(0, at + 1), ...copies.data, ...all.slice(at + 1)];
+    return opened ? withCopiesOf(all, opened, copies.data ?? NO_LINES) : all;
   }, [all, copies.data, copiesId, isFolded, isRanked, isTailing, opened]);
 
-  return { ...loaded, lines, count: all.length, tail, isTailing, waiting, isCopiesCut: (copies.data?.length ?? 0) >= COPIES - 1 && (opened?.copies ?? 0) > COPIES };
+  return { ...loaded, lines, all, copiesError: copies.error, retryCopies: copies.refetch, tail, isTailing, newestId, waiting, isCopiesCut: (copies.data?.length ?? 0) >= COPIES - 1 && (opened?.copies ?? 0) > COPIES };
 }
