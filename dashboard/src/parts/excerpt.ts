@@ -19,6 +19,8 @@ const EDGE = "…";
 const LEAST_SHARE = 0.2;
 /** The longest step by which a part grows, where there are no blanks. */
 const LONGEST_STEP = 16;
+/** With fewer letters of it, a word is not begun. */
+const LEAST_OF_WORD = 3;
 /** How many found words are kept in sight. */
 const MOST_FOUND = 8;
 
@@ -95,7 +97,7 @@ export function keptSpans(text: string, columns: number, found: readonly Span[] 
       }
     }
     const end = kept[0]?.[1] ?? 0;
-    keepLongest(LONGEST_STEP, (length) => keep(end, end + length));
+    keepLongest(LONGEST_STEP, (length) => length > LEAST_OF_WORD && keep(end, end + length));
   }
 }
 

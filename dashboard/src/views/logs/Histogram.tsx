@@ -56,7 +56,7 @@ export function Histogram({ state }: { state: LogsState }) {
               </span>
             )}
             {state.order === "ranked" && <span className="quiet">{data.total === 0 ? "with all the words; the list may have near ones" : "with all the words"}</span>}
-            {data.total === 0 && notes.map((note) => <span key={note}>{note}</span>)}
+            {state.order === "ranked" && data.total === 0 && notes.map((note) => <span key={note}>{note}</span>)}
           </>
         )}
         <span className={styles.hint}>{ZOOM_HINT}</span>

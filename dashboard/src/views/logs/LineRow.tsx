@@ -37,7 +37,11 @@ export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, ce
   return (
     <>
       <time className={styles.time} data-days={hasDays || undefined} dateTime={log.created_at} title={inFull(log.created_at)}>
-        {copyOf !== null && <span aria-hidden>└ </span>}
+        {copyOf !== null && (
+          <span aria-hidden className={styles.branch}>
+            └
+          </span>
+        )}
         {hasDays ? clock(log.created_at) : clock(log.created_at, new Date(log.created_at))}
       </time>
       <span className={`${styles.level ?? ""} level-${log.level}`} data-cell="level" data-at={cell === "level" || undefined}>
