@@ -24,7 +24,7 @@ const LEAST_OF_WORD = 3;
 /** How many found words are kept in sight. */
 const MOST_FOUND = 8;
 
-/** A status code where it is said to be one: `HTTP/1.1" 502`, `status=502`, `answered 502`. */
+/** A status code where the text calls it one: `HTTP/1.1" 502`, `status=502`, `answered 502`. */
 const STATUS = /(?:HTTP\/\d(?:\.\d)?"?|status(?:[ _]?code)?|code|answered|returned|responded|with|[-=]>|→)[\s:="]{0,3}[1-5]\d\d(?!\d)/i;
 
 /** How many letters a status code has. */

@@ -33,7 +33,7 @@ test("a word is looked for as a part of the text", () => {
   expect(widerForm("paymen", "requests")).toBe("path:*paymen*");
 });
 
-test("a field that does not exist is said, with the nearest one", () => {
+test("a field that does not exist is reported, with the nearest one", () => {
   const [near] = checkTerms("sorce:pay", "logs");
   expect(near?.note).toMatch(/no field sorce/);
   expect(near?.instead).toEqual({ form: "source:pay", text: "source:pay" });
