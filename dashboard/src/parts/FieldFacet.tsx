@@ -20,8 +20,8 @@ interface Props {
   field: string;
   name?: string;
   title: string;
-  /** What the counts are restricted by: the window, filters and words. */
-  parameters: Pairs;
+  /** What a search restricts counts by, with the window. */
+  parametersOf: (text: string) => Pairs;
   /** How often they were asked for. */
   asked: number;
   /** How many values are listed at first. */
@@ -41,12 +41,12 @@ interface Group {
   of: { count: number };
 }
 
-export function FieldFacet({ model, field, name = field, title, parameters, asked, few = 10, show, isAlwaysThere = false, nothing = "Nothing to count." }: Props) {
+export function FieldFacet({ model, field, name = field, title, parametersOf, asked, few = 10, show, isAlwaysThere = false, nothing = "Nothing to count." }: Props) {
   const [text, setText] = useParam("q");
   const [isLong, setLong] = useState(false);
   const most = isLong ? MANY : few;
   // The other values of a field stay in sight when one of them is chosen.
-  const counted = withoutPicked(parameters, field);
+  const counted = parametersOf(withoutPicked(text, model, field));
   // One more than is shown tells whether there are more.
   const answer = useCounts(model, [...counted, ["by", field], ["top", String(most + 1)]], asked);
   const known = useLast(answer.data);

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { parse } from "./parse";
 import { pickedValues, togglePicked, withoutPicked } from "./picked";
 
 describe("values of a field", () => {
@@ -29,8 +28,12 @@ describe("values of a field", () => {
   });
   test("leave a pattern of the field as it is", () => {
     expect(togglePicked("source:*pay*", "logs", "source", "payroll", true)).toBe("source:*pay* -source:payroll");
-    const { filters } = parse("source:*pay* -source:payroll", "logs");
-    expect(withoutPicked(filters, "source")).toEqual([["source__ilike", "%pay%"]]);
+    expect(withoutPicked("source:*pay* -source:payroll", "logs", "source")).toBe("source:*pay*");
+  });
+  test("that are several conditions are read as they were typed", () => {
+    expect(pickedValues("meta.stage:null,prod", "logs", "meta.stage").chosen).toEqual([null, "prod"]);
+    expect(togglePicked("meta.stage:null,prod", "logs", "meta.stage", null, false)).toBe("meta.stage:prod");
+    expect(pickedValues("duration:1..5,9", "requests", "duration").chosen).toEqual([]);
   });
   test("within JSON keep their type", () => {
     expect(togglePicked("", "logs", "meta.attempt", 3, false)).toBe("meta.attempt:3");
@@ -42,6 +45,6 @@ describe("values of a field", () => {
   });
 });
 
-test("parameters of other fields stay", () => {
-  expect(withoutPicked([["level", "error"], ["level__ne", "warn"], ["source", "API"], ["match", "level"]], "level")).toEqual([["source", "API"], ["match", "level"]]);
+test("what is said of other fields stays", () => {
+  expect(withoutPicked("a level:error b -level:warn source:API", "logs", "level")).toBe("a b source:API");
 });

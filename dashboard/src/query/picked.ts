@@ -3,8 +3,9 @@ import { parse } from "./parse";
 import type { Model, Term } from "./parse";
 import { valueFor, withFilter, withoutTerm } from "./edit";
 import type { Value } from "./edit";
-import { isJsonPath } from "./fields";
-import { unquote } from "./lex";
+import { fieldOf, isJsonPath } from "./fields";
+import { lex, unquote } from "./lex";
+import type { Token } from "./lex";
 
 export type { Value } from "./edit";
 
@@ -38,10 +39,19 @@ function valueOf(text: string, isJson: boolean): Value {
   return text !== "" && String(Number(text)) === text ? Number(text) : text;
 }
 
+/** Values that are groups of conditions, as several of them and none: they are read as they were typed. */
+function readGroup([name]: [string, string], token: Token | undefined, model: Model, field: string): { side: Side; values: Value[] } | null {
+  if (!["and", "or", "not"].includes(name) || token?.kind !== "filter" || fieldOf(token.name, model) !== field) return null;
+  if (token.sign !== ":" || token.lookup !== "" || token.pieces.some((piece) => piece.before === ".." || (!piece.isQuoted && piece.text.includes("*")))) return null;
+  const values = token.pieces.map((piece): Value => (piece.isQuoted ? piece.text : piece.text === "null" ? null : valueOf(piece.text, isJsonPath(field))));
+  return { side: token.hasMinus ? "excluded" : "chosen", values };
+}
+
 /** The parts of a search that pick values of a field. */
 function termsOf(text: string, model: Model, field: string): { term: Term; side: Side; values: Value[] }[] {
-  return parse(text, model).terms.flatMap((term) => {
-    const found = term.parameter && readParameter(term.parameter, field);
+  const tokens = lex(text);
+  return parse(text, model).terms.flatMap((term, index) => {
+    const found = term.parameter && (readParameter(term.parameter, field) ?? readGroup(term.parameter, tokens[index], model, field));
     return found ? [{ term, ...found }] : [];
   });
 }
@@ -53,9 +63,9 @@ export function pickedValues(text: string, model: Model, field: string): Picked 
   return picked;
 }
 
-/** Parameters without those that pick values of a field; a pattern of it stays. */
-export function withoutPicked(parameters: [string, string][], field: string): [string, string][] {
-  return parameters.filter((one) => readParameter(one, field) === null);
+/** A search without what picks values of a field; a pattern of it stays. */
+export function withoutPicked(text: string, model: Model, field: string): string {
+  return termsOf(text, model, field).reduceRight((rest, { term }) => withoutTerm(rest, term), text);
 }
 
 /**
@@ -70,8 +80,7 @@ export function togglePicked(text: string, model: Model, field: string, value: V
   // A value that was excluded is let back in; one that was asked for and is not wanted any more is excluded.
   const isThere = valuesOf(side).some(isSame) || (side === "chosen" && valuesOf("excluded").some(isSame));
   const keptOf = (one: Side) => [...valuesOf(one).filter((other) => !isSame(other)), ...(one === side && !isThere ? [value] : [])];
-  const rest = terms.reduceRight((kept, { term }) => withoutTerm(kept, term), text);
-  return write(write(rest, name, keptOf("chosen"), false), name, keptOf("excluded"), true);
+  return write(write(withoutPicked(text, model, field), name, keptOf("chosen"), false), name, keptOf("excluded"), true);
 }
 
 /** Whether a value can stand in a list of values, which commas part. */

@@ -21,10 +21,10 @@ export function LogFacets({ state, lines }: { state: LogsState; lines: Line[] })
     }
     return PLACES.map((place) => `meta.${place}`).filter((place) => found.has(place));
   }, [lines]);
-  const { parameters, asked } = state.current;
+  const { parametersOf, asked } = state.current;
   // Those of a ranked list are of the lines with all the words; the list has near ones, too.
   const nothing = state.order === "ranked" ? "No line has all the words." : "Nothing to count.";
-  const shared = { model: "logs", parameters, asked, isAlwaysThere: true, nothing } as const;
+  const shared = { model: "logs", parametersOf, asked, isAlwaysThere: true, nothing } as const;
   return (
     <div className={styles.facets}>
       <FieldFacet {...shared} field="level" title="Level" show={(level) => <Level level={level} />} />
@@ -45,7 +45,7 @@ function PlaceFacet({ state, field }: { state: LogsState; field: string }) {
       <button type="button" className={`plain small ${styles.more ?? ""}`} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         <span aria-hidden>{isOpen ? "▾" : "▸"}</span> {field}
       </button>
-      {isOpen && <FieldFacet model="logs" field={field} title={field} parameters={state.current.parameters} asked={state.current.asked} isAlwaysThere />}
+      {isOpen && <FieldFacet model="logs" field={field} title={field} parametersOf={state.current.parametersOf} asked={state.current.asked} isAlwaysThere />}
     </>
   );
 }

@@ -1,5 +1,5 @@
 /** What the view of logs shows, as the address says it. */
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { useIsAdmin } from "../../api/session";
 import { useParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
@@ -32,11 +32,16 @@ export interface LogsState {
   /** The window, and whether deleted lines are meant: what is there without the search. */
   unsearched: Pairs;
   /** The window of what is counted, which goes on while it is live. */
-  current: { from: Date; until: Date; asked: number; parameters: Pairs };
+  current: { from: Date; until: Date; asked: number; parameters: Pairs; parametersOf: (text: string) => Pairs };
 }
 
 function idOf(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : null;
+}
+
+/** What a search asks for: by rank, hits that have its words or near ones; else lines with all of them. */
+function searched({ filters, words }: Query, order: LogsState["order"]): Pairs {
+  return [...filters, ...(words === "" ? [] : [[order === "ranked" ? "search" : "match", words] as [string, string]])];
 }
 
 export function useLogsState(): LogsState {
@@ -55,12 +60,13 @@ export function useLogsState(): LogsState {
   const hasWords = query.words !== "";
   const order = hasWords && !isLive && params["order"] !== "newest" ? "ranked" : "newest";
   const isDeletedShown = isAdmin && params["deleted"] === "only";
-  const { parameters, unsearched, currentParameters } = useMemo(() => {
-    const searched: Pairs = [...query.filters, ...(hasWords ? [[order === "ranked" ? "search" : "match", query.words] as [string, string]] : [])];
+  const { unsearched, counted } = useMemo(() => {
     const deleted: Pairs = isDeletedShown ? [["deleted", "only"]] : [];
-    const unsearched: Pairs = [...deleted, ...windowFilters("created_at")];
-    return { parameters: [...searched, ...unsearched], unsearched, currentParameters: [...searched, ...deleted, ...currentFilters("created_at")] };
-  }, [currentFilters, hasWords, isDeletedShown, order, query, windowFilters]);
+    return { unsearched: [...deleted, ...windowFilters("created_at")], counted: [...deleted, ...currentFilters("created_at")] };
+  }, [currentFilters, isDeletedShown, windowFilters]);
+  const parameters = useMemo(() => [...searched(query, order), ...unsearched], [order, query, unsearched]);
+  const currentParameters = useMemo(() => [...searched(query, order), ...counted], [counted, order, query]);
+  const parametersOf = useCallback((other: string) => [...searched(parse(other, "logs"), order), ...counted], [counted, order]);
   return {
     text,
     query,
@@ -76,6 +82,6 @@ export function useLogsState(): LogsState {
     asked,
     parameters,
     unsearched,
-    current: { from: shown.from, until: shown.until, asked: shown.asked, parameters: currentParameters },
+    current: { from: shown.from, until: shown.until, asked: shown.asked, parameters: currentParameters, parametersOf },
   };
 }
