@@ -1,13 +1,11 @@
 /** The values of a field with their counts, as the search restricts them. A click on one changes the search. */
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { ReactNode } from "react";
-import { read } from "../api/client";
 import { useParam } from "../frame/address";
 import type { Model } from "../query/parse";
 import { pickedValues, togglePicked, withoutPicked } from "../query/picked";
-import type { Value } from "../query/picked";
 import { Facet } from "./Facets";
+import { useCounts } from "./useCounts";
 import { useLast } from "./useLast";
 import { useLate } from "./useSettled";
 import styles from "./Facets.module.css";
@@ -35,11 +33,6 @@ interface Props {
 }
 
 const MANY = 50;
-
-interface Group {
-  by: Record<string, Value>;
-  of: { count: number };
-}
 
 export function FieldFacet({ model, field, name = field, title, parametersOf, asked, few = 10, show, isAlwaysThere = false, nothing = "Nothing to count." }: Props) {
   const [text, setText] = useParam("q");
@@ -86,16 +79,4 @@ export function FieldFacet({ model, field, name = field, title, parametersOf, as
         ))}
     </Facet>
   );
-}
-
-/** Counts of the model. Facets that restrict them by the same share an answer. */
-function useCounts(model: Model, parameters: Pairs, asked: number, isOn = true) {
-  return useQuery({
-    queryKey: [model, "facet", parameters, asked],
-    queryFn: ({ signal }) => read<Group[]>(`/${model}/stats`, parameters, signal),
-    enabled: isOn,
-    placeholderData: keepPreviousData,
-    staleTime: 60_000,
-    gcTime: 60_000,
-  });
 }

@@ -35,6 +35,21 @@ describe("values of a field", () => {
     expect(togglePicked("meta.stage:null,prod", "logs", "meta.stage", null, false)).toBe("meta.stage:prod");
     expect(pickedValues("duration:1..5,9", "requests", "duration").chosen).toEqual([]);
   });
+  test("of routes are known, whose filters look at paths, too", () => {
+    const toggle = (text: string, value: string, isExcluded = false) => togglePicked(text, "requests", "headers.route", value, isExcluded, "route");
+    const one = toggle("", "/orders/{id}");
+    expect(one).toBe("route:/orders/{id}");
+    const two = toggle(one, "/login");
+    expect(two).toBe("route:/orders/{id},/login");
+    expect(pickedValues(two, "requests", "headers.route")).toEqual({ chosen: ["/orders/{id}", "/login"], excluded: [] });
+    expect(toggle(two, "/login")).toBe(one);
+    const without = toggle("method:GET", "/files/{*rest}", true);
+    expect(without).toBe('method:GET -route:"/files/{*rest}"');
+    expect(pickedValues(without, "requests", "headers.route")).toEqual({ chosen: [], excluded: ["/files/{*rest}"] });
+    expect(withoutPicked(without, "requests", "headers.route")).toBe("method:GET");
+    expect(pickedValues("headers.route:/login", "requests", "headers.route").chosen).toEqual(["/login"]);
+    expect(pickedValues("or=(path=/a,path=/b) route:/a*", "requests", "headers.route")).toEqual({ chosen: [], excluded: [] });
+  });
   test("within JSON keep their type", () => {
     expect(togglePicked("", "logs", "meta.attempt", 3, false)).toBe("meta.attempt:3");
     expect(togglePicked("", "logs", "meta.attempt", "3", false)).toBe('meta.attempt:"3"');

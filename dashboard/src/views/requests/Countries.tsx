@@ -4,9 +4,8 @@ import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
 import { DocsLink } from "../../parts/DocsLink";
 import { Empty, Failure, Loading } from "../../parts/State";
+import { pickedValues, togglePicked } from "../../query/picked";
 import { count, duration, percent } from "../../time/format";
-import { selectionOf, toggle } from "./choices";
-import type { Value } from "./choices";
 import type { RequestSearch } from "./search";
 import styles from "./Requests.module.css";
 
@@ -63,8 +62,8 @@ export function Countries({ search }: { search: RequestSearch }) {
     );
   const most = Math.max(...rows.map((row) => row.count));
   const slowest = Math.max(...rows.map((row) => row.p95 ?? 0));
-  const { included, excluded } = selectionOf(search.text, "geo_country");
-  const choose = (country: Value) => setText(toggle(search.text, "geo_country", "country", country));
+  const { chosen, excluded } = pickedValues(search.text, "requests", "geo_country");
+  const choose = (country: string | null) => setText(togglePicked(search.text, "requests", "geo_country", country, false, "country"));
   return (
     // A region that scrolls takes the keys that scroll it.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
@@ -84,9 +83,9 @@ export function Countries({ search }: { search: RequestSearch }) {
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={row.country} className={included.includes(row.country) ? "is-chosen" : ""}>
+            <tr key={row.country} className={chosen.includes(row.country) ? "is-chosen" : ""}>
               <td>
-                <button type="button" className="plain" aria-pressed={included.includes(row.country)} title={excluded.includes(row.country) ? "Excluded" : "Only requests of this country"} onClick={() => choose(row.country)}>
+                <button type="button" className="plain" aria-pressed={chosen.includes(row.country)} title={excluded.includes(row.country) ? "Excluded" : "Only requests of this country"} onClick={() => choose(row.country)}>
                   <span className="data">{row.country?.slice(0, 8) ?? "–"}</span> <bdi>{nameOf(row.country)}</bdi>
                 </button>
               </td>
