@@ -207,3 +207,18 @@ test("shares of a facet are of all requests, also where it shows the most freque
   // Each path is of one in a hundred.
   await page.getByRole("region", { name: "Path" }).getByText("1.0 %").first().waitFor();
 });
+
+test("counts follow the requests that arrive while the view is live", async () => {
+  await page.goto("/ui/requests?q=stage:counted&live=1");
+  await page.getByText("Live.", { exact: true }).waitFor();
+  await server.call("POST", "/requests", [{ method: "GET", path: "/counted", status_code: 502, duration: 1, stage: "counted", version: "1", timestamp: new Date().toISOString() }]);
+  await rows().getByText("/counted").first().waitFor({ timeout: 4000 });
+  await page.getByRole("region", { name: "Status" }).getByRole("button", { name: /5xx.*1/ }).waitFor({ timeout: 4000 });
+});
+
+test("a search that finds nothing says which of its terms is why", async () => {
+  await page.goto("/ui/requests?q=path:ders+method:GET");
+  await page.getByText("path:ders finds nothing.").waitFor();
+  await page.getByRole("link", { name: "path:*ders*" }).click();
+  await rows().first().getByText("/orders").first().waitFor();
+});

@@ -3,8 +3,8 @@
  * and the rarer the longer it takes.
  */
 
-/** How much longer than it takes itself is from one start to the next. */
-const REST = 4;
+/** From one start to the next it is as many times as long as it takes: a tenth of the time, at most, goes into it. */
+const REST = 10;
 
 export class Pace {
   private isAsked = false;

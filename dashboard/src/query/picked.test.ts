@@ -60,6 +60,6 @@ describe("values of a field", () => {
   });
 });
 
-test("what is said of other fields stays", () => {
+test("filters of other fields stay", () => {
   expect(withoutPicked("a level:error b -level:warn source:API", "logs", "level")).toBe("a b source:API");
 });

@@ -7,6 +7,7 @@ import { columnsIn } from "../../parts/columns";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
 import type { ListControl } from "../../parts/VirtualList";
+import { WhyNothing } from "../../parts/WhyNothing";
 import { count } from "../../time/format";
 import { nameRange } from "../../time/range";
 import { ListHead, RequestLine } from "./RequestLine";
@@ -99,11 +100,12 @@ function ListState({ list: { query } }: Pick<Props, "list">) {
 }
 
 function NothingFound({ search }: { search: RequestSearch }) {
-  const { range, setRange, text } = useWindow();
+  const { range, setRange, text, filters } = useWindow();
   const [deleted] = useParam("deleted");
   const setParams = useSetParams();
+  const unsearched: [string, string][] = [...filters("timestamp"), ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
   return (
-    <Empty title={deleted === "only" ? "No request is deleted here." : `No requests in: ${nameRange(range)}.`}>
+    <Empty title={deleted === "only" ? "No request is deleted here." : search.text === "" ? `No requests in: ${nameRange(range)}.` : `No request is like this in: ${nameRange(range)}.`}>
       {search.text !== "" && (
         <button type="button" onClick={() => setParams({ q: "" })}>
           Clear the search
@@ -114,6 +116,8 @@ function NothingFound({ search }: { search: RequestSearch }) {
           Look at the last 7 days
         </button>
       )}
+      {/* The last, so that nothing moves when it comes. */}
+      {search.text !== "" && <WhyNothing model="requests" noun="request" text={search.text} parameters={unsearched} asked={search.listAsked} />}
       {search.text === "" && (
         <span>
           Requests come here from capture, an import, or the API: <Link to="/start">send the first</Link>.

@@ -1,9 +1,11 @@
 /** Requests: a list that filters narrow, one of them in detail beside it, and sending it again. */
+import type { QueryKey } from "@tanstack/react-query";
 import { useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { LiveLine } from "../../parts/LiveLine";
 import { Panel } from "../../parts/Panel";
+import { useFollowedCounts } from "../../parts/useFollowedCounts";
 import { Countries } from "./Countries";
 import { useRequestDetail } from "./detail/RequestDetail";
 import { Facets } from "./Facets";
@@ -18,6 +20,9 @@ import styles from "./Requests.module.css";
 /** Whether there is room for filters beside the list, and the detail. */
 const hasRoom = (hasDetail: boolean) => matchMedia(`(min-width: ${hasDetail ? 1500 : 1000}px)`).matches;
 
+/** Counts that follow the requests that arrive; percentiles follow as the window goes on. */
+const isCount = ([model, kind]: QueryKey) => model === "requests" && (kind === "histogram" || kind === "facet");
+
 export function Requests() {
   const search = useRequestSearch();
   const setParams = useSetParams();
@@ -29,6 +34,7 @@ export function Requests() {
   const [isPaused, setPaused] = useState(false);
   const openId = /^\d{1,19}$/.test(open) ? Number(open) : null;
   const list = useRequestList(search, isPaused || openId !== null);
+  useFollowedCounts(list.newestId, isCount);
   const current = openId ?? chosen;
   const hasFacets = facets === "" ? hasRoom(openId !== null) : facets === "show";
 

@@ -7,6 +7,7 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
 import { Failure } from "../../parts/State";
+import { useLate } from "../../parts/useSettled";
 import { count, duration, percent, short } from "../../time/format";
 import { bucketFor } from "../../time/range";
 import type { RequestSearch } from "./search";
@@ -45,9 +46,10 @@ export function Traffic({ search }: { search: RequestSearch }) {
   const { data } = histogram;
   const drawn = useMemo(() => (data ? drawing(data.buckets, data.from, data.until, data.ms) : null), [data]);
   const zoom = useZoom();
+  const isStale = useLate(histogram.isPlaceholderData);
   if (histogram.isError) return <Failure error={histogram.error} what="The chart" onRetry={() => void histogram.refetch()} />;
   return (
-    <div className={styles.traffic} style={{ opacity: histogram.isPlaceholderData ? 0.6 : 1 }}>
+    <div className={styles.traffic} style={{ opacity: isStale ? 0.6 : 1 }}>
       {drawn && data ? (
         <Chart label={`Requests over time: ${count(drawn.all)}, ${count(drawn.failed)} of them 5xx`} times={drawn.times} series={drawn.series} kind="bars" from={data.from} until={data.until} format={short} onZoom={zoom} />
       ) : (

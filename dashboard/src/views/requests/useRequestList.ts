@@ -36,10 +36,13 @@ export function useRequestList(search: RequestSearch, isHeld: boolean) {
     return added.length === 0 ? stored : [...added, ...stored];
   }, [arrived, known, search.followed, stored]);
   const waiting = useMemo(() => (tail.waitingCount === 0 ? 0 : countNew(tail, known)), [known, tail]);
+  // Of those that the tail begins with, the list has all: they are nothing new.
+  const arrivedId = isLive ? (tail.waiting[0] ?? arrived[0])?.id : undefined;
+  const newestId = arrivedId === undefined || known.has(arrivedId) ? null : arrivedId;
 
   const { fetchNextPage, hasNextPage, isFetchingNextPage } = query;
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [fetchNextPage, hasNextPage, isFetchingNextPage]);
-  return { query, rows, more, tail, waiting, setAtTop };
+  return { query, rows, more, tail, waiting, newestId, setAtTop };
 }
