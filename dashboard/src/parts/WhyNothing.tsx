@@ -100,7 +100,7 @@ function Term({ check, isGuilty, isOnly, model, parameters, asked, noun }: TermP
         if (!found || found.total === 0) return null;
         return (
           <span key={offer.text} className={styles.offer}>
-            <Link to="." search={{ ...params, q: offer.text }} aria-label={offer.form === "" ? `without ${shortLine(check.text, 60)}` : undefined}>
+            <Link to="." search={{ ...params, q: offer.text }} aria-label={offer.form === "" ? `without it: ${shortLine(check.text, 60)}` : undefined}>
               {offer.form === "" ? offer.label : <bdi className="data">{offer.label}</bdi>}
             </Link>{" "}
             <span className="quiet">{counted(found.total, noun, !found.isExact)}</span>
