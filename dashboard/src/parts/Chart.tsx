@@ -59,6 +59,8 @@ export function Chart(props: Props) {
   const { label, times, series, kind, from, until, height = 96, format = String, marks = NO_MARKS, group, onZoom, onPick, isLog = false, range, readout = "float", paint, noteAt } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  // A chart stays until the one that takes its place is drawn.
+  const old = useRef<uPlot | null>(null);
   const isShift = useRef(false);
   const [cursor, setCursor] = useState<Cursor | null>(null);
   const [width, setWidth] = useState(0);
@@ -81,6 +83,8 @@ export function Chart(props: Props) {
     let chart: uPlot | undefined;
     const draw = () => {
       const now = latest.current;
+      old.current?.destroy();
+      old.current = null;
       chart = new uPlot(
         options({
           kind,
@@ -120,13 +124,21 @@ export function Chart(props: Props) {
     return () => {
       callOff();
       watcher.disconnect();
-      chart?.destroy();
+      if (chart) old.current = chart;
       plot.current = null;
       setCursor(null);
     };
     // `shape` stands for the series, and all else that is read here is the newest.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [shape, wasSeen]);
+
+  useEffect(
+    () => () => {
+      old.current?.destroy();
+      old.current = null;
+    },
+    [],
+  );
 
   useEffect(() => {
     const chart = plot.current;
@@ -181,14 +193,14 @@ export function Chart(props: Props) {
         aria-valuemin={0}
         aria-valuemax={Math.max(times.length - 1, 0)}
         aria-valuenow={Math.max(cursor?.index ?? 0, 0)}
-        aria-valuetext={cursor === null ? "No time chosen" : say(times, series, cursor.index, format)}
+        aria-valuetext={cursor === null ? "No time chosen" : say(times, until, series, cursor.index, format)}
         onKeyDown={press}
         onBlur={leave}
         onMouseDown={(event) => {
           isShift.current = event.shiftKey;
         }}
       />
-      {readout === "float" && cursor && <Float cursor={cursor} width={width} times={times} series={series} marks={marks} format={format} note={noteAt?.(cursor.index, cursor.value)} />}
+      {readout === "float" && cursor && <Float cursor={cursor} width={width} times={times} until={until} series={series} marks={marks} format={format} note={noteAt?.(cursor.index, cursor.value)} />}
       <ValueTable label={label} times={times} series={series} format={format} />
     </div>
   );

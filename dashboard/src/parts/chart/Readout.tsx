@@ -2,6 +2,7 @@
 import { inFull } from "../../time/format";
 import { shortLine } from "../text";
 import type { Mark } from "./plot";
+import { unfinished } from "./series";
 import type { Series } from "./series";
 import styles from "../Chart.module.css";
 
@@ -21,17 +22,26 @@ function valueAt(series: Series, index: number, format: (value: number) => strin
   return value === null || value === undefined ? "–" : format(value);
 }
 
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** What is to know of a bucket that goes on: `counted until 12:03:43`. */
+function untilWhen(times: number[], until: number, index: number): string | null {
+  return index === unfinished(times, until) ? `counted until ${CLOCK.format(until)}` : null;
+}
+
 /** `29 Nov, 12:03:00: ok 12, failed 3`, for those who hear it. */
-export function say(times: number[], series: Series[], index: number, format: (value: number) => string): string {
+export function say(times: number[], until: number, series: Series[], index: number, format: (value: number) => string): string {
   const time = times[index];
   if (time === undefined) return "";
-  return `${DAY_AND_TIME.format(time)}: ${series.map((one) => `${one.name} ${valueAt(one, index, format)}`).join(", ")}`;
+  const end = untilWhen(times, until, index);
+  return `${DAY_AND_TIME.format(time)}${end === null ? "" : `, ${end}`}: ${series.map((one) => `${one.name} ${valueAt(one, index, format)}`).join(", ")}`;
 }
 
 interface FloatProps {
   cursor: Cursor;
   width: number;
   times: number[];
+  until: number;
   series: Series[];
   marks: Mark[];
   format: (value: number) => string;
@@ -39,16 +49,18 @@ interface FloatProps {
 }
 
 /** A box beside the cursor, on the side with more room. */
-export function Float({ cursor, width, times, series, marks, format, note }: FloatProps) {
+export function Float({ cursor, width, times, until, series, marks, format, note }: FloatProps) {
   const time = times[cursor.index];
   if (time === undefined) return null;
   const next = times[cursor.index + 1] ?? Infinity;
   const isRight = cursor.left < width / 2;
+  const end = untilWhen(times, until, cursor.index);
   const here = marks.filter((mark) => mark.at >= time && mark.at < next);
   return (
     <div className={styles.float} style={isRight ? { left: cursor.left + 16 } : { right: width - cursor.left + 16 }} aria-hidden>
       <div>{DAY_AND_TIME.format(time)}</div>
       <div className="quiet">{inFull(new Date(time).toISOString()).split("\n", 1)[0]}</div>
+      {end !== null && <div>{end}</div>}
       {here.map((mark) => (
         <div key={mark.name}>
           <bdi>{shortLine(mark.name, 40)}</bdi> {mark.note}

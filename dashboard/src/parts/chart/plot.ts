@@ -2,7 +2,9 @@
 import uPlot from "uplot";
 import { shortLine } from "../text";
 import { areWhole, timeLabels, timeRoom, valueSteps } from "./axis";
-import { isBar, lonely } from "./series";
+import { drawEnds } from "./ends";
+import type { Ticks } from "./ends";
+import { isBar, lonely, unfinished } from "./series";
 import type { Series } from "./series";
 
 export interface Mark {
@@ -15,6 +17,7 @@ export interface Mark {
 
 /** What is drawn now. It is read for every frame, so that new values need no new chart. */
 export interface Shown {
+  times: number[];
   series: Series[];
   from: number;
   until: number;
@@ -42,10 +45,16 @@ interface Setup {
 
 /** How far apart ticks of values are at least, in pixels. */
 const TICK_ROOM = 22;
-const FONT = "12px system-ui, sans-serif";
+const fontOf = (size: number) => `${size}px system-ui, sans-serif`;
+const FONT = fontOf(12);
 
 export function options({ kind, isLog, canZoom, group, width, height, colour, shown, onSelect, onCursor }: Setup): uPlot.Options {
   const quiet = colour("--quiet");
+  let ticks: Ticks = { at: [], step: 1 };
+  const labels = (at: number[], step: number) => {
+    ticks = { at, step };
+    return timeLabels(at, step, new Date());
+  };
   const hasBars = shown().series.some((one) => isBar(one, kind));
   return {
     width,
@@ -67,7 +76,7 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
       ...(group === undefined ? {} : { sync: { key: group, setSeries: false, filters: { pub: (type: string) => type === "mousemove" || type === "mouseleave" } } }),
     },
     axes: [
-      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: (_, ticks, __, ___, step) => timeLabels(ticks, step, new Date()), space: (_, __, from, until) => timeRoom(from, until) },
+      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: (_, at, __, ___, step) => labels(at, step), space: (_, __, from, until) => timeRoom(from, until) },
       {
         stroke: quiet,
         // Cells that are painted have no lines through them.
@@ -88,7 +97,12 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
     series: [{}, ...shown().series.map((one) => seriesOptions(one, isBar(one, kind), colour))],
     hooks: {
       drawClear: [(chart) => shown().paint?.(chart, colour)],
-      draw: [(chart) => drawMarks(chart, shown().marks, colour), (chart) => drawEndLabels(chart, shown().series, colour)],
+      draw: [
+        (chart) => hasBars && drawUnfinished(chart, shown(), colour),
+        (chart) => drawMarks(chart, shown().marks, colour),
+        (chart) => drawEndLabels(chart, shown().series, colour),
+        (chart) => drawEnds(chart, ticks, [shown().from / 1000, shown().until / 1000], quiet, fontOf),
+      ],
       setSelect: [
         (chart) => {
           const { left, width: chosen } = chart.select;
@@ -138,12 +152,25 @@ function rangeOf(low: number | null, high: number | null, isLog: boolean): [numb
   return [from ?? low, until ?? high];
 }
 
+/** Makes the bar paler that is not over: it is low because it is a part, and not because there was less. */
+function drawUnfinished(chart: uPlot, { times, until }: Shown, colour: Colour): void {
+  const last = unfinished(times, until);
+  if (last === null) return;
+  const { ctx, bbox } = chart;
+  const left = Math.max(chart.valToPos((times[last] ?? 0) / 1000, "x", true), bbox.left);
+  ctx.save();
+  ctx.globalAlpha = 0.55;
+  ctx.fillStyle = colour("--ground");
+  ctx.fillRect(left, bbox.top, bbox.left + bbox.width - left, bbox.height);
+  ctx.restore();
+}
+
 function drawMarks(chart: uPlot, marks: Mark[], colour: Colour): void {
   const { ctx, bbox } = chart;
   const ratio = uPlot.pxRatio;
   ctx.save();
   ctx.fillStyle = colour("--text");
-  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.font = fontOf(11 * ratio);
   ctx.textAlign = "left";
   let free = -Infinity;
   for (const mark of [...marks].sort((a, b) => a.at - b.at)) {
@@ -179,7 +206,7 @@ function drawEndLabels(chart: uPlot, series: Series[], colour: Colour): void {
   const { ctx, bbox } = chart;
   const ratio = uPlot.pxRatio;
   ctx.save();
-  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.font = fontOf(11 * ratio);
   ctx.textAlign = "left";
   const taken: number[] = [];
   series.forEach((one, index) => {

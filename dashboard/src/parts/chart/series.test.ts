@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { columns, lonely, middles } from "./series";
+import { columns, lonely, middles, unfinished } from "./series";
 
 const series = (name: string, values: (number | null)[], shape?: "bar" | "line") => ({ name, colour: "--text", values, ...(shape ? { shape } : {}) });
 
@@ -20,6 +20,18 @@ describe("middles", () => {
   it("reaches to the end of the range if there is one bucket", () => {
     expect(middles([0], 60)).toEqual([30]);
     expect(middles([], 60)).toEqual([]);
+  });
+});
+
+describe("unfinished", () => {
+  it("is the last bucket where it goes on beyond the end", () => {
+    expect(unfinished([0, 60, 120], 163)).toBe(2);
+    expect(unfinished([0, 60, 120], 180)).toBeNull();
+    expect(unfinished([0, 60, 240], 263)).toBe(2);
+  });
+  it("is none of a chart without buckets, or with one that reaches to the end", () => {
+    expect(unfinished([], 60)).toBeNull();
+    expect(unfinished([0], 43)).toBeNull();
   });
 });
 

@@ -40,13 +40,27 @@ export function columns(times: number[], until: number, series: Series[], kind: 
 /** How much longer than the shortest bucket one may be: months have 28 to 31 days. */
 const LONGEST = 1.11;
 
+/** How long a bucket is: the shortest, as some may be left out. */
+function usualLength(times: number[], until: number): number {
+  const shortest = Math.min(...times.map((time, at) => (times[at + 1] ?? Infinity) - time));
+  return Number.isFinite(shortest) ? shortest : until - (times[0] ?? until);
+}
+
+/** The bucket that goes on beyond the end of the chart, if there is one: what it counts is a part of it. */
+export function unfinished(times: number[], until: number): number | null {
+  const last = times.length - 1;
+  const length = usualLength(times, until);
+  return last >= 0 && (times[last] ?? 0) + length * LEAST_WHOLE > until ? last : null;
+}
+
+/** The share of a bucket that is as good as all of it. */
+const LEAST_WHOLE = 0.99;
+
 /** The middles of buckets, of which the starts are known, and some may be left out. */
 export function middles(times: number[], until: number): number[] {
-  const lengths = times.map((time, at) => (times[at + 1] ?? Infinity) - time);
-  const shortest = Math.min(...lengths);
-  const usual = Number.isFinite(shortest) ? shortest : until - (times[0] ?? until);
+  const usual = usualLength(times, until);
   return times.map((time, at) => {
-    const length = lengths[at] ?? usual;
+    const length = (times[at + 1] ?? Infinity) - time;
     return time + (length <= usual * LONGEST ? length : usual) / 2;
   });
 }

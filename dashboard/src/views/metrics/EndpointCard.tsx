@@ -3,7 +3,6 @@ import { Link } from "@tanstack/react-router";
 import { memo, useMemo } from "react";
 import { useParams } from "../../frame/address";
 import { useZoom } from "../../frame/useZoom";
-import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
 import { shortLine } from "../../parts/text";
@@ -12,6 +11,7 @@ import { count, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import type { Change as ChangeOf } from "./change";
+import { useWindowPeriod } from "./data";
 import type { Group } from "./data";
 import type { EndpointRow } from "./endpoints";
 import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
@@ -50,7 +50,7 @@ function summariesOf({ now, before }: EndpointRow): Summaries {
 }
 
 export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLog, marks }: Props) {
-  const { from, until } = useWindow();
+  const { from, until } = useWindowPeriod();
   const params = useParams();
   // Windows are of a minute: a shorter range shows none.
   const zoom = useZoom(UNIT_MS.m);

@@ -1,7 +1,7 @@
 /** The windows of endpoints: all of them as small charts, or one in large. */
 import { useParam } from "../../frame/address";
-import { useWindow } from "../../frame/window";
 import { planBuckets } from "../../time/buckets";
+import { useWindowPeriod } from "./data";
 import { EndpointDetail } from "./EndpointDetail";
 import { EndpointGrid } from "./EndpointGrid";
 
@@ -12,7 +12,7 @@ const OF_ONE = { most: 150 };
 export function Metrics() {
   const [endpoint] = useParam("endpoint");
   const [bucket] = useParam("bucket", "auto");
-  const { from, until } = useWindow();
+  const { from, until } = useWindowPeriod();
   const plan = planBuckets(from, until, bucket, endpoint === "" ? OF_CARDS : OF_ONE);
   if (endpoint !== "") return <EndpointDetail key={endpoint} endpoint={endpoint} plan={plan} />;
   return (

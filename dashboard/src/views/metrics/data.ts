@@ -1,5 +1,6 @@
 /** What the views of latency windows ask for. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { read } from "../../api/client";
 import type { Schemas } from "../../api/client";
 import { useParam } from "../../frame/address";
@@ -7,6 +8,14 @@ import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
 import { deploys } from "./deploys";
 import type { Deploy, VersionRow } from "./deploys";
+import { windowPeriod } from "./period";
+import type { WindowPeriod } from "./period";
+
+/** The minutes of the range that windows tell of. */
+export function useWindowPeriod(): WindowPeriod {
+  const { range, from, until, now } = useWindow();
+  return useMemo(() => windowPeriod(range, from, until, now), [range, from, until, now]);
+}
 
 export type Totals = Schemas["WindowTotals"];
 export type Group = Schemas["WindowGroup"];

@@ -10,6 +10,7 @@ import { rateChange, relativeChange } from "../metrics/change";
 import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
 import { Change } from "../metrics/Figures";
+import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { latencyText } from "../metrics/series";
 import { requestsOf } from "../metrics/links";
 import { Panel } from "./Panel";
@@ -17,9 +18,11 @@ import type { Summary } from "./summary";
 import styles from "./Overview.module.css";
 
 const ROWS = 10;
+/** The rows and what stands around them, in lines. */
+const ROOM = ROWS + 2;
 
 export function Endpoints({ summary }: { summary: Summary }) {
-  const { rows, source, isPending, isOld, error, retry } = summary;
+  const { rows, source, until, isPending, isOld, error, retry } = summary;
   const [sort, setSort] = useParam("sort", "changed");
   const [all, setAll] = useParam("all");
   const kept = sharedParams(useParams());
@@ -31,7 +34,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
     </div>
   );
   return (
-    <Panel title="Endpoints" beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? <p className="quiet">No endpoint had requests in this range.</p> : null}>
+    <Panel title="Endpoints" room={ROOM} beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? <p className="quiet">No endpoint had requests in this range.</p> : null}>
       <table className={styles.table}>
         <thead>
           <tr>
@@ -66,11 +69,18 @@ export function Endpoints({ summary }: { summary: Summary }) {
           </button>
         )}
         {source === "windows" ? (
-          <Link to="/metrics" search={{ ...kept, sort: used }}>
-            As charts
-          </Link>
+          <>
+            <Link to="/metrics" search={{ ...kept, sort: used }}>
+              As charts
+            </Link>
+            {until !== null && (
+              <span className="quiet" title={WHY_UNTIL}>
+                Latency windows {untilMinute(until)}
+              </span>
+            )}
+          </>
         ) : (
-          <span className="quiet">Counted from the requests that are stored.</span>
+          <span className="quiet">Counted from the stored requests.</span>
         )}
       </p>
     </Panel>

@@ -10,7 +10,7 @@ import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { ago, bytes, count, duration, inFull } from "../../time/format";
 import { Panel } from "./Panel";
-import { searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
+import { ROWS, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
 import type { Alert, Pattern, useNewPatterns } from "./panels";
 import type { Searches } from "./summary";
 import styles from "./Overview.module.css";
@@ -34,6 +34,7 @@ export function Alerts() {
   return (
     <Panel
       title="Alerts"
+      room={2}
       beside={
         <>
           {firing > 0 && <span className={styles.firing}>{count(firing)} firing</span>}
@@ -75,6 +76,7 @@ export function NewestErrors({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Newest errors"
+      room={ROWS}
       beside={
         <Link to="/logs" search={{ ...kept, q }}>
           All errors
@@ -97,6 +99,7 @@ export function NewPatterns({ patterns }: { patterns: ReturnType<typeof useNewPa
   return (
     <Panel
       title="New patterns"
+      room={ROWS}
       beside={
         <Link to="/logs" search={search}>
           All patterns
@@ -106,7 +109,7 @@ export function NewPatterns({ patterns }: { patterns: ReturnType<typeof useNewPa
       isOld={patterns.isPlaceholderData}
       error={patterns.error}
       onRetry={() => void patterns.refetch()}
-      empty={patterns.data?.total === 0 ? <p className="quiet">Nothing that the period before does not have.</p> : null}
+      empty={patterns.data?.total === 0 ? <p className="quiet">No pattern that the period before did not have.</p> : null}
     >
       <Patterns patterns={patterns.data?.patterns ?? []} search={kept} hasLevel />
     </Panel>
@@ -137,9 +140,10 @@ export function FailedRequests({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Failed requests"
+      room={ROWS}
       beside={
         <Link to="/requests" search={{ ...kept, q }}>
-          All that failed
+          All failed requests
         </Link>
       }
       isPending={failed.isPending}
@@ -175,7 +179,7 @@ export function Health() {
       <ul className={styles.rows}>
         {lines.length === 0 && (
           <li>
-            <span className={styles.text}>Takes records in</span>
+            <span className={styles.text}>Accepting records</span>
           </li>
         )}
         {lines.map((line) => (
@@ -186,20 +190,20 @@ export function Health() {
           </li>
         ))}
         <li>
-          <span className={styles.text}>Bodies that wait</span>
+          <span className={styles.text}>Request bodies in memory</span>
           <span className="small">
             {bytes(body_bytes.used)} of {bytes(body_bytes.limit)}
           </span>
         </li>
         {(status.syslog?.dropped ?? 0) + status.refused_bodies.busy > 0 && (
           <li>
-            <span className={styles.text}>Dropped or refused since its start</span>
+            <span className={styles.text}>Dropped or refused since start</span>
             <span className="small">{count((status.syslog?.dropped ?? 0) + status.refused_bodies.busy)}</span>
           </li>
         )}
         {status.maintenance && (
           <li>
-            <span className={styles.text}>Records to seal</span>
+            <span className={styles.text}>Records not sealed yet</span>
             <span className="small">{count(status.maintenance.unsealed_ids)}</span>
           </li>
         )}

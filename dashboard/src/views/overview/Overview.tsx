@@ -31,9 +31,7 @@ function Shown() {
           <Health />
         </div>
       </div>
-      <div className={styles.endpoints}>
-        <Endpoints summary={summary} />
-      </div>
+      <Endpoints summary={summary} />
       <div className={styles.lists}>
         <NewestErrors searches={searches} />
         <NewPatterns patterns={isNew} />

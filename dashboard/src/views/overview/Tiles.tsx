@@ -3,12 +3,12 @@ import { Link } from "@tanstack/react-router";
 import { received } from "./summary";
 import type { ReactNode } from "react";
 import { sharedParams, useParams } from "../../frame/address";
-import { useWindow } from "../../frame/window";
 import { withFilter } from "../../query/parse";
 import { count, percent } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import type { Change as ChangeOf } from "../metrics/change";
 import { Change } from "../metrics/Figures";
+import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { latencyText } from "../metrics/series";
 import type { useNewPatterns } from "./panels";
 import type { Summary } from "./summary";
@@ -20,11 +20,9 @@ interface Props {
   wasNew: ReturnType<typeof useNewPatterns>;
 }
 
-export function Tiles({ summary: { now, before, isOld, isPending, source }, isNew, wasNew }: Props) {
-  const { from, until } = useWindow();
+export function Tiles({ summary: { now, before, isOld, isPending, seconds, source, until }, isNew, wasNew }: Props) {
   const kept = sharedParams(useParams());
   const q = kept["q"] ?? "";
-  const seconds = (until.getTime() - from.getTime()) / 1000;
   const perSecond = (requests: number) => {
     const value = requests / seconds;
     return value === 0 ? "0" : value < 0.01 ? "< 0.01" : value < 100 ? value.toFixed(2) : count(Math.round(value));
@@ -32,11 +30,12 @@ export function Tiles({ summary: { now, before, isOld, isPending, source }, isNe
   const of = <T,>(measures: T | null, show: (measures: T) => string) => (measures === null ? "–" : show(measures));
   return (
     <div className={`${styles.tiles ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isPending || isOld}>
-      <Tile to="/requests" search={{ ...kept, q: received(q) }} name="Requests a second" value={of(now, ({ requests }) => perSecond(requests))} change={relativeChange(now?.requests ?? null, before?.requests ?? null)} before={of(before, ({ requests }) => perSecond(requests))} />
+      <Tile to="/requests" search={{ ...kept, q: received(q) }} name="Requests/s" until={until} value={of(now, ({ requests }) => perSecond(requests))} change={relativeChange(now?.requests ?? null, before?.requests ?? null)} before={of(before, ({ requests }) => perSecond(requests))} />
       <Tile
         to="/requests"
         search={{ ...kept, q: withFilter(received(q), "status", "5xx") }}
         name="Error rate"
+        until={until}
         value={of(now, ({ errorRate }) => percent(errorRate))}
         change={now && before ? rateChange(now.errorRate, before.errorRate) : null}
         before={of(before, ({ errorRate }) => percent(errorRate))}
@@ -45,6 +44,7 @@ export function Tiles({ summary: { now, before, isOld, isPending, source }, isNe
         to={source === "windows" ? "/metrics" : "/requests"}
         search={source === "windows" ? { ...kept, sort: "slowest" } : { ...kept, order: "slowest" }}
         name="Latency, p95"
+        until={until}
         value={of(now, ({ p95 }) => latencyText(p95))}
         change={relativeChange(now?.p95 ?? null, before?.p95 ?? null)}
         before={of(before, ({ p95 }) => latencyText(p95))}
@@ -52,7 +52,7 @@ export function Tiles({ summary: { now, before, isOld, isPending, source }, isNe
       <Tile
         to="/logs"
         search={{ ...kept, view: "patterns" }}
-        name="New patterns of logs"
+        name="New log patterns"
         value={isNew.data ? count(isNew.data.total) : "–"}
         change={relativeChange(isNew.data?.total ?? null, wasNew.data?.total ?? null)}
         before={wasNew.data ? count(wasNew.data.total) : "–"}
@@ -65,15 +65,20 @@ interface TileProps {
   to: string;
   search: Record<string, string>;
   name: string;
+  /** The end of what it counts, where that is not the end of the range. */
+  until?: Date | null;
   value: ReactNode;
   change: ChangeOf | null;
   before: string;
 }
 
-function Tile({ to, search, name, value, change, before }: TileProps) {
+function Tile({ to, search, name, until = null, value, change, before }: TileProps) {
   return (
     <Link to={to} search={search} className={styles.tile} data-row>
-      <span className="quiet small">{name}</span>
+      <span className={`quiet small ${styles.tileName ?? ""}`}>
+        <span>{name}</span>
+        {until !== null && <span title={WHY_UNTIL}>{untilMinute(until)}</span>}
+      </span>
       <span>
         <span className={styles.number}>{value}</span> <Change change={change} />
       </span>

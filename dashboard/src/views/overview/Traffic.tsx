@@ -12,7 +12,8 @@ import { withFilter } from "../../query/parse";
 import { fillBuckets, planBuckets } from "../../time/buckets";
 import { ago, counted, inFull, short } from "../../time/format";
 import { formatRange } from "../../time/range";
-import { aggregateQuery, useDeploys } from "../metrics/data";
+import { aggregateQuery, useDeploys, useWindowPeriod } from "../metrics/data";
+import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { trafficSeries } from "../metrics/series";
 import { classSeries } from "./classes";
 import type { HistogramBucket } from "./classes";
@@ -22,6 +23,7 @@ import type { Searches } from "./summary";
 import styles from "./Overview.module.css";
 
 const MOST_BUCKETS = 90;
+const HEIGHT = 152;
 
 interface Histogram {
   data: HistogramBucket[];
@@ -48,10 +50,12 @@ export function Traffic({ searches }: { searches: Searches }) {
   });
   // Without captured requests, windows tell how many there were, and how many failed.
   const isByWindows = isOfEndpoints || (histogram.data?.metadata.total === 0 && searches.requests.length === 0);
-  const coarse = planBuckets(from, until, "auto", { most: MOST_BUCKETS });
-  const windows = useQuery({ ...aggregateQuery({ asked, from: new Date(coarse.starts[0] ?? from), until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
+  const period = useWindowPeriod();
+  const coarse = planBuckets(period.from, period.until, "auto", { most: MOST_BUCKETS });
+  const windows = useQuery({ ...aggregateQuery({ asked, from: new Date(coarse.starts[0] ?? period.from), until: period.until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
 
   const plan = isByWindows ? coarse : fine;
+  const axis = isByWindows ? period : { from, until };
   const starts = plan.starts.join();
   const series = useMemo(
     () => (isByWindows ? trafficSeries(fillBuckets(plan.starts, windows.data?.groups ?? [])) : classSeries(fillBuckets(plan.starts, histogram.data?.data ?? []))),
@@ -71,18 +75,21 @@ export function Traffic({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Traffic"
+      room={8}
       beside={
         <span className="quiet small" hidden={shown.isPending}>
-          {counted(total, "request")} · {plan.name} each · {ZOOM_HINT}, click to see them
+          {counted(total, "request")}
+          {isByWindows && period.isCut && <span title={WHY_UNTIL}> {untilMinute(period.until)}</span>} · bars of {plan.name}
+          <span className={styles.hint}> · click to see the requests, {ZOOM_HINT}</span>
         </span>
       }
       isPending={shown.isPending}
       isOld={shown.isPlaceholderData}
       error={shown.error}
       onRetry={() => void shown.refetch()}
-      empty={total === 0 && !shown.isPlaceholderData ? <p className="quiet">No requests in this range{searches.text === "" ? "." : " and of this search."}</p> : null}
+      empty={total === 0 && !shown.isPlaceholderData ? <p className="quiet">{searches.text === "" ? "No requests in this range." : "No requests of this search in this range."}</p> : null}
     >
-      <Chart label="Traffic by status class" times={plan.starts} series={series} kind="bars" from={from.getTime()} until={until.getTime()} height={152} format={short} marks={marks} onZoom={zoom} onPick={open} />
+      <Chart label="Traffic by status class" times={plan.starts} series={series} kind="bars" from={axis.from.getTime()} until={axis.until.getTime()} height={HEIGHT} format={short} marks={marks} onZoom={zoom} onPick={open} />
       <div className={styles.legend}>
         {series.map(({ name, colour, summary }) => (
           <span key={name}>

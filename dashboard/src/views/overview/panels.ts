@@ -7,7 +7,7 @@ import { NOT_OUTGOING } from "./summary";
 import type { Searches } from "./summary";
 
 /** How many rows a list has. */
-const ROWS = 6;
+export const ROWS = 6;
 
 /** A pattern of log lines, with the newest line of it. */
 export interface Pattern {

@@ -7,7 +7,7 @@ import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
 import { withFilter } from "../../query/parse";
 import { NO_ROUTE } from "../../query/route";
-import { aggregateQuery } from "../metrics/data";
+import { aggregateQuery, useWindowPeriod } from "../metrics/data";
 import { endpointRows, measuresOf } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
 import type { Measures } from "../metrics/change";
@@ -43,6 +43,10 @@ export function useSearches(): Searches {
 
 export interface Summary {
   source: "windows" | "requests";
+  /** How long a time it counts. */
+  seconds: number;
+  /** The end of what it counts, if the range goes on. */
+  until: Date | null;
   now: Measures | null;
   before: Measures | null;
   rows: EndpointRow[];
@@ -56,7 +60,8 @@ export interface Summary {
 export function useSummary({ windows, requests }: Searches): Summary {
   const { from, until, asked } = useWindow();
   const isByRequests = requests.length > 0;
-  const byWindows = useQuery({ ...aggregateQuery({ asked, from, until, filters: windows, byEndpoint: true, compare: true }), enabled: !isByRequests });
+  const period = useWindowPeriod();
+  const byWindows = useQuery({ ...aggregateQuery({ asked, from: period.from, until: period.until, filters: windows, byEndpoint: true, compare: true }), enabled: !isByRequests });
   const hasWindows = byWindows.data !== undefined && byWindows.data.total.requests + (byWindows.data.previous?.total.requests ?? 0) > 0;
   const usesRequests = isByRequests || (byWindows.data !== undefined && !hasWindows && windows.length === 0);
   const length = until.getTime() - from.getTime();
@@ -67,6 +72,8 @@ export function useSummary({ windows, requests }: Searches): Summary {
       const was = new Map((wasBefore.data?.rows ?? []).map(({ endpoint, measures }) => [endpoint, measures]));
       return {
         source: "requests" as const,
+        seconds: length / 1000,
+        until: null,
         now: isNow.data?.total ?? null,
         before: wasBefore.data && wasBefore.data.total.requests > 0 ? wasBefore.data.total : null,
         rows: (isNow.data?.rows ?? []).map(({ endpoint, measures }) => ({ endpoint, now: measures, before: was.get(endpoint) ?? null })),
@@ -79,6 +86,8 @@ export function useSummary({ windows, requests }: Searches): Summary {
     const { data } = byWindows;
     return {
       source: "windows" as const,
+      seconds: (period.until.getTime() - period.from.getTime()) / 1000,
+      until: period.isCut ? period.until : null,
       now: data ? measuresOf(data.total) : null,
       before: data?.previous && data.previous.total.requests > 0 ? measuresOf(data.previous.total) : null,
       rows: data ? endpointRows(data) : [],
@@ -87,7 +96,7 @@ export function useSummary({ windows, requests }: Searches): Summary {
       error: byWindows.error,
       retry: () => void byWindows.refetch(),
     };
-  }, [byWindows, isNow, usesRequests, wasBefore.data]);
+  }, [byWindows, isNow, length, period, usesRequests, wasBefore.data]);
 }
 
 interface StatsRow {
