@@ -11,23 +11,34 @@ import { parse } from "../query/parse";
 import type { Model, Term } from "../query/parse";
 import { useParam } from "./address";
 import { useKeys } from "./keys";
+import { RECORDS } from "./SearchNotes";
 import { SearchTerms } from "./SearchTerms";
 import { cutEnd } from "../parts/text";
 import styles from "./SearchBox.module.css";
 
+/** Keys that the box takes by itself. */
+const IN_SEARCH = "In the search";
+
 type Option = Suggestion & { isRecent: boolean };
 
-export function SearchBox({ model }: { model: Model }) {
+export function SearchBox({ model, isOfAll }: { model: Model; isOfAll: boolean }) {
   const [asked, setAsked] = useParam("q");
   const [typed, setTyped] = useState<Draft>(() => keptDraft() ?? { text: asked, caret: asked.length, asked });
   // Another search in the address takes the place of what was typed.
   const { text, caret } = typed.asked === asked ? typed : { text: asked, caret: asked.length };
   const [isOpen, setOpen] = useState(false);
+  const [isFocused, setFocused] = useState(false);
   const [active, setActive] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
   const wanted = useRef<number | null>(null);
   const id = useId();
-  useKeys([{ keys: "/", name: "Search", group: "Everywhere", run: () => input.current?.select() }]);
+  useKeys([
+    { keys: "/", name: "Search", group: "Everywhere", run: () => input.current?.select() },
+    { keys: "ArrowDown", name: "Next completion", group: IN_SEARCH },
+    { keys: "Tab", name: "Take it, or the correction", group: IN_SEARCH },
+    { keys: "Enter", name: "Search", group: IN_SEARCH },
+    { keys: "Escape", name: "Leave", group: IN_SEARCH },
+  ]);
 
   useLayoutEffect(() => {
     if (wanted.current === null) return;
@@ -40,8 +51,9 @@ export function SearchBox({ model }: { model: Model }) {
   const known = useKnown(place, model);
   const options: Option[] = isOpen ? optionsFor() : [];
   const chosen = options[active];
-  const problem = problemShown();
-  const waiting = query.terms.filter((term) => term.isOfAnotherModel);
+  // What was asked is in the flow of the page (SearchNotes): below the word only while it is typed.
+  const problem = isFocused && (isOpen || text !== asked) ? problemShown() : undefined;
+  const waiting = isOfAll ? [] : query.terms.filter((term) => term.isOfAnotherModel);
 
   function optionsFor(): Option[] {
     const recent = text.trim() === "" ? recentSearches().slice(0, 5) : [];
@@ -162,7 +174,11 @@ export function SearchBox({ model }: { model: Model }) {
               if (at !== caret) setTyped({ text, caret: at, asked });
             }}
             onClick={() => setOpen(true)}
-            onBlur={() => setOpen(false)}
+            onFocus={() => setFocused(true)}
+            onBlur={() => {
+              setFocused(false);
+              setOpen(false);
+            }}
             onKeyDown={press}
             onPaste={paste}
           />
@@ -202,7 +218,7 @@ export function SearchBox({ model }: { model: Model }) {
             )}
             {isWaitingSaid && (
               <p className="quiet">
-                Not of {model}: <bdi className="data">{cutEnd(waiting.map((term) => text.slice(term.start, term.end)).join(" "), 60)}</bdi>
+                Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{cutEnd(waiting.map((term) => text.slice(term.start, term.end)).join(" "), 60)}</bdi>
               </p>
             )}
           </div>

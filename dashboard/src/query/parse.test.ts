@@ -149,7 +149,7 @@ describe("problems", () => {
   test("a field that there is not is searched for as a word, with the nearest one", () => {
     const query = parse("staus:500", "requests");
     expect(query.words).toBe("staus:500");
-    expect(query.problems[0]?.problem?.instead).toBe("status:500");
+    expect(query.problems[0]?.problem).toEqual({ text: "There is no field staus: “staus:500” is searched for as text.", instead: "status:500" });
   });
 
   test("a field of another model waits", () => {

@@ -1,0 +1,55 @@
+/** What of the search that is shown is not what it looks like. It stands in the flow of the page, and covers nothing. */
+import { useMemo } from "react";
+import { cutEnd } from "../parts/text";
+import { parse } from "../query/parse";
+import type { Model } from "../query/parse";
+import { useParam } from "./address";
+import styles from "./SearchNotes.module.css";
+
+/** How many problems are listed. */
+const MOST = 3;
+export const RECORDS: Record<Model, string> = { logs: "log lines", requests: "requests", metrics: "latency windows" };
+
+interface Props {
+  model: Model;
+  /** Whether the view shows records of all kinds, so that each field is one of some of them. */
+  isOfAll: boolean;
+}
+
+export function SearchNotes({ model, isOfAll }: Props) {
+  const [asked, setAsked] = useParam("q");
+  const { problems, terms } = useMemo(() => parse(asked, model), [asked, model]);
+  const waiting = isOfAll ? [] : terms.filter((term) => term.isOfAnotherModel);
+  const isEmpty = problems.length === 0 && waiting.length === 0;
+  return (
+    // The place of it is always there, so that what appears in it is heard.
+    <div role="status" className={isEmpty ? "hidden-label" : styles.notes}>
+      {problems.slice(0, MOST).map(({ start, end, kind, problem }) => (
+        <p key={start}>
+          <span>
+            <span aria-hidden>⚠ </span>
+            {problem?.text}
+            {kind === "filter" && ` “${cutEnd(asked.slice(start, end), 40)}” is left out.`}
+          </span>{" "}
+          {problem !== null && problem.instead !== null && (
+            <button
+              type="button"
+              onClick={() => {
+                setAsked(asked.slice(0, start) + (problem.instead ?? "") + asked.slice(end));
+                document.getElementById("view")?.focus({ preventScroll: true });
+              }}
+            >
+              Search for <bdi className="data">{cutEnd(problem.instead, 60)}</bdi>
+            </button>
+          )}
+        </p>
+      ))}
+      {problems.length > MOST && <p className="quiet">and {problems.length - MOST} more</p>}
+      {waiting.length > 0 && (
+        <p className="quiet">
+          Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{cutEnd(waiting.map(({ start, end }) => asked.slice(start, end)).join(" "), 60)}</bdi>
+        </p>
+      )}
+    </div>
+  );
+}
