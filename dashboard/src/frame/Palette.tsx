@@ -16,7 +16,7 @@ export function Palette({ onClose, ...actions }: Actions & { onClose: () => void
   const [at, setAt] = useState(0);
   const id = useId();
   const { items, named, isLoading } = usePaletteItems(text, actions);
-  const found = [...named, ...best(items, text, ({ name, also }) => (also === undefined ? name : `${name} ${also}`), MOST)];
+  const found = [...named, ...best(items, text, ({ name, also }) => [name, also], MOST)];
   const active = Math.min(at, found.length - 1);
 
   function run(item: Item | undefined): void {

@@ -1,11 +1,11 @@
 /** How well a name fits what is typed: every word of it must be found, in any order. */
 
-/** The rank of a name: lower is better, null does not fit. */
-export function rank(name: string, typed: string): number | null {
+/** The rank of a name: lower is better, null does not fit. `isLoose` has initials and letters in their order, too. */
+export function rank(name: string, typed: string, isLoose = true): number | null {
   const lower = name.toLowerCase();
   let sum = 0;
   for (const word of typed.toLowerCase().split(/\s+/).filter(Boolean)) {
-    const one = rankOfWord(lower, word);
+    const one = rankOfWord(lower, word, isLoose);
     if (one === null) return null;
     sum += one;
   }
@@ -13,13 +13,14 @@ export function rank(name: string, typed: string): number | null {
 }
 
 /** The whole name, its beginning, the beginning of a word, a part, initials, and letters in their order. */
-function rankOfWord(name: string, word: string): number | null {
+function rankOfWord(name: string, word: string, isLoose: boolean): number | null {
   if (name === word) return 0;
   const at = name.indexOf(word);
   if (at === 0) return 1;
   const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   if (words.some((one) => one.startsWith(word))) return 2;
   if (at > 0) return 3;
+  if (!isLoose) return null;
   if (words.map((one) => one[0]).join("").startsWith(word)) return 4;
   // A letter or two fit everything.
   return word.length > 2 && hasInOrder(name, word) ? 5 : null;
@@ -35,10 +36,25 @@ function hasInOrder(name: string, letters: string): boolean {
   return true;
 }
 
+/** What finds a name by other words counts less than what stands in it. */
+const OF_OTHER_WORDS = 0.5;
+
+/** The rank of a name that has other words, too, such as `sign out` for `Log out`. */
+export function rankWith(name: string, also: string | undefined, typed: string): number | null {
+  const own = rank(name, typed);
+  // Many words have any letters in their order.
+  const other = also === undefined ? null : rank(`${name} ${also}`, typed, false);
+  if (own === null) return other === null ? null : other + OF_OTHER_WORDS;
+  return other === null ? own : Math.min(own, other + OF_OTHER_WORDS);
+}
+
 /** Those that fit, the best first, and equal ones in their order. */
-export function best<T>(all: readonly T[], typed: string, nameOf: (one: T) => string, most: number): T[] {
+export function best<T>(all: readonly T[], typed: string, of: (one: T) => [name: string, also?: string | undefined], most: number): T[] {
   return all
-    .map((one) => ({ one, rank: rank(nameOf(one), typed) }))
+    .map((one) => {
+      const [name, also] = of(one);
+      return { one, rank: rankWith(name, also, typed) };
+    })
     .filter((found): found is { one: T; rank: number } => found.rank !== null)
     .toSorted((a, b) => a.rank - b.rank)
     .slice(0, most)

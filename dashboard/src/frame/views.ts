@@ -9,6 +9,10 @@ export interface View {
   /** What its search looks in. */
   model?: Model;
   hasRange: boolean;
+  /** Whether it shows records of all kinds, so that its search has the fields of all. */
+  isOfAll?: boolean;
+  /** Other words by which it is found. */
+  also: string;
   /** Whether it shows what changed since the period before. */
   compares?: boolean;
   /** The key behind `g` that goes to it. */
@@ -18,13 +22,13 @@ export interface View {
 }
 
 export const VIEWS: View[] = [
-  { path: "/", name: "Overview", key: "o", compares: true, place: "top", model: "requests", hasRange: true, isForAdmins: false },
-  { path: "/logs", name: "Logs", key: "l", place: "top", model: "logs", hasRange: true, isForAdmins: false },
-  { path: "/requests", name: "Requests", key: "r", place: "top", model: "requests", hasRange: true, isForAdmins: false },
-  { path: "/metrics", name: "Metrics", key: "m", compares: true, place: "top", model: "metrics", hasRange: true, isForAdmins: false },
-  { path: "/alerts", name: "Alerts", key: "a", place: "menu", hasRange: false, isForAdmins: false },
-  { path: "/storage", name: "Storage", key: "s", place: "menu", hasRange: false, isForAdmins: false },
-  { path: "/users", name: "Users", key: "u", place: "menu", hasRange: false, isForAdmins: true },
-  { path: "/keys", name: "API keys", key: "k", place: "menu", hasRange: false, isForAdmins: true },
-  { path: "/start", name: "Send records", place: "menu", hasRange: false, isForAdmins: false },
+  { path: "/", name: "Overview", key: "o", also: "home start dashboard summary traffic", compares: true, isOfAll: true, place: "top", model: "requests", hasRange: true, isForAdmins: false },
+  { path: "/logs", name: "Logs", key: "l", also: "log lines messages tail patterns", place: "top", model: "logs", hasRange: true, isForAdmins: false },
+  { path: "/requests", name: "Requests", key: "r", also: "http calls access replay snapshots", place: "top", model: "requests", hasRange: true, isForAdmins: false },
+  { path: "/metrics", name: "Metrics", key: "m", also: "latency percentiles p50 p95 p99 charts graphs endpoints routes slow speed performance", compares: true, place: "top", model: "metrics", hasRange: true, isForAdmins: false },
+  { path: "/alerts", name: "Alerts", key: "a", also: "alarms rules notifications webhooks monitors history", place: "menu", hasRange: false, isForAdmins: false },
+  { path: "/storage", name: "Storage", key: "s", also: "database tables disk size space partitions retention pruning sealing", place: "menu", hasRange: false, isForAdmins: false },
+  { path: "/users", name: "Users", key: "u", also: "people team members accounts roles admins reset password invite", place: "menu", hasRange: false, isForAdmins: true },
+  { path: "/keys", name: "API keys", key: "k", also: "tokens secrets credentials revoke", place: "menu", hasRange: false, isForAdmins: true },
+  { path: "/start", name: "Send records", also: "first run getting started setup install connect onboarding ingest curl opentelemetry", place: "menu", hasRange: false, isForAdmins: false },
 ];
