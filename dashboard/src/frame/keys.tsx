@@ -1,16 +1,16 @@
 /** Keys of the page, and the list of them behind `?`. */
 import { createContext, useContext, useEffect, useRef, useState } from "react";
 import type { ReactNode } from "react";
-import { nextKeys } from "./sequence";
+import { keysInFront, nextKeys } from "./sequence";
 
-/** What a key does. `keys` is `j`, `Enter`, `Escape`, `?`, `mod+k` (⌘ or Ctrl), or `g l` (one, then the other). */
+/** What a key does; without `run` the focused part does it by itself, and the list of keys says so. `keys` is `j`, `Enter`, `Escape`, `?`, `mod+k` (⌘ or Ctrl), or `g l` (one, then the other). */
 export interface KeyAction {
   keys: string;
   /** What it does, as the list of keys says it. */
   name: string;
   /** Under which title the list has it; `This view` without one. */
   group?: string;
-  run: (event: KeyboardEvent) => void;
+  run?: (event: KeyboardEvent) => void;
   /** Whether it works while one types, too. */
   inInputs?: boolean;
 }
@@ -33,6 +33,9 @@ class Registry {
 
 const KeysContext = createContext<Registry | null>(null);
 
+/** What takes Enter by itself. */
+const PRESSED = 'button, a, summary, tr, [role=treeitem], [tabindex="0"]:not([role=listbox])';
+
 /** How long the second key of two may take. */
 const SEQUENCE_MS = 1000;
 
@@ -44,9 +47,9 @@ export function KeysProvider({ children }: { children: ReactNode }) {
     const listen = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
       // A dialog has its own keys, and closes itself; so does what is open above the page.
-      if (document.querySelector("dialog[open]")) return;
+      if (document.querySelector("dialog[open], :popover-open")) return;
       const isTyped = isTyping(event.target);
-      const actions = registry.actions.filter((one) => !isTyped || one.inInputs === true);
+      const actions = registry.actions.filter((one) => one.run !== undefined && (!isTyped || one.inInputs === true));
       const next = nextKeys(before, keysOf(event), actions.map((one) => one.keys));
       clearTimeout(timer);
       before = next.before;
@@ -57,10 +60,10 @@ export function KeysProvider({ children }: { children: ReactNode }) {
         event.preventDefault();
       }
       const action = actions.find((one) => one.keys === next.found);
-      // Enter presses what has the focus.
-      if (!action || (action.keys === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary"))) return;
+      // Enter presses what has the focus; where nothing has it, and in a list, it is a key of the view.
+      if (!action || (action.keys === "Enter" && event.target instanceof Element && event.target.closest(PRESSED))) return;
       event.preventDefault();
-      action.run(event);
+      action.run?.(event);
     };
     document.addEventListener("keydown", listen);
     return () => {
@@ -95,8 +98,7 @@ export function useKeys(actions: KeyAction[]): void {
   useEffect(() => registry?.add(current), [registry]);
 }
 
-/** All keys that work now, each once: the one in front has it. */
+/** All keys that work now. */
 export function useAllKeys(): KeyAction[] {
-  const actions = useContext(KeysContext)?.actions ?? [];
-  return actions.filter((one, index) => actions.findIndex((other) => other.keys === one.keys) === index);
+  return keysInFront(useContext(KeysContext)?.actions ?? []);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nameKeys, nextKeys } from "./sequence";
+import { keysInFront, nameKeys, nextKeys } from "./sequence";
 
 const KNOWN = ["j", "g l", "g g", "G", "?"];
 
@@ -11,6 +11,18 @@ test("keys in turn are found, and others go by themselves", () => {
   expect(nextKeys("g", "j", KNOWN)).toEqual({ found: "j", before: "" });
   expect(nextKeys("", "g", [...KNOWN, "g"])).toEqual({ found: "g", before: "g" });
   expect(nextKeys("g", "x", KNOWN)).toEqual({ found: "", before: "" });
+});
+
+test("each key is listed once as what it does now, and those of a focused part once in their group", () => {
+  const run = () => undefined;
+  const listed = keysInFront([
+    { keys: "Enter", name: "of the view", run },
+    { keys: "Enter", name: "of the list", run },
+    { keys: "Enter", group: "In a chart", name: "of a chart" },
+    { keys: "Enter", group: "In a chart", name: "of another chart" },
+    { keys: "Escape", name: "listed" },
+  ]);
+  expect(listed.map(({ name }) => name)).toEqual(["of the view", "of a chart", "listed"]);
 });
 
 test("keys have readable names", () => {

@@ -12,9 +12,24 @@ export function nextKeys(before: string, pressed: string, known: readonly string
   return nextKeys("", pressed, known);
 }
 
+interface Listed {
+  keys: string;
+  group?: string;
+  run?: unknown;
+}
+
+/** Each key once: of those that run, the one in front has it. Those of a focused part are listed once in their group. */
+export function keysInFront<T extends Listed>(actions: readonly T[]): T[] {
+  const isSame = (one: Listed, other: Listed) => other.keys === one.keys && ((one.run !== undefined && other.run !== undefined) || one.group === other.group);
+  return actions.filter((one, index) => actions.findIndex((other) => isSame(one, other)) === index);
+}
+
 const NAMES: Record<string, string> = {
   Enter: "Enter",
   Escape: "Esc",
+  Tab: "Tab",
+  Home: "Home",
+  End: "End",
   ArrowDown: "↓",
   ArrowUp: "↑",
   ArrowLeft: "←",

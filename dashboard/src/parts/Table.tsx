@@ -1,4 +1,4 @@
-/** A table of some hundred rows, which its heads sort. */
+/** A table of some hundred rows, which its heads sort. Rows take the focus by j and k (useRowFocus), and open by Enter. */
 import type { ReactNode } from "react";
 import styles from "./Table.module.css";
 
@@ -28,9 +28,11 @@ interface Props<T> {
   /** Whether the rows are those of before, while others are loaded. */
   isOld?: boolean;
   isChosen?: (row: T) => boolean;
+  /** Called by Enter on a row. Without it, the first button of the row takes the focus. */
+  onOpen?: (row: T) => void;
 }
 
-export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld = false, isChosen }: Props<T>) {
+export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld = false, isChosen, onOpen }: Props<T>) {
   const sortedBy = sort.replace(/^-/, "");
   const isDown = sort.startsWith("-");
   return (
@@ -61,7 +63,19 @@ export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld 
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={idOf(row)} className={isChosen?.(row) ? "is-chosen" : undefined}>
+            // The row takes the focus by the keys of the view only; what can be done with it are its buttons.
+            <tr
+              key={idOf(row)}
+              className={isChosen?.(row) ? "is-chosen" : undefined}
+              tabIndex={-1}
+              data-row
+              onKeyDown={(event) => {
+                if (event.key !== "Enter" || event.target !== event.currentTarget) return;
+                event.preventDefault();
+                if (onOpen) onOpen(row);
+                else event.currentTarget.querySelector<HTMLElement>("button, a")?.focus();
+              }}
+            >
               {columns.map((column) => (
                 <td key={column.name} className={classOf(column)}>
                   {column.cell(row)}

@@ -41,9 +41,6 @@ interface Props<T> {
   isStale?: boolean;
 }
 
-/** How fast g follows on g. */
-const TWICE_MS = 600;
-
 export function VirtualList<T>(props: Props<T>) {
   const { rows, idOf, label, chosen, follow = chosen, onChoose, onOpen, children, onEnd, onTop, onWidth, onPoint, foot, control, hasKeys = false, isStale = false } = props;
   const box = useRef<HTMLDivElement>(null);
@@ -98,8 +95,9 @@ export function VirtualList<T>(props: Props<T>) {
     onChoose?.(row, at);
   };
   const open = () => {
-    const row = rows[index];
-    if (row !== undefined) onOpen?.(row, index);
+    const at = Math.max(index, 0);
+    const row = rows[at];
+    if (row !== undefined) onOpen?.(row, at);
   };
   const inPage = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / rowHeight) - 1);
   const press = (event: KeyboardEvent) => {
@@ -112,7 +110,7 @@ export function VirtualList<T>(props: Props<T>) {
   };
   return (
     <div ref={box} className={styles.box} onScroll={watchTop} data-stale={isStale || undefined}>
-      {hasKeys && <ListKeys onMove={(by) => choose(index + by)} onTop={() => choose(0)} onBottom={() => choose(rows.length - 1)} />}
+      {hasKeys && <ListKeys canOpen={onOpen !== undefined} onOpen={open} onMove={(by) => choose(index + by)} onTop={() => choose(0)} onBottom={() => choose(rows.length - 1)} />}
       <div
         ref={list}
         role="listbox"
@@ -159,19 +157,26 @@ export function VirtualList<T>(props: Props<T>) {
 }
 
 /** The keys of a list that work wherever the focus is. */
-function ListKeys({ onMove, onTop, onBottom }: { onMove: (by: 1 | -1) => void; onTop: () => void; onBottom: () => void }) {
-  const lastG = useRef(-Infinity);
+interface ListKeysProps {
+  canOpen: boolean;
+  onOpen: () => void;
+  onMove: (by: 1 | -1) => void;
+  onTop: () => void;
+  onBottom: () => void;
+}
+
+function ListKeys({ canOpen, onOpen, onMove, onTop, onBottom }: ListKeysProps) {
   useKeys([
     { keys: "j", name: "Next row", run: () => onMove(1) },
-    { keys: "k", name: "Row before", run: () => onMove(-1) },
-    {
-      keys: "g",
-      name: "First row (g g)",
-      run: ({ timeStamp }) => {
-        if (timeStamp - lastG.current < TWICE_MS) onTop();
-        lastG.current = timeStamp;
-      },
-    },
+    { keys: "k", name: "Previous row", run: () => onMove(-1) },
+    ...(canOpen
+      ? [
+          { keys: "Enter", name: "Open the row", run: onOpen },
+          // What is open has the key; here it is listed, so that one knows it before.
+          { keys: "Escape", name: "Close what is open" },
+        ]
+      : []),
+    { keys: "g g", name: "First row", run: onTop },
     { keys: "G", name: "Last row", run: onBottom },
   ]);
   return null;

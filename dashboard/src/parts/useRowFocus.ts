@@ -1,18 +1,28 @@
-/** Moving among the rows of a view by `j` and `k`. Rows are links with `data-row`: Enter opens them by itself. */
+/** Moving among the rows of a view by `j` and `k`. Rows have `data-row`, and what has the focus opens by Enter by itself. */
 import { useRef } from "react";
 import type { RefObject } from "react";
 import { useKeys } from "../frame/keys";
 
 export function useRowFocus<T extends HTMLElement>(): RefObject<T | null> {
   const view = useRef<T>(null);
+  // A row that was taken away, or a dialog, has taken the focus along: it goes on from there.
+  const last = useRef(-1);
+  const all = () => [...(view.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
+  const focus = (rows: HTMLElement[], index: number) => {
+    last.current = Math.min(Math.max(index, 0), rows.length - 1);
+    rows[last.current]?.focus();
+  };
   const move = (by: 1 | -1) => {
-    const rows = [...(view.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
-    const at = rows.indexOf(document.activeElement as HTMLElement);
-    rows[at < 0 ? 0 : Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
+    const rows = all();
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    focus(rows, at >= 0 ? at + by : Math.max(last.current, 0));
   };
   useKeys([
     { keys: "j", name: "Next row", run: () => move(1) },
-    { keys: "k", name: "Row before", run: () => move(-1) },
+    { keys: "k", name: "Previous row", run: () => move(-1) },
+    { keys: "g g", name: "First row", run: () => focus(all(), 0) },
+    { keys: "G", name: "Last row", run: () => focus(all(), Infinity) },
+    { keys: "Enter", name: "Open the row" },
   ]);
   return view;
 }

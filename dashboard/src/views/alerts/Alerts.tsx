@@ -11,6 +11,7 @@ import { Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { sortRows } from "../../parts/sort";
 import { Table } from "../../parts/Table";
+import { useRowFocus } from "../../parts/useRowFocus";
 import type { Column } from "../../parts/Table";
 import { ViewHead } from "../../parts/ViewHead";
 import { History } from "./History";
@@ -30,13 +31,15 @@ export function Alerts() {
   const pause = useMutation({ mutationFn: (rule: Rule) => change("PATCH", `/${rule.id}`, { enabled: !rule.enabled }) });
   const [sort, setSort] = useParam("sort", "state");
   const [dialog, setDialog] = useParam("do");
-  useKeys([{ keys: "r", name: "Look again", run: () => void rules.refetch() }]);
+  useKeys([{ keys: "r", name: "Refresh", run: () => void rules.refetch() }]);
+  const view = useRowFocus<HTMLDivElement>();
+  const [, setHistory] = useParam("rule");
   const rows = sortRows(rules.data ?? [], sort, valueOf);
   const [what, id] = dialog.split("-");
   const chosen = rules.data?.find((rule) => String(rule.id) === id);
   const close = () => setDialog("", { replace: true });
   return (
-    <>
+    <div ref={view}>
       <ViewHead title="Alerts">
         {isAdmin ? (
           <button type="button" className="primary" onClick={() => setDialog("new")}>
@@ -55,14 +58,22 @@ export function Alerts() {
         </Empty>
       )}
       {rows.length > 0 && (
-        <Table label="Rules" columns={[...COLUMNS, actions({ isAdmin, open: setDialog, onPause: pause.mutate })]} rows={rows} idOf={(rule) => rule.id} sort={sort} onSort={setSort} />
+        <Table
+          label="Rules"
+          columns={[...COLUMNS, actions({ isAdmin, open: setDialog, onPause: pause.mutate })]}
+          rows={rows}
+          idOf={(rule) => rule.id}
+          sort={sort}
+          onSort={setSort}
+          onOpen={(rule) => (isAdmin ? setDialog(`change-${rule.id}`) : setHistory(String(rule.id)))}
+        />
       )}
       <History rules={rules.data ?? []} />
       {isAdmin && what === "new" && <RuleForm rule={null} onClose={close} />}
       {isAdmin && chosen && what === "change" && <RuleForm rule={chosen} onClose={close} />}
       {isAdmin && chosen && what === "test" && <TestRule rule={chosen} onClose={close} />}
       {isAdmin && chosen && what === "delete" && <DeleteRule rule={chosen} onClose={close} />}
-    </>
+    </div>
   );
 }
 

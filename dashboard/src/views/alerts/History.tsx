@@ -11,6 +11,7 @@ import { Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
 import type { Column } from "../../parts/Table";
 import { ViewHead } from "../../parts/ViewHead";
+import { counted } from "../../time/format";
 import type { Rule } from "./rule";
 import styles from "./Alerts.module.css";
 
@@ -23,7 +24,7 @@ export function History({ rules }: { rules: Rule[] }) {
     ...(/^\d+$/.test(rule) ? { rule_id: rule } : {}),
     ...(state === "" ? {} : { state }),
   });
-  useKeys([{ keys: "h", name: "Read the history again", run: () => void changes.query.refetch() }]);
+  useKeys([{ keys: "h", name: "Refresh the history", run: () => void changes.query.refetch() }]);
   const { query } = changes;
   // A deleted rule has a history, and no name in the list.
   const isUnknown = rule !== "" && !rules.some((one) => String(one.id) === rule);
@@ -46,13 +47,13 @@ export function History({ rules }: { rules: Rule[] }) {
           <option value="test">Tests</option>
         </select>
         <button type="button" onClick={() => void query.refetch()}>
-          Read again
+          Refresh
         </button>
       </ViewHead>
       {query.isPending && <Loading what="the history" />}
       {query.isError && <Failure error={query.error} what="The history" onRetry={() => void query.refetch()} />}
       {query.isSuccess && changes.rows.length === 0 && <p className="quiet padded">No rule has fired{rule === "" && state === "" ? " yet" : " that is shown here"}.</p>}
-      {changes.rows.length > 0 && <Table label="Changes of alerts" columns={COLUMNS} rows={changes.rows} idOf={(change) => change.id} isOld={changes.isOld} />}
+      {changes.rows.length > 0 && <Table label="Changes of alerts" columns={COLUMNS} rows={changes.rows} idOf={(change) => change.id} isOld={changes.isOld} onOpen={(change) => setRule(String(change.rule_id))} />}
       <More query={query} />
     </section>
   );
@@ -73,7 +74,7 @@ function Delivery({ change }: { change: AlertChange }) {
   return (
     <>
       {delivery === "pending" ? "waiting" : "failed"}
-      {attempts > 0 && ` after ${attempts} ${attempts === 1 ? "attempt" : "attempts"}`}
+      {attempts > 0 && ` after ${counted(attempts, "attempt")}`}
       {error !== null && (
         <>
           : <Name text={error} most={1000} />

@@ -10,6 +10,7 @@ import { Name } from "../../parts/Name";
 import { Day, Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
+import { useRowFocus } from "../../parts/useRowFocus";
 import type { Column } from "../../parts/Table";
 import { FindBox, Switch } from "../../parts/Tools";
 import { ViewHead } from "../../parts/ViewHead";
@@ -29,6 +30,7 @@ function AllKeys() {
   const [sort, setSort] = useParam("sort", "-created_at");
   const [dialog, setDialog] = useParam("do");
   const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const view = useRowFocus<HTMLDivElement>();
   const parameters = { ...(find === "" ? {} : { name__icontains: find }), order_by: `${sort},id`, limit: 100 };
   const keys = usePages<ApiKey>("/keys", parameters);
   const columns: Column<ApiKey>[] = [
@@ -47,7 +49,7 @@ function AllKeys() {
   ];
   const isEmpty = keys.query.isSuccess && keys.rows.length === 0;
   return (
-    <>
+    <div ref={view}>
       <ViewHead title="API keys">
         <FindBox label="Find a name" />
         <Switch isOn={deleted === "with"} onChange={(isOn) => setDeleted(isOn ? "with" : "")}>
@@ -67,12 +69,12 @@ function AllKeys() {
         ) : (
           <Empty title="No key has such a name." />
         ))}
-      {keys.rows.length > 0 && <Table label="API keys" columns={columns} rows={keys.rows} idOf={(key) => key.id} sort={sort} onSort={setSort} isOld={keys.isOld} />}
+      {keys.rows.length > 0 && <Table label="API keys" columns={columns} rows={keys.rows} idOf={(key) => key.id} sort={sort} onSort={setSort} isOld={keys.isOld} onOpen={setRevoking} />}
       <More query={keys.query} />
       {deleted === "with" && <RevokedKeys parameters={parameters} />}
       {dialog === "new" && <NewKey onClose={() => setDialog("")} />}
       {revoking && <RevokeKey apiKey={revoking} onClose={() => setRevoking(null)} />}
-    </>
+    </div>
   );
 }
 

@@ -42,7 +42,7 @@ export function useRowKeys({ chosen, onCopies, say }: Options) {
     { keys: "f", name: "Only lines with the value under the cursor", run: () => filter(false) },
     { keys: "x", name: "No lines with the value under the cursor", run: () => filter(true) },
     { keys: "ArrowRight", name: "Next value of the row", run: () => move(1) },
-    { keys: "ArrowLeft", name: "Value of the row before", run: () => move(-1) },
+    { keys: "ArrowLeft", name: "Previous value of the row", run: () => move(-1) },
     {
       keys: "o",
       name: "Show the copies, or hide them",

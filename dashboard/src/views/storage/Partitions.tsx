@@ -4,7 +4,7 @@ import type { Partition, StoredTable } from "../../api/storage";
 import { useParam } from "../../frame/address";
 import { Table } from "../../parts/Table";
 import type { Column } from "../../parts/Table";
-import { bytes, count } from "../../time/format";
+import { bytes, count, counted } from "../../time/format";
 import { Size } from "./Bytes";
 import styles from "./Storage.module.css";
 import { nameOf, STATES, statesInWords } from "./words";
@@ -26,7 +26,7 @@ export function Partitions({ table }: { table: StoredTable }) {
     <>
       <button type="button" className={`plain ${styles.fold ?? ""}`} aria-expanded={isOpen} onClick={toggle}>
         <span aria-hidden>{isOpen ? "▾" : "▸"}</span>
-        {count(rows.length)} {rows.length === 1 ? "partition" : "partitions"}: {statesInWords(table.partitions)}
+        {counted(rows.length, "partition")}: {statesInWords(table.partitions)}
       </button>
       {isOpen && (
         <div className={styles.partitions}>

@@ -7,24 +7,31 @@ import { Day, Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { sortRows } from "../../parts/sort";
 import { Table } from "../../parts/Table";
+import { useRowFocus } from "../../parts/useRowFocus";
 import type { Column } from "../../parts/Table";
 import { ViewHead } from "../../parts/ViewHead";
 import { bytes, count } from "../../time/format";
 import { Bytes, Legend } from "./Bytes";
 import { Partitions } from "./Partitions";
 import styles from "./Storage.module.css";
-import { blockerInWords, isBehind, isSealed, nameOf, planInWords, retentionInWords, statesInWords } from "./words";
+import { blockerInWords, isBehind, isSealed, nameOf, planInWords, retentionInWords, statesInWords, waitInWords } from "./words";
 
 export function Storage() {
   const storage = useStorage();
   const [sort, setSort] = useParam("sort", "-all");
-  useKeys([{ keys: "r", name: "Look again", run: () => void storage.refetch() }]);
+  useKeys([{ keys: "r", name: "Refresh", run: () => void storage.refetch() }]);
+  const view = useRowFocus<HTMLDivElement>();
+  const [open, setOpen] = useParam("open");
   const tables = storage.data?.data ?? [];
+  const show = (table: StoredTable) => {
+    if (table.partitions.length > 0 && !open.split(",").includes(table.table)) setOpen(open === "" ? table.table : `${open},${table.table}`, { replace: true });
+    document.getElementById(detailId(table))?.scrollIntoView({ block: "nearest" });
+  };
   const all = tables.reduce((sum, table) => sum + table.bytes.all, 0);
   const most = Math.max(...tables.map((table) => table.bytes.all), 1);
   const behind = tables.filter(isBehind);
   return (
-    <>
+    <div ref={view}>
       <ViewHead title="Storage">
         {storage.data && (
           <span className="quiet">
@@ -32,7 +39,7 @@ export function Storage() {
           </span>
         )}
         <button type="button" disabled={storage.isFetching} onClick={() => void storage.refetch()}>
-          Look again
+          Refresh
         </button>
       </ViewHead>
       {storage.isPending && <Loading what="the sizes of the tables" />}
@@ -40,20 +47,24 @@ export function Storage() {
       {storage.isSuccess && tables.length === 0 && <Empty title="There is no table." />}
       {behind.map((table) => (
         <p key={table.table} className={`padded level-warn ${styles.note ?? ""}`} role="status">
-          ⚠ Sealing of {nameOf(table.table).toLowerCase()} is behind: {count(table.unsealed_rows)} records wait. Searches read them one by one.
+          ⚠ Sealing of {nameOf(table.table).toLowerCase()} is behind: {waitInWords(table.unsealed_rows)}. Searches read {table.unsealed_rows === 1 ? "it" : "them one by one"}.
         </p>
       ))}
       {tables.length > 0 && (
         <>
           <Legend />
-          <Table label="Tables" columns={columns(most)} rows={sortRows(tables, sort, valueOf)} idOf={(table) => table.table} sort={sort} onSort={setSort} isOld={storage.isFetching} />
+          <Table label="Tables" columns={columns(most)} rows={sortRows(tables, sort, valueOf)} idOf={(table) => table.table} sort={sort} onSort={setSort} onOpen={show} />
           {tables.map((table) => (
             <TableDetail key={table.table} table={table} />
           ))}
         </>
       )}
-    </>
+    </div>
   );
+}
+
+function detailId({ table }: StoredTable): string {
+  return `storage-${table}`;
 }
 
 function valueOf(table: StoredTable, name: string): string | number | null {
@@ -86,7 +97,7 @@ function TableDetail({ table }: { table: StoredTable }) {
   const name = nameOf(table.table);
   const plan = table.prune_plan;
   return (
-    <section aria-label={name} className={styles.detail}>
+    <section id={detailId(table)} aria-label={name} className={styles.detail}>
       <h2>{name}</h2>
       <dl className={styles.facts}>
         <dt>Retention</dt>
@@ -110,7 +121,7 @@ function TableDetail({ table }: { table: StoredTable }) {
           <>
             <dt>Sealed</dt>
             <dd>
-              {table.sealed_until === null ? "Nothing yet" : `Up to id ${count(table.sealed_until)}`}; {count(table.unsealed_rows)} records wait. The newest id is {count(table.newest_id)}.
+              {table.sealed_until === null ? "Nothing yet" : `Up to id ${count(table.sealed_until)}`}; {waitInWords(table.unsealed_rows)}. The newest id is {count(table.newest_id)}.
             </dd>
           </>
         )}

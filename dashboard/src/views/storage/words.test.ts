@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { PrunePlan } from "../../api/storage";
-import { age, blockerInWords, planInWords, retentionInWords, statesInWords } from "./words";
+import { age, blockerInWords, planInWords, retentionInWords, statesInWords, waitInWords } from "./words";
 
 const plan: PrunePlan = { deleted_rows: 0, freed_bytes: 0, dropped_partitions: [], expired_rows: 0, soft_deleted_rows: 0, oldest_remaining: null, blockers: [] };
 
@@ -23,6 +23,14 @@ describe("planInWords", () => {
     expect(planInWords(null)).toBe("Nothing: there is no retention policy.");
     expect(blockerInWords({ partition: "logs_p1", reason: "takes_inserts", oldest: null })).toBe("logs_p1 stays: it takes inserts.");
   });
+});
+
+test.each([
+  [0, "none waits"],
+  [1, "1 record waits"],
+  [2048, "2,048 records wait"],
+])("%d records that are not sealed: %s", (unsealed, expected) => {
+  expect(waitInWords(unsealed)).toBe(expected);
 });
 
 describe("statesInWords", () => {

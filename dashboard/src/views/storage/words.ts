@@ -1,6 +1,6 @@
 /** Says retention and what pruning would take in words. */
 import type { Blocker, Partition, PrunePlan, Retention, StoredTable } from "../../api/storage";
-import { bytes, count } from "../../time/format";
+import { bytes, count, counted } from "../../time/format";
 
 export const NAMES: Record<string, string> = { logs: "Logs", request_snapshots: "Requests", metrics: "Metrics", users: "Users" };
 
@@ -11,7 +11,7 @@ export function nameOf(table: string): string {
 /** `14 days`, `36 hours`. */
 export function age(seconds: number): string {
   const [amount, unit] = seconds % 86_400 === 0 ? [seconds / 86_400, "day"] : seconds % 3600 === 0 ? [seconds / 3600, "hour"] : seconds % 60 === 0 ? [seconds / 60, "minute"] : [seconds, "second"];
-  return `${count(amount)} ${unit}${amount === 1 ? "" : "s"}`;
+  return counted(amount, unit);
 }
 
 export function retentionInWords({ older_than_seconds: older, larger_than_bytes: larger, deleted_older_than_seconds: deleted }: Retention): string {
@@ -36,15 +36,16 @@ export function planInWords(plan: PrunePlan | null): string {
 const REASONS: Record<Blocker["reason"], string> = {
   default_partition: "is the default partition, which is never dropped",
   takes_inserts: "takes inserts",
-  has_newer_rows: "has newer records, too",
+  has_newer_rows: "also has newer records",
 };
 
 export function blockerInWords({ partition, reason }: Blocker): string {
   return `${partition} stays: it ${REASONS[reason]}.`;
 }
 
-function counted(amount: number, noun: string): string {
-  return `${count(amount)} ${noun}${amount === 1 ? "" : "s"}`;
+/** How many records are not sealed: `1 record waits`. */
+export function waitInWords(unsealed: number): string {
+  return unsealed === 0 ? "none waits" : `${counted(unsealed, "record")} ${unsealed === 1 ? "waits" : "wait"}`;
 }
 
 /** `2 frozen, 1 hot`. */

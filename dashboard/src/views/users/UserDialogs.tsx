@@ -125,7 +125,7 @@ export function EditUser({ user, isSelf, onClose }: Props) {
             </select>
           )}
         </Field>
-        <p className="quiet small">{isSelf ? "It is you: you have to log in again." : "It signs the user out."}</p>
+        <p className="quiet small">{isSelf ? "It is you: you have to log in again." : "It logs the user out."}</p>
         <FormProblem />
         <FormActions onCancel={onClose}>Save</FormActions>
       </Form>

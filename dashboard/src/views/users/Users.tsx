@@ -13,6 +13,7 @@ import { FindBox, Switch } from "../../parts/Tools";
 import { Day } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Table } from "../../parts/Table";
+import { useRowFocus } from "../../parts/useRowFocus";
 import type { Column } from "../../parts/Table";
 import { ViewHead } from "../../parts/ViewHead";
 import { useRestoreUser } from "./changes";
@@ -36,6 +37,7 @@ function AllUsers() {
   const [sort, setSort] = useParam("sort", "email");
   const [dialog, setDialog] = useParam("do");
   const [doing, setDoing] = useState<Doing | null>(null);
+  const view = useRowFocus<HTMLDivElement>();
   const parameters = { ...(find === "" ? {} : { email__icontains: find }), order_by: `${sort},id`, limit: 100 };
   const users = usePages<User>("/users", parameters);
   const columns: Column<User>[] = [
@@ -63,7 +65,7 @@ function AllUsers() {
   const close = () => setDoing(null);
   const isSelf = doing?.user.id === self?.id;
   return (
-    <>
+    <div ref={view}>
       <ViewHead title="Users">
         <FindBox label="Find an e-mail" />
         <Switch isOn={deleted === "with"} onChange={(isOn) => setDeleted(isOn ? "with" : "")}>
@@ -75,19 +77,25 @@ function AllUsers() {
       </ViewHead>
       {users.query.isPending && <Loading what="the users" />}
       {users.query.isError && <Failure error={users.query.error} what="The users" onRetry={() => void users.query.refetch()} />}
-      {users.query.isSuccess && users.rows.length === 0 && (
-        <Empty title="No user has such an e-mail.">
-          <p>Take a part of the search away.</p>
-        </Empty>
-      )}
-      {users.rows.length > 0 && <Table label="Users" columns={columns} rows={users.rows} idOf={(user) => user.id} sort={sort} onSort={setSort} isOld={users.isOld} />}
+      {users.query.isSuccess &&
+        users.rows.length === 0 &&
+        (find === "" ? (
+          <Empty title="There is no user yet.">
+            <p>Users log in with their e-mail and a password.</p>
+          </Empty>
+        ) : (
+          <Empty title="No user has such an e-mail.">
+            <p>Take a part of the search away.</p>
+          </Empty>
+        ))}
+      {users.rows.length > 0 && <Table label="Users" columns={columns} rows={users.rows} idOf={(user) => user.id} sort={sort} onSort={setSort} isOld={users.isOld} onOpen={(user) => setDoing({ what: "edit", user })} />}
       <More query={users.query} />
       {deleted === "with" && <DeletedUsers parameters={parameters} />}
       {dialog === "new" && <NewUser onClose={() => setDialog("")} />}
       {doing?.what === "edit" && <EditUser user={doing.user} isSelf={isSelf} onClose={close} />}
       {doing?.what === "reset" && <ResetPassword user={doing.user} isSelf={isSelf} onClose={close} />}
       {doing?.what === "delete" && <DeleteUser user={doing.user} isSelf={isSelf} onClose={close} />}
-    </>
+    </div>
   );
 }
 
