@@ -48,16 +48,16 @@ describe("statusLines", () => {
       well,
     );
     expect(lines).toEqual([
-      "No records are taken in: the database does not answer.",
-      "2,100 messages of syslog were dropped.",
-      "1 body was refused because there was too much: clients have to send them again.",
+      "The server accepts no records: the database does not answer.",
+      "2,100 syslog messages were dropped.",
+      "1 body was refused because too many arrived at once: clients have to send it again.",
       "Room for bodies is 90.0 % full.",
-      "Maintenance fails: the log of the server says why.",
+      "Maintenance fails: the server’s log says why.",
       "Sealing is behind by 2,000,000 records: searches take longer.",
       "1 attempt to notify a webhook failed.",
     ]);
   });
   it("counts from 0 for a process that started again", () => {
-    expect(statusLines({ ...well, syslog: { dropped: 3 } }, well)[0]).toContain("3 messages");
+    expect(statusLines({ ...well, syslog: { dropped: 3 } }, well)[0]).toContain("3 syslog messages");
   });
 });

@@ -4,7 +4,7 @@ import { grow } from "../time/range";
 import { useWindow } from "./window";
 
 /** What stands beside a chart. */
-export const ZOOM_HINT = "drag to zoom, ⇧ zooms out";
+export const ZOOM_HINT = "drag to zoom in, Shift and drag to zoom out";
 
 /** Dragging shows what is dragged over. With Shift the range grows by as much, on both sides. `shortest` is in milliseconds. */
 export function useZoom(shortest = 1): (from: Date, until: Date, isOut: boolean) => void {
