@@ -29,6 +29,19 @@ test("a user is added, given a role, deleted and restored", async () => {
   }
 });
 
+test("rows of a table are reached by j and k, and open by Enter", async () => {
+  await page.goto("/ui/users");
+  const row = page.getByRole("row", { name: /ada@shop\.example/ });
+  await row.waitFor();
+  await page.keyboard.press("j");
+  await page.waitForFunction(() => document.activeElement?.tagName === "TR");
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "Change a user" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
 test("a key is shown once, works, and stops when it is revoked", async () => {
   await page.goto("/ui/keys");
   await page.getByRole("button", { name: /Make|New/ }).first().click();

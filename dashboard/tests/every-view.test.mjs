@@ -30,6 +30,11 @@ test("every view fits on a telephone", async (t) => {
         await page.waitForLoadState("networkidle");
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(wide <= 360, `it is ${wide} pixels wide`);
+        // The views and the account, then the search and the range: two rows, and the tools of a view in a third.
+        const top = await page.evaluate(() => document.getElementById("view").getBoundingClientRect().top);
+        assert.ok(top <= 96, `the view begins at ${top} pixels`);
+        const tools = await page.evaluate(() => document.querySelector("[role=toolbar]")?.getBoundingClientRect().height ?? 0);
+        assert.ok(tools <= 48, `its tools are ${tools} pixels high`);
       });
     }
   });

@@ -36,6 +36,36 @@ test("a field that there is not is reported under the word, with the nearest one
   assert.match(await search().inputValue(), /^level:error/);
 });
 
+test("a search with a field that there is not says what it searches for, and offers the nearest one", async () => {
+  await ask("levle:error");
+  await page.waitForURL(/q=levle/);
+  await page.getByText("“levle:error” is searched for as text.").waitFor();
+  // It covers nothing: the tools of the view take clicks.
+  await page.getByRole("button", { name: "Patterns" }).click();
+  await page.getByRole("button", { name: "Lines", exact: true }).click();
+  await page.getByRole("button", { name: "Search for level:error" }).click();
+  await page.waitForURL(/q=level%3Aerror/);
+  await page.getByText(/100 lines/).first().waitFor();
+  assert.equal(await page.getByText(/There is no field/).count(), 0);
+});
+
+test("a filter that another view has is said to be unused", async () => {
+  await page.goto("/ui/logs?q=status%3A500");
+  await page.getByText(/Not used here, as log lines have no such field/).waitFor();
+});
+
+test("the list of keys has those that open and close, and the palette finds actions by other words", async () => {
+  await page.keyboard.press("?");
+  const help = page.getByRole("dialog", { name: "Keys" });
+  await help.getByText("Open the row").waitFor();
+  await help.getByText("Close what is open").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("sign out");
+  await page.getByRole("option", { name: /Log out/ }).waitFor();
+  await page.keyboard.press("Escape");
+});
+
 test("values complete from what is stored", async () => {
   await page.keyboard.press("/");
   await search().pressSequentially("source:W");

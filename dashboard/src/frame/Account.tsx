@@ -5,6 +5,7 @@ import { Menu } from "../parts/Menu";
 import { sharedParams, useParams } from "./address";
 import { useTheme } from "./theme";
 import { VIEWS } from "./views";
+import styles from "./Frame.module.css";
 
 export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => void }) {
   const session = useSession();
@@ -14,7 +15,7 @@ export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => v
   const name = session.user?.email.split("@")[0] ?? "open";
   const label = (
     <>
-      <bdi>{name.length > 16 ? `${name.slice(0, 15)}…` : name}</bdi> <span aria-hidden>▾</span>
+      <bdi className={styles.user}>{name.length > 16 ? `${name.slice(0, 15)}…` : name}</bdi> <span aria-hidden>▾</span>
     </>
   );
   return (

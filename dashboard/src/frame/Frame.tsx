@@ -2,15 +2,16 @@
 import { Link, Outlet, useLocation, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";
+import { useScrollHint } from "../parts/useScrollHint";
 import { Account } from "./Account";
 import { sharedParams, useParams } from "./address";
 import type { Params } from "./address";
 import { useKeys } from "./keys";
 import { Keys, KeysHelp } from "./KeysHelp";
 import { Palette } from "./Palette";
-import { RangePicker } from "./RangePicker";
-import { SavedSearches } from "./SavedSearches";
+import { RangeBar } from "./RangeBar";
 import { SearchBox } from "./SearchBox";
+import { SearchNotes } from "./SearchNotes";
 import { StateLine } from "./StateLine";
 import { titleOf } from "./title";
 import { VIEWS } from "./views";
@@ -20,6 +21,9 @@ import styles from "./Frame.module.css";
 /** Few need them, so they are loaded by those. */
 const SaveSearch = lazy(async () => ({ default: (await import("./SavedDialogs")).SaveSearch }));
 const ManageSearches = lazy(async () => ({ default: (await import("./SavedDialogs")).ManageSearches }));
+
+/** Keys that a chart takes by itself while it has the focus. */
+const IN_CHART = "In a chart (Tab goes to it)";
 
 export function Frame() {
   const isAdmin = useIsAdmin();
@@ -37,8 +41,13 @@ export function Frame() {
     { keys: "?", name: "Keys", group: "Everywhere", run: () => setFront("keys") },
     ...(hasRange
       ? [
-          { keys: "r", name: "Look again", group: "Range", run: refresh },
+          { keys: "r", name: "Refresh", group: "Range", run: refresh },
           { keys: "l", name: "Live", group: "Range", run: () => setLive(!isLive) },
+          { keys: "ArrowRight", name: "Next bar or point", group: IN_CHART },
+          { keys: "ArrowLeft", name: "Previous bar or point", group: IN_CHART },
+          { keys: "shift+ArrowRight", name: "Choose a part", group: IN_CHART },
+          { keys: "Enter", name: "Zoom to the part", group: IN_CHART },
+          { keys: "Escape", name: "Leave the chart", group: IN_CHART },
         ]
       : []),
     ...views.flatMap((one) =>
@@ -46,6 +55,10 @@ export function Frame() {
     ),
   ]);
   const main = useFocusOnNavigation(useShownView());
+  const bar = useScrollHint<HTMLElement>();
+  useEffect(() => {
+    bar.current?.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [bar, path]);
   useEffect(() => {
     document.title = titleOf(path, params);
   }, [params, path]);
@@ -61,39 +74,33 @@ export function Frame() {
       >
         To the content
       </a>
-      <header className={styles.top}>
-        <span className={styles.name}>Lookback</span>
-        <nav aria-label="Views" className={styles.views}>
-          {VIEWS.filter((one) => one.place === "top").map((one) => (
-            <Link key={one.path} to={one.path} search={shared as never} aria-current={one.path === path ? "page" : undefined}>
-              {one.name}
-            </Link>
-          ))}
-        </nav>
-        {view?.model ? <SearchBox model={view.model} /> : <span className={styles.gap} />}
-        <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} title="Views, searches, endpoints and actions">
-          <span className="hidden-label">Everything by its name</span>
-          <Keys keys="mod+k" />
-        </button>
-        <Account isAdmin={isAdmin} onKeys={() => setFront("keys")} />
-      </header>
-      {hasRange && (
-        <section className={styles.range} aria-label="Range of time">
-          <RangePicker compares={view.compares === true} />
-          <button type="button" aria-pressed={isLive} onClick={() => setLive(!isLive)} title="Asks again by itself (l)">
-            Live <span aria-hidden>{isLive ? "●" : "○"}</span>
+      <div className={styles.head}>
+        <header className={styles.top}>
+          <span className={styles.name}>Lookback</span>
+          <nav ref={bar} aria-label="Views" className={styles.views}>
+            {VIEWS.filter((one) => one.place === "top").map((one) => (
+              <Link key={one.path} to={one.path} search={shared as never} aria-current={one.path === path ? "page" : undefined}>
+                {one.name}
+              </Link>
+            ))}
+          </nav>
+          {view?.model ? <SearchBox model={view.model} isOfAll={view.isOfAll === true} /> : <span className={styles.gap} />}
+          <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} title="Views, searches, endpoints and actions">
+            <span className="hidden-label">Everything by its name</span>
+            <Keys keys="mod+k" />
           </button>
-          <button type="button" onClick={refresh} title="Asks again (r)">
-            Look again
-          </button>
-          <SavedSearches path={path} onSave={() => setFront("save")} onManage={() => setFront("saved")} />
-        </section>
-      )}
+          <div className={styles.account}>
+            <Account isAdmin={isAdmin} onKeys={() => setFront("keys")} />
+          </div>
+        </header>
+        {hasRange && <RangeBar compares={view.compares === true} path={path} onSave={() => setFront("save")} onManage={() => setFront("saved")} />}
+      </div>
+      {view?.model && <SearchNotes model={view.model} isOfAll={view.isOfAll === true} />}
       <main ref={main} id="view" className={styles.view} tabIndex={-1}>
         <Outlet />
       </main>
       <StateLine />
-      {front === "palette" && <Palette onClose={() => setFront(null)} onKeys={() => setFront("keys")} onSave={hasRange ? () => setFront("save") : null} onManage={() => setFront("saved")} />}
+      {front === "palette" && <Palette hasRange={hasRange} onClose={() => setFront(null)} onKeys={() => setFront("keys")} onSave={() => setFront("save")} onManage={() => setFront("saved")} />}
       {front === "keys" && <KeysHelp onClose={() => setFront(null)} />}
       <Suspense>
         {front === "save" && <SaveSearch path={path} params={params} onClose={() => setFront(null)} />}

@@ -1,11 +1,12 @@
-/** The range of time of the view: common ones, others as they are typed, earlier, later, and wider. */
+/** The range of time of the view: common ones, and others as they are typed. Keys move it, too. */
 import { useEffect, useId, useRef, useState } from "react";
-import { COMMON_RANGES, formatRange, namePrevious, nameRange, parseRange, shift, zoomOut } from "../time/range";
+import { COMMON_RANGES, formatRange, namePrevious, nameRange, parseRange } from "../time/range";
 import type { Range } from "../time/range";
 import { formatTyped, formatUtc, readTyped } from "../time/typed";
 import { parseWhen } from "../time/when";
 import { useKeys } from "./keys";
 import styles from "./RangePicker.module.css";
+import { useRangeMoves } from "./useRangeMoves";
 import { useWindow } from "./window";
 
 export function RangePicker({ compares }: { compares: boolean }) {
@@ -14,15 +15,13 @@ export function RangePicker({ compares }: { compares: boolean }) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const panel = useRef<HTMLDivElement>(null);
-  const shown: Range = { kind: "between", from, until };
-  const isAtEnd = range.kind === "last" || until >= now;
-  const move = (by: -1 | 1) => setRange(shift(shown, by, now));
+  const { isAtEnd, earlier, later, zoomOut } = useRangeMoves();
   const group = "Range";
   useKeys([
     { keys: "t", name: "Choose the range", group, run: () => panel.current?.showPopover() },
-    { keys: "[", name: "Earlier", group, run: () => move(-1) },
-    { keys: "]", name: "Later", group, run: () => !isAtEnd && move(1) },
-    { keys: "-", name: "Zoom out", group, run: () => setRange(zoomOut(range, now)) },
+    { keys: "[", name: "Earlier", group, run: earlier },
+    { keys: "]", name: "Later", group, run: () => !isAtEnd && later() },
+    { keys: "-", name: "Zoom out", group, run: zoomOut },
   ]);
 
   useEffect(() => {
@@ -70,19 +69,10 @@ export function RangePicker({ compares }: { compares: boolean }) {
               })}
             </div>
             <TypedRange range={range} from={from} until={until} now={now} onChoose={choose} />
+            {compares && <p className={`quiet small ${styles.compared ?? ""}`}>Compared with {namePrevious(range, now)}.</p>}
           </>
         )}
       </div>
-      <button type="button" aria-label="Earlier" title="Earlier ([)" onClick={() => move(-1)}>
-        <span aria-hidden>◀</span>
-      </button>
-      <button type="button" aria-label="Later" title="Later (])" disabled={isAtEnd} onClick={() => move(1)}>
-        <span aria-hidden>▶</span>
-      </button>
-      <button type="button" aria-label="Zoom out" title="Zoom out (-)" onClick={() => setRange(zoomOut(range, now))}>
-        <span aria-hidden>⤢</span>
-      </button>
-      {compares && <span className="quiet small">compared with {namePrevious(range, now)}</span>}
     </>
   );
 }

@@ -4,19 +4,29 @@ import { useSavedSearches } from "../api/saved";
 import { Menu } from "../parts/Menu";
 import { shortLine } from "../parts/text";
 
-interface Props {
+export interface SavedProps {
   /** The path of the view that is shown: its searches come first. */
   path: string;
   onSave: () => void;
   onManage: () => void;
 }
 
-export function SavedSearches({ path, onSave, onManage }: Props) {
+export function SavedSearches(props: SavedProps) {
+  if (useSavedSearches() === null) return null;
+  return (
+    <Menu label="Saved ▾" title="Saved searches">
+      <SavedItems {...props} />
+    </Menu>
+  );
+}
+
+/** As parts of a menu. */
+export function SavedItems({ path, onSave, onManage }: SavedProps) {
   const searches = useSavedSearches();
   const navigate = useNavigate();
   if (searches === null) return null;
   return (
-    <Menu label="Saved ▾" title="Saved searches">
+    <>
       {searches.filter((one) => one.path === path).map((one) => (
         <button key={one.id} type="button" role="menuitem" className="plain" onClick={() => void navigate({ to: one.path, search: one.params })}>
           <bdi>{shortLine(one.name, 60)}</bdi>
@@ -30,6 +40,6 @@ export function SavedSearches({ path, onSave, onManage }: Props) {
           All saved searches …
         </button>
       )}
-    </Menu>
+    </>
   );
 }

@@ -1,8 +1,9 @@
 /** Tabs of which one is shown: arrows move between them, as do the numbers of the page. */
-import { useEffect, useId, useRef } from "react";
+import { useEffect, useId } from "react";
 import type { KeyboardEvent, ReactNode } from "react";
 import { useKeys } from "../frame/keys";
 import styles from "./Tabs.module.css";
+import { useScrollHint } from "./useScrollHint";
 
 export interface Tab {
   id: string;
@@ -22,10 +23,10 @@ interface Props {
 
 export function Tabs({ label, tabs, chosen, onChoose, className, children }: Props) {
   const id = useId();
-  const bar = useRef<HTMLDivElement>(null);
+  const bar = useScrollHint<HTMLDivElement>();
   useEffect(() => {
     bar.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [chosen]);
+  }, [bar, chosen]);
   useKeys(tabs.map((tab, index) => ({ keys: String(index + 1), name: `Tab “${tab.name}”`, run: () => onChoose(tab.id) })));
   const move = (event: KeyboardEvent) => {
     const at = tabs.findIndex((tab) => tab.id === chosen);

@@ -24,8 +24,24 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
       <Copy text={() => location.href}>Copy link</Copy>
     </>
   );
+  const more = state.view === "lines" && (
+    <>
+      <Choice
+        label="Order"
+        chosen={state.order}
+        options={[
+          { value: "ranked", name: "Ranked", title: "Those first that have the words best", whyNot: hasWords ? undefined : "Ranking needs words in the search" },
+          { value: "newest", name: "Newest", title: "The newest first; live shows these" },
+        ]}
+        onChoose={(order) => setParams({ order: order === "newest" && hasWords ? "newest" : "", live: "", copies: "" })}
+      />
+      <Switch isOn={state.isFolded} title="One row of lines that differ only in numbers and ids" onChange={(isOn) => setParams({ fold: isOn ? "1" : "0", copies: "" })}>
+        Fold
+      </Switch>
+    </>
+  );
   return (
-    <Toolbar label="How lines are shown" said={said} actions={actions}>
+    <Toolbar label="How lines are shown" said={said} more={more} actions={actions}>
       <FacetsButton />
       <Choice
         label="View"
@@ -36,22 +52,6 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
         ]}
         onChoose={(view) => setParams({ view: view === "lines" ? "" : view, open: "", tab: "", copies: "" })}
       />
-      {state.view === "lines" && (
-        <>
-          <Choice
-            label="Order"
-            chosen={state.order}
-            options={[
-              { value: "ranked", name: "Ranked", title: "Those first that have the words best", whyNot: hasWords ? undefined : "Ranking needs words in the search" },
-              { value: "newest", name: "Newest", title: "The newest first; live shows these" },
-            ]}
-            onChoose={(order) => setParams({ order: order === "newest" && hasWords ? "newest" : "", live: "", copies: "" })}
-          />
-          <Switch isOn={state.isFolded} title="One row of lines that differ only in numbers and ids" onChange={(isOn) => setParams({ fold: isOn ? "1" : "0", copies: "" })}>
-            Fold
-          </Switch>
-        </>
-      )}
     </Toolbar>
   );
 }

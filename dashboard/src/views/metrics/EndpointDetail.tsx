@@ -8,6 +8,7 @@ import { useZoom } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { shortLine } from "../../parts/text";
+import { Folded } from "../../parts/Folded";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Switch } from "../../parts/Tools";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
@@ -16,17 +17,19 @@ import { bytes, count, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
-import { aggregateQuery, useDeploys } from "./data";
+import { aggregateQuery, useDeploys, useWindowPeriod } from "./data";
 import { measuresOf } from "./endpoints";
 import { Figure } from "./Figures";
 import { HeatMap } from "./HeatMap";
 import { requestsOf } from "./links";
+import { untilMinute, WHY_UNTIL } from "./period";
 import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
   const name = shortLine(endpoint);
-  const { asked, from, until } = useWindow();
+  const { asked } = useWindow();
+  const { from, until, isCut } = useWindowPeriod();
   const params = useParams();
   const setParams = useSetParams();
   const [compareText, setCompare] = useParam("compare", "1");
@@ -65,11 +68,13 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         <button type="button" onClick={close} title="All endpoints (Escape)">
           ← All endpoints
         </button>
-        <BucketSelect plan={plan} />
-        {logButton}
-        <Switch isOn={isCompared} onChange={(isOn) => setCompare(isOn ? "1" : "0")}>
-          Period before
-        </Switch>
+        <Folded>
+          <BucketSelect plan={plan} />
+          {logButton}
+          <Switch isOn={isCompared} onChange={(isOn) => setCompare(isOn ? "1" : "0")}>
+            Period before
+          </Switch>
+        </Folded>
       </div>
       <header>
         <h1>
@@ -83,8 +88,13 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         <Link to="/requests" search={{ ...kept, q: `${requests} status:5xx` }}>
           Its failed requests
         </Link>
+        {isCut && (
+          <span className="quiet small" title={WHY_UNTIL}>
+            Latency windows {untilMinute(until)}
+          </span>
+        )}
       </header>
-      {total.data && <Figures now={total.data.total} before={total.data.previous?.total} seconds={(until.getTime() - from.getTime()) / 1000} />}
+      <Figures now={total.data?.total} before={total.data?.previous?.total} seconds={(until.getTime() - from.getTime()) / 1000} />
       {now.isPending && <Loading what={`the windows of ${name}`} />}
       {now.isError && <Failure error={now.error} what="The windows" onRetry={() => void now.refetch()} />}
       {past.isError && <p className="quiet small">The period before could not be loaded: {past.error.message}</p>}
@@ -124,15 +134,26 @@ function Part({ title, note, children }: { title: string; note?: string | undefi
   );
 }
 
+const FIGURES = ["Requests", "Requests/s", "Error rate", "p50", "p95", "p99", "Received", "Sent"];
 type TotalsOf = Parameters<typeof measuresOf>[0];
 
-function Figures({ now, before, seconds }: { now: TotalsOf; before: TotalsOf | undefined; seconds: number }) {
+/** They have their place before they are there, so that the charts below stay where they are. */
+function Figures({ now, before, seconds }: { now: TotalsOf | undefined; before: TotalsOf | undefined; seconds: number }) {
+  if (now === undefined) {
+    return (
+      <dl className={styles.figures} aria-busy>
+        {FIGURES.map((name) => (
+          <Figure key={name} name={name} value="–" change={null} />
+        ))}
+      </dl>
+    );
+  }
   const [is, was] = [measuresOf(now), before && before.requests > 0 ? measuresOf(before) : null];
   const perSecond = is.requests / seconds;
   return (
     <dl className={styles.figures}>
       <Figure name="Requests" value={count(is.requests)} change={relativeChange(is.requests, was?.requests ?? null)} />
-      <Figure name="Requests a second" value={perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} change={null} />
+      <Figure name="Requests/s" value={perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} change={null} />
       <Figure name="Error rate" value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
       {(["p50", "p95", "p99"] as const).map((name) => (
         <Figure key={name} name={name} value={latencyText(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />

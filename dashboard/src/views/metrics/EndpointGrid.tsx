@@ -6,22 +6,25 @@ import { useParam, useParams, useSetParams } from "../../frame/address";
 import { ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { useRowFocus } from "../../parts/useRowFocus";
+import { Folded } from "../../parts/Folded";
 import { Empty, Failure, Loading } from "../../parts/State";
 import type { BucketPlan } from "../../time/buckets";
 import { fillBuckets } from "../../time/buckets";
 import { count, counted } from "../../time/format";
 import { BucketSelect, useLogScale } from "./Controls";
-import { aggregateQuery, listOf, useDeploys, useWindowFilters } from "./data";
+import { aggregateQuery, listOf, useDeploys, useWindowFilters, useWindowPeriod } from "./data";
 import type { Group } from "./data";
 import { EndpointCard } from "./EndpointCard";
 import { endpointRows, isSort, sortEndpoints, SORTS } from "./endpoints";
+import { untilMinute, WHY_UNTIL } from "./period";
 import styles from "./Metrics.module.css";
 
 /** How many endpoints are asked for at a time. */
 const PIECE = 24;
 
 export function EndpointGrid({ plan }: { plan: BucketPlan }) {
-  const { asked, from, until, refresh } = useWindow();
+  const { asked, refresh } = useWindow();
+  const { from, until, isCut } = useWindowPeriod();
   const filters = useWindowFilters();
   const params = useParams();
   const setParams = useSetParams();
@@ -68,10 +71,14 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
             ))}
           </select>
         </label>
-        <BucketSelect plan={plan} />
-        {logButton}
+        <Folded>
+          <BucketSelect plan={plan} />
+          {logButton}
+        </Folded>
         <p className="quiet small">
-          {count(shown.length)} of {counted(rows.length, "endpoint")} · {counted(all.data.total.requests, "request")} · {ZOOM_HINT}
+          {count(shown.length)} of {counted(rows.length, "endpoint")} · {counted(all.data.total.requests, "request")}
+          {isCut && <span title={WHY_UNTIL}> {untilMinute(until)}</span>}
+          <span className={styles.hint}> · {ZOOM_HINT}</span>
         </p>
       </div>
       {charts.error && <Failure error={charts.error} what="The charts" onRetry={refresh} />}
@@ -105,7 +112,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
       {shown.length < rows.length && (
         <div className={styles.more}>
           <button type="button" onClick={() => setShown(String(shown.length + PIECE), { replace: true })}>
-            {count(Math.min(PIECE, rows.length - shown.length))} more endpoints
+            {counted(Math.min(PIECE, rows.length - shown.length), "more endpoint")}
           </button>
         </div>
       )}

@@ -3,7 +3,7 @@ import { useCallback, useMemo } from "react";
 import uPlot from "uplot";
 import { Chart } from "../../parts/Chart";
 import type { Mark } from "../../parts/Chart";
-import { count, duration } from "../../time/format";
+import { count, counted, duration } from "../../time/format";
 import type { Group } from "./data";
 import { heatMap, LEAST_MS, mix, rowOf, strength } from "./heat";
 import type { HeatMap as Cells } from "./heat";
@@ -39,7 +39,7 @@ export function HeatMap({ label, times, groups, from, until, marks, group, onZoo
       const [low = 0, high = 0] = [map.edges[row], map.edges[row + 1]];
       const requests = map.cells[index]?.[row] ?? 0;
       const place = low <= LEAST_MS ? "less than 1 ms" : high - low <= 1 ? duration(low) : `${duration(low)} to ${duration(high)}`;
-      return `${count(requests)} ${requests === 1 ? "request" : "requests"} of ${place}`;
+      return `${counted(requests, "request")} of ${place}`;
     },
     [map],
   );

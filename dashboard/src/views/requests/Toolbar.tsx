@@ -31,8 +31,19 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
       <Copy text={() => location.href}>Copy link</Copy>
     </>
   );
+  const more = (
+    <Choice
+      label="Above the list"
+      chosen={chart}
+      options={[
+        { value: "time", name: "Over time" },
+        { value: "country", name: "By country" },
+      ]}
+      onChoose={setChart}
+    />
+  );
   return (
-    <Toolbar label="How requests are shown" said={said} actions={actions}>
+    <Toolbar label="How requests are shown" said={said} more={more} actions={actions}>
       <button type="button" aria-pressed={hasFacets} aria-controls="request-facets" onClick={onFacets}>
         Fields
       </button>
@@ -45,15 +56,6 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
           { value: "slowest", name: "Slowest", title: "The slowest first" },
         ]}
         onChoose={(order) => setParams({ order: order === "ranked" || (order === "newest" && !search.hasWords) ? "" : order, live: "" })}
-      />
-      <Choice
-        label="Above the list"
-        chosen={chart}
-        options={[
-          { value: "time", name: "Over time" },
-          { value: "country", name: "By country" },
-        ]}
-        onChoose={setChart}
       />
     </Toolbar>
   );
