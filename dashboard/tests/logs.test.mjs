@@ -49,7 +49,7 @@ test("a search with a field that there is not says what it searches for, and off
   assert.equal(await page.getByText(/There is no field/).count(), 0);
 });
 
-test("a filter that another view has is said to be unused", async () => {
+test("a filter that only another view has is named as unused", async () => {
   await page.goto("/ui/logs?q=status%3A500");
   await page.getByText(/Not used here, as log lines have no such field/).waitFor();
 });
