@@ -1,5 +1,5 @@
 /** A dialog in front of the page: the browser keeps the focus in it, and Escape closes it. */
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import type { ReactNode } from "react";
 import styles from "./Dialog.module.css";
 
@@ -14,7 +14,8 @@ interface Props {
 export function Dialog({ title, onClose, kind = "plain", children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const pressed = useRef<EventTarget | null>(null);
-  useEffect(() => {
+  // It is closed before it is taken out of the page: only then the focus goes back to where it was.
+  useLayoutEffect(() => {
     const shown = dialog.current;
     if (shown && !shown.open) {
       shown.showModal();

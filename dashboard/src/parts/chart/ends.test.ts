@@ -11,7 +11,7 @@ function labels(ticks: number[], from: number, until: number) {
 
 test("both ends have a label where the round times leave room", () => {
   expect(labels([at(11, 15), at(11, 30), at(11, 45), at(12, 0)], at(11, 6), at(12, 6))).toEqual([
-    ["11:06", 0],
+    ["11:06", 15],
     ["12:06", 600],
   ]);
 });
@@ -23,8 +23,8 @@ test("an end beside a round time has none", () => {
 
 test("an axis without round times has its ends, if they have room", () => {
   expect(labels([], at(11, 1), at(11, 14))).toEqual([
-    ["11:01", 0],
+    ["11:01", 15],
     ["11:14", 130],
   ]);
-  expect(labels([], at(11, 1), at(11, 4))).toEqual([["11:01", 0]]);
+  expect(labels([], at(11, 1), at(11, 4))).toEqual([["11:01", 15]]);
 });

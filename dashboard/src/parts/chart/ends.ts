@@ -21,12 +21,15 @@ interface End {
 export function endLabels(ticks: Ticks, [from, until]: [number, number], now: Date, x: (time: number) => number, width: (text: string) => number): End[] {
   const texts = timeLabels(ticks.at, ticks.step, now);
   const taken = ticks.at.map((tick, index) => ({ x: x(tick), half: width(texts[index] ?? "") / 2 }));
-  const ends: [time: number, text: string | undefined][] = [
-    [from, timeLabels([from], ticks.step, now)[0]],
-    [until, timeLabels([...(ticks.at.length > 0 ? ticks.at : [from]), until], ticks.step, now).at(-1)],
+  const first = timeLabels([from], ticks.step, now)[0] ?? "";
+  const last = timeLabels([...(ticks.at.length > 0 ? ticks.at : [from]), until], ticks.step, now).at(-1) ?? "";
+  const ends: [place: number, text: string][] = [
+    // It begins where the axis does: left of it is the lowest value.
+    [x(from) + width(first) / 2, first],
+    [x(until), last],
   ];
-  return ends.flatMap(([time, text = ""]) => {
-    const [place, half] = [x(time), width(text) / 2];
+  return ends.flatMap(([place, text]) => {
+    const half = width(text) / 2;
     if (taken.some((other) => Math.abs(other.x - place) < other.half + half + GAP)) return [];
     taken.push({ x: place, half });
     return [{ text, x: place }];

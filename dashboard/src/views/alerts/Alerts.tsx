@@ -68,7 +68,8 @@ export function Alerts() {
           onOpen={(rule) => (isAdmin ? setDialog(`change-${rule.id}`) : setHistory(String(rule.id)))}
         />
       )}
-      <History rules={rules.data ?? []} />
+      {/* Once the rules are there: it would move down when they come. */}
+      {!rules.isPending && <History rules={rules.data ?? []} />}
       {isAdmin && what === "new" && <RuleForm rule={null} onClose={close} />}
       {isAdmin && chosen && what === "change" && <RuleForm rule={chosen} onClose={close} />}
       {isAdmin && chosen && what === "test" && <TestRule rule={chosen} onClose={close} />}

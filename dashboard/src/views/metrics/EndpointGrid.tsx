@@ -5,6 +5,7 @@ import { useCallback, useMemo } from "react";
 import { useParam, useParams, useSetParams } from "../../frame/address";
 import { ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
+import { useHeldOrder } from "../../parts/useHeldOrder";
 import { useRowFocus } from "../../parts/useRowFocus";
 import { Folded } from "../../parts/Folded";
 import { Empty, Failure, Loading } from "../../parts/State";
@@ -16,11 +17,13 @@ import { aggregateQuery, listOf, useDeploys, useWindowFilters, useWindowPeriod }
 import type { Group } from "./data";
 import { EndpointCard } from "./EndpointCard";
 import { endpointRows, isSort, sortEndpoints, SORTS } from "./endpoints";
+import type { EndpointRow } from "./endpoints";
 import { untilMinute, WHY_UNTIL } from "./period";
 import styles from "./Metrics.module.css";
 
 /** How many endpoints are asked for at a time. */
 const PIECE = 24;
+const idOf = ({ endpoint }: EndpointRow) => endpoint;
 
 export function EndpointGrid({ plan }: { plan: BucketPlan }) {
   const { asked, refresh } = useWindow();
@@ -36,7 +39,8 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
 
   const all = useQuery(aggregateQuery({ asked, from, until, filters, byEndpoint: true, compare: true }));
   const rows = useMemo(() => (all.data ? sortEndpoints(endpointRows(all.data), isSort(sort) ? sort : "busiest").filter(({ now }) => now !== null) : []), [all.data, sort]);
-  const shown = rows.slice(0, Math.max(Number(shownText) || PIECE, 1));
+  const { rows: ordered, holds } = useHeldOrder(rows, idOf);
+  const shown = ordered.slice(0, Math.max(Number(shownText) || PIECE, 1));
   const pieces = Array.from({ length: Math.ceil(shown.length / PIECE) }, (_, index) => shown.slice(index * PIECE, (index + 1) * PIECE).map(({ endpoint }) => endpoint));
   const first = new Date(plan.starts[0] ?? from);
   const charts = useQueries({
@@ -101,7 +105,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
           )}
         </Empty>
       ) : (
-        <ul ref={view} className={`${styles.grid ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isOld}>
+        <ul ref={view} {...holds} className={`${styles.grid ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isOld}>
           {shown.map((row) => (
             <Filled key={row.endpoint} groups={charts.byEndpoint.get(row.endpoint)} plan={plan}>
               {(groups) => <EndpointCard row={row} groups={groups} plan={plan} isLog={isLog} marks={marks} />}

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { sharedParams, useParam, useParams } from "../../frame/address";
 import { Choice } from "../../parts/Choice";
 import { shortLine } from "../../parts/text";
+import { useHeldOrder } from "../../parts/useHeldOrder";
 import { count, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
@@ -18,8 +19,9 @@ import type { Summary } from "./summary";
 import styles from "./Overview.module.css";
 
 const ROWS = 10;
-/** The rows and what stands around them, in lines. */
-const ROOM = ROWS + 2;
+/** A head, the rows, and what stands below them. */
+const ROOM = `calc(28px + ${ROWS + 1} * var(--row))`;
+const idOf = ({ endpoint }: EndpointRow) => endpoint;
 
 export function Endpoints({ summary }: { summary: Summary }) {
   const { rows, source, until, isPending, isOld, error, retry } = summary;
@@ -28,6 +30,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
   const kept = sharedParams(useParams());
   const used = isSort(sort) ? sort : "changed";
   const sorted = useMemo(() => sortEndpoints(rows, used), [rows, used]);
+  const { rows: ordered, holds } = useHeldOrder(sorted, idOf);
   const sorts = (
     <div className={styles.sorts}>
       <Choice label="Order of endpoints" chosen={used} options={Object.entries(SORTS).map(([value, name]) => ({ value, name }))} onChoose={(value) => setSort(value, { replace: true })} />
@@ -56,8 +59,8 @@ export function Endpoints({ summary }: { summary: Summary }) {
             </th>
           </tr>
         </thead>
-        <tbody>
-          {sorted.slice(0, all === "1" ? sorted.length : ROWS).map((row) => (
+        <tbody {...holds}>
+          {ordered.slice(0, all === "1" ? sorted.length : ROWS).map((row) => (
             <Row key={row.endpoint} row={row} kept={kept} hasWindows={source === "windows"} />
           ))}
         </tbody>

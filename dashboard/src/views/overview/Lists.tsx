@@ -16,11 +16,12 @@ import type { Searches } from "./summary";
 import styles from "./Overview.module.css";
 
 const SHOWN_ALERTS = 6;
+const ROOM = `calc(${ROWS} * var(--row))`;
 
 function Ago({ at }: { at: string }) {
   const { until } = useWindow();
   return (
-    <time className="quiet small" dateTime={at} title={inFull(at)}>
+    <time className={`quiet small ${styles.ago ?? ""}`} dateTime={at} title={inFull(at)}>
       {ago(at, new Date(Math.max(until.getTime(), new Date(at).getTime())))}
     </time>
   );
@@ -34,7 +35,7 @@ export function Alerts() {
   return (
     <Panel
       title="Alerts"
-      room={2}
+      room="40px"
       beside={
         <>
           {firing > 0 && <span className={styles.firing}>{count(firing)} firing</span>}
@@ -76,7 +77,7 @@ export function NewestErrors({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Newest errors"
-      room={ROWS}
+      room={ROOM}
       beside={
         <Link to="/logs" search={{ ...kept, q }}>
           All errors
@@ -99,7 +100,7 @@ export function NewPatterns({ patterns }: { patterns: ReturnType<typeof useNewPa
   return (
     <Panel
       title="New patterns"
-      room={ROWS}
+      room={ROOM}
       beside={
         <Link to="/logs" search={search}>
           All patterns
@@ -140,7 +141,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Failed requests"
-      room={ROWS}
+      room={ROOM}
       beside={
         <Link to="/requests" search={{ ...kept, q }}>
           All failed requests
@@ -171,7 +172,9 @@ export function FailedRequests({ searches }: { searches: Searches }) {
 /** The queue and the storage of the server, as far as it tells. */
 export function Health() {
   const status = useStatus();
-  if (!status) return null;
+  // Its place, until it is known what it tells.
+  if (status === undefined) return <div style={{ minHeight: "calc(28px + 3 * var(--row))" }} />;
+  if (status === null) return null;
   const { body_bytes } = status.limits;
   const lines = statusLines(status, status);
   return (

@@ -8,8 +8,8 @@ interface Props {
   title: string;
   /** What stands beside the title. */
   beside?: ReactNode;
-  /** How many lines it has, about: that much room is kept until they are there, so that nothing moves when they come. */
-  room?: number;
+  /** The height of its content, about: that much room is kept until it is there, so that nothing moves when it comes. */
+  room?: string;
   isPending?: boolean;
   /** Whether what is shown is of before, and the new one is on its way. */
   isOld?: boolean;
@@ -20,9 +20,9 @@ interface Props {
   children: ReactNode;
 }
 
-export function Panel({ title, beside, room = 0, isPending = false, isOld = false, error = null, onRetry, empty = null, children }: Props) {
+export function Panel({ title, beside, room = "0px", isPending = false, isOld = false, error = null, onRetry, empty = null, children }: Props) {
   return (
-    <section className={styles.panel} aria-label={title} aria-busy={isPending || isOld} style={isPending ? { minHeight: `calc(28px + ${room} * var(--row))` } : undefined}>
+    <section className={styles.panel} aria-label={title} aria-busy={isPending || isOld} style={isPending ? { minHeight: `calc(28px + ${room})` } : undefined}>
       <header>
         <h2>{title}</h2>
         {beside}

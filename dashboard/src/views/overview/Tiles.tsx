@@ -79,7 +79,7 @@ function Tile({ to, search, name, until = null, value, change, before }: TilePro
         <span>{name}</span>
         {until !== null && <span title={WHY_UNTIL}>{untilMinute(until)}</span>}
       </span>
-      <span>
+      <span className={styles.value}>
         <span className={styles.number}>{value}</span> <Change change={change} />
       </span>
       <span className="quiet small">before: {before}</span>

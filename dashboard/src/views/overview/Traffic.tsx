@@ -75,7 +75,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Traffic"
-      room={8}
+      room={`${HEIGHT + 20}px`}
       beside={
         <span className="quiet small" hidden={shown.isPending}>
           {counted(total, "request")}
