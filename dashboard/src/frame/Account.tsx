@@ -7,7 +7,7 @@ import { useTheme } from "./theme";
 import { VIEWS } from "./views";
 import styles from "./Frame.module.css";
 
-export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => void }) {
+export function Account({ isAdmin, onFind, onKeys }: { isAdmin: boolean; onFind: () => void; onKeys: () => void }) {
   const session = useSession();
   const logOut = useLogOut();
   const [theme, setTheme] = useTheme();
@@ -25,6 +25,10 @@ export function Account({ isAdmin, onKeys }: { isAdmin: boolean; onKeys: () => v
           {one.name}
         </Link>
       ))}
+      {/* A telephone has no keys for it. */}
+      <button type="button" role="menuitem" className="plain" onClick={onFind}>
+        Find anything
+      </button>
       <button type="button" role="menuitem" className="plain" onClick={() => setTheme(theme === "dark" ? "light" : "dark")}>
         {theme === "dark" ? "Light theme" : "Dark theme"}
       </button>

@@ -37,7 +37,7 @@ export function Frame() {
   const views = VIEWS.filter((one) => isAdmin || !one.isForAdmins);
   const hasRange = view?.hasRange === true;
   useKeys([
-    { keys: "mod+k", name: "Everything by its name", group: "Everywhere", run: () => setFront("palette"), inInputs: true },
+    { keys: "mod+k", name: "Find anything", group: "Everywhere", run: () => setFront("palette"), inInputs: true },
     { keys: "?", name: "Keys", group: "Everywhere", run: () => setFront("keys") },
     ...(hasRange
       ? [
@@ -86,11 +86,11 @@ export function Frame() {
           </nav>
           {view?.model ? <SearchBox model={view.model} isOfAll={view.isOfAll === true} /> : <span className={styles.gap} />}
           <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} title="Views, searches, endpoints and actions">
-            <span className="hidden-label">Everything by its name</span>
+            <span className="hidden-label">Find anything</span>
             <Keys keys="mod+k" />
           </button>
           <div className={styles.account}>
-            <Account isAdmin={isAdmin} onKeys={() => setFront("keys")} />
+            <Account isAdmin={isAdmin} onFind={() => setFront("palette")} onKeys={() => setFront("keys")} />
           </div>
         </header>
         {hasRange && <RangeBar compares={view.compares === true} path={path} onSave={() => setFront("save")} onManage={() => setFront("saved")} />}

@@ -1,4 +1,4 @@
-/** Everything by its name: views, searches, endpoints, records and actions. */
+/** Finds anything by its name: views, searches, endpoints, records and actions. */
 import { useId, useState } from "react";
 import type { KeyboardEvent } from "react";
 import { Dialog } from "../parts/Dialog";
@@ -43,7 +43,7 @@ export function Palette({ onClose, ...actions }: Actions & { onClose: () => void
   }
 
   return (
-    <Dialog title="Everything" onClose={onClose}>
+    <Dialog title="Find anything" onClose={onClose}>
       <div className={styles.palette}>
         <input
           role="combobox"

@@ -44,7 +44,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
   );
   return (
     <Toolbar label="How requests are shown" said={said} more={more} actions={actions}>
-      <button type="button" aria-pressed={hasFacets} aria-controls="request-facets" onClick={onFacets}>
+      <button type="button" aria-pressed={hasFacets} aria-controls={hasFacets ? "request-facets" : undefined} onClick={onFacets}>
         Fields
       </button>
       <Choice
