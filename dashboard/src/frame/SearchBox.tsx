@@ -13,7 +13,7 @@ import { useParam } from "./address";
 import { useKeys } from "./keys";
 import { RECORDS } from "./SearchNotes";
 import { SearchTerms } from "./SearchTerms";
-import { cutEnd } from "../parts/text";
+import { shortLine } from "../parts/text";
 import styles from "./SearchBox.module.css";
 
 /** Keys that the box takes by itself. */
@@ -211,14 +211,14 @@ export function SearchBox({ model, isOfAll }: { model: Model; isOfAll: boolean }
                     onMouseDown={(event) => event.preventDefault()}
                     onClick={() => replace(problem.start, problem.end, problem.problem?.instead ?? "")}
                   >
-                    <kbd>Tab</kbd> <bdi className="data">{cutEnd(problem.problem.instead, 60)}</bdi>
+                    <kbd>Tab</kbd> <bdi className="data">{shortLine(problem.problem.instead, 60)}</bdi>
                   </button>
                 )}
               </p>
             )}
             {isWaitingSaid && (
               <p className="quiet">
-                Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{cutEnd(waiting.map((term) => text.slice(term.start, term.end)).join(" "), 60)}</bdi>
+                Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{shortLine(waiting.map((term) => text.slice(term.start, term.end)).join(" "), 60)}</bdi>
               </p>
             )}
           </div>

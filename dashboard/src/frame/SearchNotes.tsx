@@ -1,6 +1,6 @@
 /** What of the search that is shown is not what it looks like. It stands in the flow of the page, and covers nothing. */
 import { useMemo } from "react";
-import { cutEnd } from "../parts/text";
+import { shortLine } from "../parts/text";
 import { parse } from "../query/parse";
 import type { Model } from "../query/parse";
 import { useParam } from "./address";
@@ -28,8 +28,8 @@ export function SearchNotes({ model, isOfAll }: Props) {
         <p key={start}>
           <span>
             <span aria-hidden>⚠ </span>
-            {problem?.text}
-            {kind === "filter" && ` “${cutEnd(asked.slice(start, end), 40)}” is left out.`}
+            <bdi>{problem?.text}</bdi>
+            {kind === "filter" && ` “${shortLine(asked.slice(start, end), 40)}” is left out.`}
           </span>{" "}
           {problem !== null && problem.instead !== null && (
             <button
@@ -39,7 +39,7 @@ export function SearchNotes({ model, isOfAll }: Props) {
                 document.getElementById("view")?.focus({ preventScroll: true });
               }}
             >
-              Search for <bdi className="data">{cutEnd(problem.instead, 60)}</bdi>
+              Search for <bdi className="data">{shortLine(problem.instead, 60)}</bdi>
             </button>
           )}
         </p>
@@ -47,7 +47,7 @@ export function SearchNotes({ model, isOfAll }: Props) {
       {problems.length > MOST && <p className="quiet">and {problems.length - MOST} more</p>}
       {waiting.length > 0 && (
         <p className="quiet">
-          Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{cutEnd(waiting.map(({ start, end }) => asked.slice(start, end)).join(" "), 60)}</bdi>
+          Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{shortLine(waiting.map(({ start, end }) => asked.slice(start, end)).join(" "), 60)}</bdi>
         </p>
       )}
     </div>

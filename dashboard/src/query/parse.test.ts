@@ -152,6 +152,10 @@ describe("problems", () => {
     expect(query.problems[0]?.problem).toEqual({ text: "There is no field staus: “staus:500” is searched for as text.", instead: "status:500" });
   });
 
+  test("the note of a field has no codes that turn the words around it", () => {
+    expect(parse("staus:a\u202eb", "requests").problems[0]?.problem?.text).toBe("There is no field staus: “staus:ab” is searched for as text.");
+  });
+
   test("a field of another model waits", () => {
     const query = parse("level:error path:/x", "requests");
     expect(query.terms.map((term) => term.isOfAnotherModel)).toEqual([true, false]);

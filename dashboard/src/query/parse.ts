@@ -8,7 +8,7 @@
  * What is no filter is a word, and is sent so that the API takes it for one: `http://x`, `foo::bar`,
  * and the `-X` of a command that was pasted.
  */
-import { cutEnd } from "../parts/text";
+import { shortLine } from "../parts/text";
 import { asParameter } from "./conditions";
 import { ALIASES, FIELDS, fieldOf, nearest, otherModelOf } from "./fields";
 import type { Model } from "./fields";
@@ -95,7 +95,7 @@ function readFilter(token: FilterToken, term: Term, model: Model, now: Date, { i
     const near = token.value === "" ? null : nearest(token.name, [...Object.keys(FIELDS[model]).filter((one) => fieldOf(one, model)), ...Object.keys(ALIASES[model])]);
     if (near === null || token.name.length < 3) return null;
     const instead = token.text.replace(token.name, near);
-    return { ...term, ...readWord(token, isCommand), problem: { text: `There is no field ${token.name}: “${cutEnd(token.text, 40)}” is searched for as text.`, instead } };
+    return { ...term, ...readWord(token, isCommand), problem: { text: `There is no field ${token.name}: “${shortLine(token.text, 40)}” is searched for as text.`, instead } };
   }
   try {
     return { ...filter, parameter: asParameter(readValue(token, field, model, now)) };

@@ -215,7 +215,7 @@ function drawEndLabels(chart: uPlot, series: Series[], colour: Colour): void {
     while (last >= 0 && (values[last] === null || values[last] === undefined)) last--;
     const value = values[last];
     if (one.endLabel === undefined || value === null || value === undefined) return;
-    const y = Math.min(Math.max(chart.valToPos(value, "y", true), bbox.top + 6 * ratio), bbox.top + bbox.height - 4 * ratio);
+    const y = Math.min(Math.max(chart.valToPos(value, "y", true), bbox.top + 6 * ratio), bbox.top + bbox.height - 8 * ratio);
     if (taken.some((other) => Math.abs(other - y) < 11 * ratio)) return;
     taken.push(y);
     ctx.fillStyle = colour(one.colour);
