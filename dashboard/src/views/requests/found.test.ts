@@ -49,6 +49,7 @@ describe("the room of a cell", () => {
     expect(shareRoom(60, 200, 10)).toEqual({ path: 32, label: true, excerpt: 16 });
     expect(shareRoom(40, 200, 10)).toEqual({ path: 20, label: false, excerpt: 18 });
     expect(shareRoom(30, 16, 10)).toEqual({ path: 15, label: false, excerpt: 13 });
+    expect(shareRoom(15, 90, 10)).toEqual({ path: 5, label: false, excerpt: 8 });
   });
   test("is never less than nothing", () => {
     for (let columns = 0; columns < 100; columns++) {

@@ -72,9 +72,9 @@ const LEAST = 16;
 export function shareRoom(columns: number, path: number, label: number): { path: number; label: boolean; excerpt: number } {
   const rest = (ofPath: number, isLabelled: boolean) => columns - ofPath - GAP - (isLabelled ? label : 0);
   if (rest(path, true) >= LEAST) return { path, label: true, excerpt: rest(path, true) };
-  // A long path gives way, to no less than half of the cell; the label goes then.
-  const half = Math.min(path, Math.floor(columns / 2));
-  const ofPath = Math.max(half, Math.min(path, columns - GAP - label - LEAST));
+  // A long path gives way, to half of the cell, or a third where a word has no room else; the label goes then.
+  const share = Math.min(path, Math.floor(columns / (columns < 1.5 * LEAST ? 3 : 2)));
+  const ofPath = Math.max(share, Math.min(path, columns - GAP - label - LEAST));
   const isLabelled = rest(ofPath, true) >= LEAST;
   return { path: ofPath, label: isLabelled, excerpt: Math.max(0, rest(ofPath, isLabelled)) };
 }
