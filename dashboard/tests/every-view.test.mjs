@@ -4,7 +4,7 @@ import { faults } from "./lib/browser.mjs";
 import { HOSTILE, minutesAgo } from "./lib/records.mjs";
 import { onPage, server, setUp } from "./lib/setup.mjs";
 
-const VIEWS = ["", "logs", "requests", "metrics", "alerts", "storage", "users", "keys", "start", "account"];
+const VIEWS = ["", "logs", "requests", "requests?q=payment&facets=hide", "metrics", "alerts", "storage", "users", "keys", "start", "account"];
 
 setUp({ records: 60, hasPage: false });
 
