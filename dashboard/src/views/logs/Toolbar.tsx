@@ -62,7 +62,7 @@ function FacetsButton() {
   const isNarrow = matchMedia("(max-width: 720px)").matches;
   const isShown = isNarrow ? facets === "1" : facets !== "0";
   return (
-    <button type="button" aria-pressed={isShown} aria-controls="log-facets" onClick={() => setFacets(isShown === isNarrow ? "" : isNarrow ? "1" : "0", { replace: true })}>
+    <button type="button" aria-pressed={isShown} aria-controls={isShown ? "log-facets" : undefined} onClick={() => setFacets(isShown === isNarrow ? "" : isNarrow ? "1" : "0", { replace: true })}>
       Fields
     </button>
   );

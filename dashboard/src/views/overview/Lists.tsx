@@ -5,6 +5,7 @@ import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
 import { useWindow } from "../../frame/window";
+import { PathAndQuery } from "../../parts/PathAndQuery";
 import { oneLine, shortLine, withoutCodes } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
@@ -158,7 +159,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
           <li key={request.id}>
             <Status code={request.status_code} />
             <Link to="/requests" search={{ ...kept, q, open: String(request.id) }} className="data" title={shortLine(request.path)} data-row>
-              <bdi>{withoutCodes(request.method)}</bdi> <bdi>{shortLine(request.path)}</bdi>
+              <bdi>{withoutCodes(request.method)}</bdi> <PathAndQuery request={request} hasHost={false} />
             </Link>
             <span className="small">{duration(request.duration)}</span>
             <Ago at={request.timestamp} />
