@@ -142,6 +142,14 @@ const KEYS: &[ServerKey] = &[
         |to, text| set(&mut to.settings.all_body_bytes, bytes(text))
     ),
     key!(
+        "page_bytes",
+        "PAGE_BYTES",
+        "page-bytes",
+        "16MiB",
+        BYTES,
+        |to, text| set(&mut to.settings.page_bytes, bytes(text))
+    ),
+    key!(
         "ingests",
         "INGESTS",
         "ingests",

@@ -303,7 +303,10 @@ pub(crate) async fn list_of<M: Model + Serialize + Sync>(
     parameters: &Parameters,
     query: QueryBuilder<M>,
 ) -> Result<Response, Problem> {
-    let query = parameters.paged(query.timeout(shared.settings.read_timeout))?;
+    let query = query
+        .timeout(shared.settings.read_timeout)
+        .max_page_bytes(shared.settings.page_bytes as u64);
+    let query = parameters.paged(query)?;
     let mut conn = shared.connection().await?;
     if !parameters.hits && !parameters.fold {
         let page = query.list(&mut *conn).await;

@@ -29,6 +29,8 @@ pub struct Settings {
     /// The most bytes of all bodies, compressed and decompressed, that are being stored or read at
     /// a time; 256 MiB by default. Above it, and above [`ingests`](Self::ingests), the server answers 503.
     pub all_body_bytes: usize,
+    /// The bytes of records after which a page of them ends; 16 MiB by default.
+    pub page_bytes: usize,
     /// The most bodies that are being stored at a time, or wait for it; 256 by default.
     pub ingests: usize,
     /// The longest time to receive a body; 30 s by default.
@@ -95,6 +97,7 @@ impl Default for Settings {
             body_bytes: 32 * MIB,
             decompressed_bytes: 64 * MIB,
             all_body_bytes: 256 * MIB,
+            page_bytes: 16 * MIB,
             ingests: 256,
             body_timeout: Duration::from_secs(30),
             connection_timeout: Duration::from_secs(5),

@@ -131,12 +131,14 @@ async fn trace(
     // One more tells whether there are others.
     let wanted = limit.saturating_add(1).min(10_000);
     let timeout = shared.settings.read_timeout;
+    let page_bytes = shared.settings.page_bytes as u64;
     let requests = RequestSnapshot::records()
         .filter(RequestSnapshot::trace_id().eq(trace_id.as_str()))
         .order_by(RequestSnapshot::timestamp().asc())
         .order_by(RequestSnapshot::id().asc())
         .limit(wanted)
         .without_total()
+        .max_page_bytes(page_bytes)
         .timeout(timeout);
     let logs = Log::records()
         .filter(Log::trace_id().eq(trace_id.as_str()))
@@ -144,6 +146,7 @@ async fn trace(
         .order_by(Log::id().asc())
         .limit(wanted)
         .without_total()
+        .max_page_bytes(page_bytes)
         .timeout(timeout);
     let mut conn = shared.connection().await?;
     let pages = async {

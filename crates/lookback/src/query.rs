@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::{Filter, Matching, Node};
-use crate::model::{ColumnRole, Model, Table};
+use crate::model::{ColumnDef, ColumnRole, Model, Table};
 use crate::search::{Query, Terms};
 use crate::value::ColumnValue;
 
@@ -32,6 +32,7 @@ mod nearest;
 mod order;
 mod page;
 mod page_bound;
+mod page_bytes;
 mod patterns;
 mod read;
 mod rollup;
@@ -117,6 +118,7 @@ pub struct QueryBuilder<M> {
     /// Columns that the next update computes.
     assignments: Vec<(usize, Term)>,
     timeout: Option<Duration>,
+    page_bytes: Option<u64>,
     deleted: Deleted,
     hidden: Vec<usize>,
     folds: bool,
@@ -174,6 +176,7 @@ impl<M> Clone for QueryBuilder<M> {
             if_updated_at: self.if_updated_at,
             assignments: self.assignments.clone(),
             timeout: self.timeout,
+            page_bytes: self.page_bytes,
             deleted: self.deleted,
             hidden: self.hidden.clone(),
             folds: self.folds,
@@ -204,6 +207,7 @@ impl<M: Model> QueryBuilder<M> {
             if_updated_at: None,
             assignments: Vec::new(),
             timeout: None,
+            page_bytes: None,
             deleted: Deleted::Without,
             hidden: Vec::new(),
             folds: false,
@@ -430,6 +434,29 @@ impl<M: Model> QueryBuilder<M> {
         self
     }
 
+    /// Ends a page of whole records early, once its records have about this many bytes.
+    ///
+    /// A page then has fewer records than its limit, at least one, and
+    /// [`Page::next`] (or [`previous`](Page::previous) of a page that ends
+    /// [`before`](Self::before) a cursor) is that of the others. Texts, JSON, bytes and arrays
+    /// are counted, as they are when they are not compressed. Without it, or with zero, a page
+    /// has any size: 10,000 log lines of a megabyte are ten gigabytes.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::Log;
+    ///
+    /// let page = Log::records().limit(10_000).max_page_bytes(16 << 20).list(&pool).await?;
+    /// # let _ = page.next;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn max_page_bytes(mut self, bytes: u64) -> Self {
+        self.page_bytes = Some(bytes).filter(|bytes| *bytes > 0);
+        self
+    }
+
     /// Writes only if the record was last changed at this time.
     ///
     /// If it has changed since, nothing is written, and the error
@@ -625,13 +652,16 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Returns the columns to read: the visible ones, and the selected hidden ones.
     fn selected(&self) -> String {
-        M::TABLE
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(index, column)| !column.hidden || self.hidden.contains(index))
-            .map(|(_, column)| column.quoted())
+        self.selected_columns()
+            .map(ColumnDef::quoted)
             .collect::<Vec<_>>()
             .join(", ")
+    }
+
+    fn selected_columns(&self) -> impl Iterator<Item = &'static ColumnDef> {
+        let columns = M::TABLE.columns.iter().enumerate();
+        columns
+            .filter(|(index, column)| !column.hidden || self.hidden.contains(index))
+            .map(|(_, column)| column)
     }
 }

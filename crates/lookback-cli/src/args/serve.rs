@@ -101,6 +101,10 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "SIZE", hide_short_help = true)]
     all_body_bytes: Option<String>,
 
+    /// The bytes of records after which a page of them ends [default: 16MiB]
+    #[arg(long, value_name = "SIZE", hide_short_help = true)]
+    page_bytes: Option<String>,
+
     /// The most bodies that are being stored, or wait for it [default: 256]
     #[arg(long, value_name = "NUMBER", hide_short_help = true)]
     ingests: Option<String>,
@@ -212,7 +216,7 @@ pub(crate) struct ServerFlags {
 
 impl ServerFlags {
     /// The options by their names in `[server]`.
-    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 34] {
+    pub(crate) fn given(&self) -> [(&'static str, &Option<String>); 35] {
         [
             ("listen", &self.listen),
             ("source", &self.source),
@@ -223,6 +227,7 @@ impl ServerFlags {
             ("body_bytes", &self.body_bytes),
             ("decompressed_bytes", &self.decompressed_bytes),
             ("all_body_bytes", &self.all_body_bytes),
+            ("page_bytes", &self.page_bytes),
             ("ingests", &self.ingests),
             ("body_timeout", &self.body_timeout),
             ("connection_timeout", &self.connection_timeout),

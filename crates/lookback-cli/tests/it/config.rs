@@ -25,6 +25,7 @@ server.connections              16              default
 server.body_bytes               32MiB           default
 server.decompressed_bytes       64MiB           default
 server.all_body_bytes           256MiB          default
+server.page_bytes               16MiB           default
 server.ingests                  256             default
 server.body_timeout             30s             default
 server.connection_timeout       5s              default
@@ -77,6 +78,7 @@ server.connections              16                           default
 server.body_bytes               32MiB                        default
 server.decompressed_bytes       64MiB                        default
 server.all_body_bytes           256MiB                       default
+server.page_bytes               16MiB                        default
 server.ingests                  256                          default
 server.body_timeout             30s                          default
 server.connection_timeout       5s                           default
@@ -235,6 +237,7 @@ server.connections                  16              default
 server.body_bytes                   32MiB           default
 server.decompressed_bytes           64MiB           default
 server.all_body_bytes               256MiB          default
+server.page_bytes                   16MiB           default
 server.ingests                      256             default
 server.body_timeout                 30s             default
 server.connection_timeout           5s              default
@@ -299,6 +302,7 @@ server.connections              16              default
 server.body_bytes               32MiB           default
 server.decompressed_bytes       64MiB           default
 server.all_body_bytes           256MiB          default
+server.page_bytes               16MiB           default
 server.ingests                  256             default
 server.body_timeout             30s             default
 server.connection_timeout       5s              default

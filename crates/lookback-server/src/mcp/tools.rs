@@ -216,6 +216,7 @@ async fn get_trace(shared: &Shared, asked: GetTrace) -> Result<Answer, Problem> 
         .filter(RequestSnapshot::trace_id().eq(asked.trace_id.as_str()))
         .order_by(RequestSnapshot::timestamp().asc())
         .timeout(shared.settings.read_timeout)
+        .max_page_bytes(shared.settings.page_bytes as u64)
         .limit(MOST)
         .list(&mut *conn)
         .await
@@ -224,6 +225,7 @@ async fn get_trace(shared: &Shared, asked: GetTrace) -> Result<Answer, Problem> 
         .filter(Log::trace_id().eq(asked.trace_id.as_str()))
         .order_by(Log::created_at().asc())
         .timeout(shared.settings.read_timeout)
+        .max_page_bytes(shared.settings.page_bytes as u64)
         .limit(MOST)
         .list(&mut *conn)
         .await
@@ -344,7 +346,9 @@ fn narrowed<M: Model>(
             texts.push(format!("{field}__{lookup}={time}"));
         }
     }
-    let query = QueryBuilder::new().timeout(shared.settings.read_timeout);
+    let query = QueryBuilder::new()
+        .timeout(shared.settings.read_timeout)
+        .max_page_bytes(shared.settings.page_bytes as u64);
     if texts.is_empty() {
         return Ok(query);
     }

@@ -34,6 +34,7 @@ pub(crate) async fn context(
     let others = parameters
         .filtered::<Log>()?
         .timeout(shared.settings.read_timeout)
+        .max_page_bytes(shared.settings.page_bytes as u64)
         .limit(lines)
         .without_total();
     let earlier = others

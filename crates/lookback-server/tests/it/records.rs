@@ -68,6 +68,50 @@ async fn list_takes_every_lookup_order_and_page() {
     assert_eq!(messages(&found)[0], "three");
 }
 
+/// However many large records a page asks for, it has few of them, and `next` the others.
+#[tokio::test]
+async fn page_of_large_records_ends_early() {
+    let server = TestServer::start_with(|settings| settings.page_bytes = 300_000).await;
+    let body: Vec<String> = (0..12)
+        .map(|at| {
+            let text = "x".repeat(100_000);
+            format!(r#"{{"source":"API","message":"large {at} {text}","trace_id":"t-1"}}"#)
+        })
+        .collect();
+    let answer = server
+        .post("/api/v1/logs", "application/x-ndjson", body.join("\n"))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for query in [
+        "limit=10000",
+        "limit=10000&search=large",
+        "limit=100&hits=true&search=large",
+    ] {
+        let (mut seen, mut after) = (0, String::new());
+        // A hit has the texts of its record again, with marks.
+        let most = if query.contains("hits") {
+            900_000
+        } else {
+            500_000
+        };
+        loop {
+            let page = server.get(&format!("/api/v1/logs?{query}{after}")).await;
+            assert_eq!(page.status, 200, "{query}");
+            assert!(page.body.len() < most, "{query}: {}", page.body.len());
+            let page = page.json();
+            seen += messages(&page).len();
+            match page["metadata"]["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, 12, "{query}");
+    }
+    let trace = server.get("/api/v1/traces/t-1").await;
+    assert!(trace.body.len() < 500_000);
+    assert_eq!(trace.json()["metadata"]["is_complete"], false);
+}
+
 #[tokio::test]
 async fn wrong_queries_name_each_parameter() {
     let server = with_lines(&[("info", "one")]).await;

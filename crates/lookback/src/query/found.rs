@@ -120,12 +120,14 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<Page<S::Row>, Error> {
         let (ids, total, (next, previous)): (Vec<i64>, Total, Cursors) = match target {
             SearchTarget::Words(words) => {
-                let found = self.search_page(session, words).await?;
+                let mut found = self.search_page(session, words).await?;
+                found.end(self, session.conn(), shape).await?;
                 let ids = found.hits().map(|hit| hit.id).collect();
                 (ids, found.total, found.cursors(M::TABLE))
             }
             SearchTarget::SimilarTo(id) => {
-                let near = self.similar_page(session, *id).await?;
+                let mut near = self.similar_page(session, *id).await?;
+                near.end(self, session.conn(), shape).await?;
                 let ids = near.taken.hits.iter().map(|hit| hit.id).collect();
                 (ids, near.total, near.cursors(M::TABLE))
             }
@@ -177,12 +179,13 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     async fn hits_of(&self, session: &mut Session<'_>, query: &Query) -> Result<Hits<M>, Error> {
-        let found = self.search_page(session, query).await?;
+        let shape = WithTexts(self.whole());
+        let mut found = self.search_page(session, query).await?;
+        found.end(self, session.conn(), &shape).await?;
         let mut explainer = Explainer::new(M::TABLE, query, &found.weights);
         let page: Vec<&Ranked> = found.hits().collect();
         let ids: Vec<i64> = page.iter().map(|hit| hit.id).collect();
         let mut data = Vec::with_capacity(page.len());
-        let shape = WithTexts(self.whole());
         for (index, (record, texts)) in self.rows_of(session, &ids, &shape).await? {
             let ranked = page[index];
             let (why, highlights) = explainer.explain(ranked, &texts);
@@ -235,6 +238,10 @@ impl<M: Model> Shape<M> for WithTexts {
 
     fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error> {
         Ok((self.0.read(row)?, row.try_get("__texts")?))
+    }
+
+    fn bytes(&self) -> Option<&str> {
+        Shape::<M>::bytes(&self.0)
     }
 }
 

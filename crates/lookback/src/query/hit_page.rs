@@ -178,6 +178,26 @@ impl HitPage {
         }
     }
 
+    /// Returns whether the page ends before a cursor.
+    pub(super) fn is_backwards(&self) -> bool {
+        matches!(self.start, HitStart::Before(_))
+    }
+
+    /// Keeps only some hits of a page: those that are nearest to its cursor, or the first.
+    pub(super) fn keep<T>(&self, taken: &mut TakenHits<T>, hits: usize) {
+        let others = taken.hits.len().saturating_sub(hits);
+        if others == 0 {
+            return;
+        }
+        if self.is_backwards() {
+            taken.hits.drain(..others);
+            taken.place = (taken.place + others as u64).max(1);
+        } else {
+            taken.hits.truncate(hits);
+            taken.more = true;
+        }
+    }
+
     /// Returns the cursors of the next page and of the previous page, if there are any.
     pub(super) fn cursors<T>(
         &self,

@@ -66,7 +66,9 @@ pub(super) fn limited(
 /// first row.
 pub(super) fn rows_read(row: &PgRow) -> Result<usize, sqlx::Error> {
     let rows: Option<i64> = row.try_get("__rows")?;
-    Ok(rows.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(0))
+    Ok(rows
+        .and_then(|rows| usize::try_from(rows).ok())
+        .unwrap_or(0))
 }
 
 impl<M: Model> QueryBuilder<M> {

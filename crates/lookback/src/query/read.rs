@@ -11,6 +11,7 @@ use super::cursor::{self, Cursor, OrderKey, PageStart};
 use super::nearest::begin_scan;
 use super::order::OrderBy;
 use super::page_bound::PageOrder;
+use super::page_bytes;
 use super::rollup::Source;
 use super::select::{Shape, TermKind, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
@@ -139,7 +140,10 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     pub(super) fn whole(&self) -> WholeRecords {
-        WholeRecords(self.selected())
+        WholeRecords {
+            list: self.selected(),
+            bytes: page_bytes::of_columns(self.selected_columns()),
+        }
     }
 
     /// Returns an error for an invalid limit, offset or cursor.
@@ -210,7 +214,8 @@ impl<M: Model> QueryBuilder<M> {
         let statement = |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
         let mut rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
         // No record beyond a bound belongs to a page that is full within it.
-        if rows.len() <= self.page_size() as usize && order.bound.take().is_some() {
+        let read = self.rows_read(shape, &rows)?;
+        if read <= self.page_size() as usize && order.bound.take().is_some() {
             let statement =
                 |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
             rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
@@ -322,13 +327,20 @@ impl<M: Model> QueryBuilder<M> {
         } else {
             format!("{from}{filter}")
         };
+        let (inner, outer) = (inner.join(", "), outer.join(", "));
+        let page = |further: &str| {
+            format!(
+                "SELECT {list}{kept}{further} FROM {records}{start} ORDER BY {inner} LIMIT {limit} OFFSET {offset}"
+            )
+        };
+        let page = match self.bytes_of_page(shape) {
+            Some((most, bytes)) => page_bytes::limited(&page, bytes, most, &outer),
+            None => page(""),
+        };
         sql.push(&format!(
             "SELECT matched.total AS __total, page.* FROM ({count}) AS matched \
-             LEFT JOIN LATERAL (SELECT {list}{kept} FROM {records}{start} \
-             ORDER BY {inner} LIMIT {limit} OFFSET {offset}) AS page ON TRUE \
+             LEFT JOIN LATERAL ({page}) AS page ON TRUE \
              ORDER BY {outer}",
-            inner = inner.join(", "),
-            outer = outer.join(", "),
         ));
         Ok(sql)
     }
@@ -348,7 +360,8 @@ impl<M: Model> QueryBuilder<M> {
                 found.push(row);
             }
         }
-        let more = found.len() > self.page_size() as usize;
+        let more = found.len().max(self.rows_read(shape, rows)?) > self.page_size() as usize
+            || self.rows_read(shape, rows)? > found.len();
         found.truncate(self.page_size() as usize);
         if self.is_backwards() {
             found.reverse();
@@ -396,6 +409,20 @@ impl<M: Model> QueryBuilder<M> {
             cursor_of(found.last(), backwards || more)?,
             cursor_of(found.first(), if backwards { more } else { came_after })?,
         ])
+    }
+
+    /// Returns the number of rows of a page that were read, before it was ended by their
+    /// bytes.
+    fn rows_read<S: Shape<M>>(&self, shape: &S, rows: &[PgRow]) -> Result<usize, sqlx::Error> {
+        match rows.first() {
+            Some(row) if self.bytes_of_page(shape).is_some() => page_bytes::rows_read(row),
+            _ => Ok(rows.len()),
+        }
+    }
+
+    /// Returns the limit of the bytes of a page, and the SQL for those of a row.
+    pub(super) fn bytes_of_page<'s, S: Shape<M>>(&self, shape: &'s S) -> Option<(u64, &'s str)> {
+        self.page_bytes.zip(shape.bytes())
     }
 
     pub(super) fn page_size(&self) -> u32 {

@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::folded_page::{self, FoldedHit, Templates};
 use super::hit_page::{HitKey, HitList, HitPage, HitStart, SearchList, TakenHits};
+use super::select::Shape;
 use super::{Count, QueryBuilder, Total};
 use crate::db::{Session, Sql};
 use crate::error::Error;
@@ -46,6 +47,19 @@ impl SearchPage {
     /// Returns the hits that the one at this place stands for, if copies are folded.
     pub(super) fn copies(&self, place: usize) -> Option<Copies> {
         self.taken.hits.get(place)?.copies
+    }
+
+    /// Ends the page early, because of the bytes of its records.
+    pub(super) async fn end<M: Model, S: Shape<M>>(
+        &mut self,
+        query: &QueryBuilder<M>,
+        conn: &mut PgConnection,
+        shape: &S,
+    ) -> Result<(), Error> {
+        let id = |hit: &ListedHit| hit.ranked.id;
+        query
+            .end_page(conn, shape, &self.page, &mut self.taken, id)
+            .await
     }
 
     /// Returns the cursors of the next and of the previous page.

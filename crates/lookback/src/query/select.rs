@@ -303,20 +303,34 @@ pub(super) trait Shape<M: Model>: Send + Sync {
     fn list(&self, sql: &mut Sql) -> Result<String, Error>;
 
     fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error>;
+
+    /// The SQL for about the bytes of a row; `None` if they are not limited.
+    fn bytes(&self) -> Option<&str> {
+        None
+    }
 }
 
-/// Whole records, with these columns.
-pub(super) struct WholeRecords(pub(super) String);
+/// Whole records.
+pub(super) struct WholeRecords {
+    /// Their columns.
+    pub(super) list: String,
+    /// The SQL for their bytes.
+    pub(super) bytes: String,
+}
 
 impl<M: Model> Shape<M> for WholeRecords {
     type Row = M;
 
     fn list(&self, _: &mut Sql) -> Result<String, Error> {
-        Ok(self.0.clone())
+        Ok(self.list.clone())
     }
 
     fn read(&self, row: &PgRow) -> Result<M, sqlx::Error> {
         M::from_row(row)
+    }
+
+    fn bytes(&self) -> Option<&str> {
+        Some(&self.bytes)
     }
 }
 

@@ -1,11 +1,12 @@
 //! `similar_to`: pages of the records nearest to one.
 
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 
 use super::create::not_found;
 use super::hit_page::{Cursors, HitKey, HitList, HitPage, HitStart, TakenHits};
 use super::search_page::newest_id;
+use super::select::Shape;
 use super::{Count, Hits, QueryBuilder, Total};
 use crate::db::{Session, Sql};
 use crate::embedding::Embedding;
@@ -217,7 +218,8 @@ impl<M: Model> QueryBuilder<M> {
         session: &mut Session<'_>,
         id: i64,
     ) -> Result<Hits<M>, Error> {
-        let near = self.similar_page(session, id).await?;
+        let mut near = self.similar_page(session, id).await?;
+        near.end(self, session.conn(), &self.whole()).await?;
         let ids: Vec<i64> = near.taken.hits.iter().map(|row| row.id).collect();
         let records = self.rows_of(session, &ids, &self.whole()).await?;
         let data = records.into_iter().map(|(index, record)| {
@@ -318,6 +320,18 @@ pub(super) struct SimilarPage {
 }
 
 impl SimilarPage {
+    /// Ends the page early, because of the bytes of its records.
+    pub(super) async fn end<M: Model, S: Shape<M>>(
+        &mut self,
+        query: &QueryBuilder<M>,
+        conn: &mut PgConnection,
+        shape: &S,
+    ) -> Result<(), Error> {
+        query
+            .end_page(conn, shape, &self.page, &mut self.taken, |row| row.id)
+            .await
+    }
+
     pub(super) fn cursors(&self, table: &'static Table) -> Cursors {
         let key = |row: &NearRow| HitKey::Near {
             distance: row.distance,

@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
 use lookback::query::{Cursor, Order, Total};
-use lookback::{GeoSource, NewRequestSnapshot, QueryBuilder, RequestSnapshot};
+use lookback::{
+    GeoSource, Level, Log, NewLog, NewRequestSnapshot, QueryBuilder, RequestSnapshot, json,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use sqlx::PgPool;
@@ -583,4 +585,80 @@ async fn cursor_of_long_text_is_short_and_keeps_its_place() {
             "after: is a cursor of record 3, which has another value since, or is deleted; start again at the first page"
         );
     }
+}
+
+/// A page of records that are large ends before its limit, in either direction, and no record
+/// is lost at its end.
+#[tokio::test]
+async fn page_with_many_bytes_ends_early() {
+    let db = testkit::database().await;
+    let line = |at: usize| {
+        // Half of them in texts and half in JSON that compresses to a hundredth.
+        let (text, json) = match at % 4 {
+            0 => (50_000, 0),
+            1 => (0, 50_000),
+            _ => (0, 0),
+        };
+        NewLog::new(
+            "SIZE",
+            Level::Info,
+            format!("line {at} {}", "x".repeat(text)),
+        )
+        .meta(json!({ "pad": "y".repeat(json) }))
+    };
+    let lines: Vec<NewLog> = (0..60).map(line).collect();
+    let ids = |page: &[Log]| -> Vec<i64> { page.iter().map(|log| log.id).collect() };
+    Log::records().create_many(&db.pool, &lines).await.unwrap();
+    let found = Log::records().search("line").limit(10_000);
+    let newest = Log::records().limit(1).list(&db.pool).await.unwrap().data[0].id;
+    let queries = [
+        Log::records().limit(100),
+        Log::records().order_by(Log::created_at().asc()).limit(40),
+        Log::records().filter(Log::source().eq("SIZE")).limit(7),
+        found,
+        Log::records().similar_to(newest).limit(50),
+    ];
+    for query in queries {
+        let all = query.clone().limit(10_000).list(&db.pool).await.unwrap();
+        let limit = query.clone().max_page_bytes(120_000);
+        let mut pages = vec![limit.list(&db.pool).await.unwrap()];
+        while let Some(next) = pages.last().and_then(|page| page.next.clone()) {
+            let page = limit.clone().after(next).list(&db.pool).await.unwrap();
+            assert!(!page.data.is_empty(), "{query:?}");
+            pages.push(page);
+        }
+        let read: Vec<i64> = pages.iter().flat_map(|page| ids(&page.data)).collect();
+        assert_eq!(read, ids(&all.data), "{query:?}");
+        for page in &pages {
+            let bytes = |log: &Log| {
+                log.message.len() + log.meta.as_ref().map_or(0, |meta| meta.to_string().len())
+            };
+            let sizes: Vec<usize> = page.data.iter().map(bytes).collect();
+            let but_last: usize = sizes[..sizes.len() - 1].iter().sum();
+            assert!(but_last <= 120_000, "{query:?}: {sizes:?}");
+        }
+        assert!(pages.len() >= 8, "{query:?}: {} pages", pages.len());
+
+        // Backwards, from the last page.
+        let mut read = ids(&pages[pages.len() - 1].data);
+        let mut previous = pages[pages.len() - 1].previous.clone();
+        while let Some(before) = previous {
+            let page = limit.clone().before(before).list(&db.pool).await.unwrap();
+            assert!(!page.data.is_empty(), "{query:?}");
+            read.splice(0..0, ids(&page.data));
+            previous = page.previous;
+        }
+        assert_eq!(read, ids(&all.data), "{query:?}");
+    }
+    // One that is larger than a page is a page.
+    let tiny = Log::records()
+        .max_page_bytes(1)
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(ids(&tiny.data), [newest]);
+    assert_eq!(tiny.total, Total::Exact(60));
+    let hits = Log::records().search("line").max_page_bytes(1);
+    let hits = hits.hits(&db.pool).await.unwrap();
+    assert_eq!((hits.data.len(), hits.next.is_some()), (1, true));
 }
