@@ -40,22 +40,27 @@ impl PreparedRequest {
         }
         command.push(' ');
         push_quoted(&url, &mut command);
-        let mut push_header = |header: &str| {
+        let mut push_header = |header: &[u8]| {
             command.push_str(" \\\n  -H ");
-            push_quoted(header, &mut command);
+            match std::str::from_utf8(header) {
+                Ok(text) if !text.chars().any(is_unprintable) => push_quoted(text, &mut command),
+                _ => push_printed(header, &mut command),
+            }
         };
         for (name, value) in &self.headers {
-            let value = String::from_utf8_lossy(value.as_bytes());
+            let mut header = name.as_str().as_bytes().to_vec();
             if value.is_empty() {
-                push_header(&format!("{name};"));
+                header.push(b';');
             } else {
-                push_header(&format!("{name}: {value}"));
+                header.extend_from_slice(b": ");
+                header.extend_from_slice(value.as_bytes());
             }
+            push_header(&header);
         }
         if self.has_body() {
             // Without it curl names a type itself.
             if !self.has_content_type() {
-                push_header("content-type:");
+                push_header(b"content-type:");
             }
             match text {
                 Some(text) => {
@@ -73,6 +78,22 @@ impl PreparedRequest {
 fn is_unprintable(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Appends the call of `printf` that prints these bytes, which do not end with a line break.
+fn push_printed(bytes: &[u8], out: &mut String) {
+    out.push_str("\"$(printf '");
+    for byte in bytes {
+        match byte {
+            b'%' => out.push_str("%%"),
+            b' '..=b'~' if !matches!(byte, b'\'' | b'\\') => out.push(char::from(*byte)),
+            // Writing to a string does not fail.
+            _ => {
+                let _ = write!(out, "\\{byte:03o}");
+            }
+        }
+    }
+    out.push_str("')\"");
 }
 
 /// Quotes a text for `sh`.
