@@ -71,7 +71,11 @@ pub(crate) fn operations() -> Vec<Operation> {
                         ("record", models::record::<Log>()),
                         ("after", models::list(models::record::<Log>())),
                     ]),
-                    object([("lines", json!({ "type": "integer" }))]),
+                    object([
+                        ("lines", json!({ "type": "integer" })),
+                        ("has_earlier", json!({ "type": ["boolean", "null"] })),
+                        ("has_later", json!({ "type": ["boolean", "null"] })),
+                    ]),
                 ),
             )
             .problems(&[Kind::NotFound]),

@@ -187,6 +187,20 @@ async fn trace(
     }
     // Of one moment, the request comes before what it did.
     items.sort_by_key(|item| (item.time, item.kind != "request", item.kind, item.id));
+    // Behind the end of either page, records of it would be missing between those of the other.
+    let ends = [
+        (
+            requests.next.is_some(),
+            requests.data.last().map(|request| request.timestamp),
+        ),
+        (
+            logs.next.is_some(),
+            logs.data.last().map(|log| log.created_at),
+        ),
+    ];
+    for (_, end) in ends.into_iter().filter(|(has_more, _)| *has_more) {
+        items.retain(|item| end.is_none_or(|end| item.time <= end));
+    }
     let is_complete = !has_more && items.len() <= limit as usize;
     items.truncate(limit as usize);
     let data = items.into_iter().map(|item| {

@@ -28,6 +28,7 @@ mod folded_similar;
 mod found;
 mod hit_page;
 mod import_many;
+mod json_place;
 mod nearest;
 mod order;
 mod page;

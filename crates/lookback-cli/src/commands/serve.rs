@@ -90,6 +90,8 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
     let following = certificate
         .zip(tls)
         .map(|(files, tls)| tokio::spawn(files.follow(tls, say)));
+    // Before anybody knows that it is there, and may end it.
+    let interrupted = records::interrupted();
     listening.report(scheme, say);
     let syslog = sockets.map(|sockets| sockets.start(&server));
     if keys == 0 && !args.open {
@@ -100,7 +102,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<(), Failure>
         say(&format!("the page: {}/", listening.url(scheme)));
     }
     let signal = async move {
-        records::interrupted().await;
+        interrupted.await;
         say("stopping: no more requests are taken");
     };
     let served = server.serve_all(listening.listeners(), signal).await;

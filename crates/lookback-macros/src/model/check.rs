@@ -20,6 +20,7 @@ pub(crate) fn check(model: &Model, diagnostics: &mut Diagnostics) {
         check_common(model, diagnostics);
         check_functions(model, diagnostics);
         check_search(model, diagnostics);
+        check_column_names(model, diagnostics);
         for (_, problem) in model.problems() {
             if model.field(&problem.field).is_none() {
                 diagnostics.at(
@@ -83,6 +84,18 @@ fn check_functions(model: &Model, diagnostics: &mut Diagnostics) {
                 ),
             );
         }
+    }
+}
+
+/// Rejects columns whose name begins as those that statements add.
+fn check_column_names(model: &Model, diagnostics: &mut Diagnostics) {
+    let reserved = |field: &&ModelField| field.column().starts_with("__");
+    for field in model.fields.iter().filter(reserved) {
+        diagnostics.at(
+            field.name.span(),
+            "the name of a column must not begin with `__`: statements of Lookback add columns \
+             with such names",
+        );
     }
 }
 

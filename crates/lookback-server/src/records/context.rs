@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use lookback::{Json, Log, json};
+use lookback::{Json, Log, Page, json};
 
 use super::{record_json, record_of};
 use crate::access::MayRead;
@@ -64,5 +64,15 @@ pub(crate) async fn context(
         ("record", record_json(&record)?),
         ("after", after.into()),
     ]);
-    Ok(data_response(data, json!({ "lines": lines })))
+    // Without any line, it is not known.
+    let has_more = |page: &Page<Log>| match lines {
+        0 => Json::Null,
+        _ => page.next.is_some().into(),
+    };
+    let metadata = json!({
+        "lines": lines,
+        "has_earlier": has_more(&earlier),
+        "has_later": has_more(&later),
+    });
+    Ok(data_response(data, metadata))
 }

@@ -325,10 +325,20 @@ async fn context_has_the_lines_around_one_by_their_time() {
     assert_eq!(messages(&answer, "before"), ["2 7", "3 1"]);
     assert_eq!(answer["data"]["record"]["message"], "3 2");
     assert_eq!(messages(&answer, "after"), ["3 6", "5 0"]);
+    let has_more = |json: &Json| {
+        (
+            json["metadata"]["has_earlier"].clone(),
+            json["metadata"]["has_later"].clone(),
+        )
+    };
+    assert_eq!(has_more(&answer), (Json::from(true), Json::from(true)));
     let answer = server.get("/api/v1/logs/3/context?source=DB").await.json();
     assert_eq!(messages(&answer, "before"), ["2 7", "3 1"]);
     assert_eq!(messages(&answer, "after"), ["7 5", "9 3"]);
     let answer = server.get("/api/v1/logs/4/context?lines=0").await.json();
     assert!(messages(&answer, "before").is_empty() && messages(&answer, "after").is_empty());
+    assert_eq!(has_more(&answer), (Json::Null, Json::Null));
+    let answer = server.get("/api/v1/logs/3/context?lines=100").await.json();
+    assert_eq!(has_more(&answer), (Json::from(false), Json::from(false)));
     assert_eq!(server.get("/api/v1/logs/99/context").await.status, 404);
 }

@@ -170,6 +170,7 @@ async fn client_that_takes_nothing_is_left() {
         settings.connections = 1;
         settings.idle_timeout = 10 * LONG;
         settings.head_timeout = 10 * LONG;
+        settings.page_bytes = usize::MAX;
     })
     .await;
     let mut stream = ask_for_much(&server).await;
@@ -188,6 +189,7 @@ async fn client_that_takes_a_long_answer_slowly_gets_all_of_it() {
     let server = TestServer::start_with(|settings| {
         settings.idle_timeout = Duration::from_secs(1);
         settings.head_timeout = Duration::from_secs(1);
+        settings.page_bytes = usize::MAX;
     })
     .await;
     let mut stream = ask_for_much(&server).await;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::error::Error;
 use crate::filter::tree::JsonTest;
-use crate::filter::{Comparison, Filter, Pattern, Relation, Test, key};
+use crate::filter::{Comparison, FieldPath, Filter, Pattern, Relation, Test, key};
 use crate::model::Model;
 use crate::value::{Json, Problem};
 
@@ -216,6 +217,26 @@ impl<M: Model> JsonPath<M> {
             Json::Number(_) | Json::String(_) => Ok(JsonTest::Compare(comparison, value)),
             other => Err(Problem::wrong_json(&other, "a number or a string")),
         })
+    }
+
+    /// Returns the index of the column.
+    pub(crate) fn column(&self) -> usize {
+        self.column
+    }
+
+    /// Returns the place in JSON.
+    pub(crate) fn field(&self) -> Result<FieldPath, Error> {
+        match &self.path {
+            Ok(path) => Ok(FieldPath {
+                column: self.column,
+                path: path.clone(),
+            }),
+            Err(problem) => Err(Error::invalid_field(
+                M::TABLE.name,
+                M::TABLE.columns[self.column].name,
+                problem.to_string(),
+            )),
+        }
     }
 
     fn test(self, test: Result<JsonTest, Problem>) -> Filter<M> {

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::Hits;
 use super::hit_page::{Cursors, HitList, HitPage};
+use super::page_bytes::RowBytes;
 use super::select::{Shape, WholeRecords};
 use super::{DEFAULT_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
@@ -179,7 +180,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     async fn hits_of(&self, session: &mut Session<'_>, query: &Query) -> Result<Hits<M>, Error> {
-        let shape = WithTexts(self.whole());
+        let shape = WithTexts::new(self.whole());
         let mut found = self.search_page(session, query).await?;
         found.end(self, session.conn(), &shape).await?;
         let mut explainer = Explainer::new(M::TABLE, query, &found.weights);
@@ -223,13 +224,25 @@ impl<M: Model> QueryBuilder<M> {
 }
 
 /// Whole records, with the texts of their search fields.
-struct WithTexts(WholeRecords);
+struct WithTexts {
+    records: WholeRecords,
+    bytes: RowBytes,
+}
+
+impl WithTexts {
+    fn new(records: WholeRecords) -> Self {
+        Self {
+            bytes: records.bytes.twice(),
+            records,
+        }
+    }
+}
 
 impl<M: Model> Shape<M> for WithTexts {
     type Row = (M, Vec<String>);
 
     fn list(&self, sql: &mut Sql) -> Result<String, Error> {
-        let records = Shape::<M>::list(&self.0, sql)?;
+        let records = Shape::<M>::list(&self.records, sql)?;
         Ok(format!(
             "{records}, {} AS __texts",
             search_fields(M::TABLE, None)
@@ -237,11 +250,11 @@ impl<M: Model> Shape<M> for WithTexts {
     }
 
     fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error> {
-        Ok((self.0.read(row)?, row.try_get("__texts")?))
+        Ok((self.records.read(row)?, row.try_get("__texts")?))
     }
 
-    fn bytes(&self) -> Option<&str> {
-        Shape::<M>::bytes(&self.0)
+    fn bytes(&self) -> Option<&RowBytes> {
+        Some(&self.bytes)
     }
 }
 

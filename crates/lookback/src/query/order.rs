@@ -31,9 +31,13 @@ pub(super) struct OrderBy {
 
 impl<M> Order<M> {
     pub(crate) fn new(column: usize, descending: bool) -> Self {
+        Self::of_field(FieldPath::of_column(column), descending)
+    }
+
+    pub(crate) fn of_field(field: FieldPath, descending: bool) -> Self {
         Self {
             by: OrderBy {
-                field: FieldPath::of_column(column),
+                field,
                 target: None,
                 descending,
                 nulls_first: false,

@@ -11,7 +11,7 @@ use super::cursor::{self, Cursor, OrderKey, PageStart};
 use super::nearest::begin_scan;
 use super::order::OrderBy;
 use super::page_bound::PageOrder;
-use super::page_bytes;
+use super::page_bytes::{self, RowBytes};
 use super::rollup::Source;
 use super::select::{Shape, TermKind, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
@@ -142,7 +142,7 @@ impl<M: Model> QueryBuilder<M> {
     pub(super) fn whole(&self) -> WholeRecords {
         WholeRecords {
             list: self.selected(),
-            bytes: page_bytes::of_columns(self.selected_columns()),
+            bytes: RowBytes::of_columns(self.selected_columns()),
         }
     }
 
@@ -328,15 +328,12 @@ impl<M: Model> QueryBuilder<M> {
             format!("{from}{filter}")
         };
         let (inner, outer) = (inner.join(", "), outer.join(", "));
-        let page = |further: &str| {
-            format!(
-                "SELECT {list}{kept}{further} FROM {records}{start} ORDER BY {inner} LIMIT {limit} OFFSET {offset}"
-            )
-        };
-        let page = match self.bytes_of_page(shape) {
-            Some((most, bytes)) => page_bytes::limited(&page, bytes, most, &outer),
-            None => page(""),
-        };
+        let mut page = format!(
+            "SELECT {list}{kept} FROM {records}{start} ORDER BY {inner} LIMIT {limit} OFFSET {offset}"
+        );
+        if let Some((most, bytes)) = self.bytes_of_page(shape) {
+            page = bytes.limit(&page, most, &outer);
+        }
         sql.push(&format!(
             "SELECT matched.total AS __total, page.* FROM ({count}) AS matched \
              LEFT JOIN LATERAL ({page}) AS page ON TRUE \
@@ -360,9 +357,9 @@ impl<M: Model> QueryBuilder<M> {
                 found.push(row);
             }
         }
-        let more = found.len().max(self.rows_read(shape, rows)?) > self.page_size() as usize
-            || self.rows_read(shape, rows)? > found.len();
+        let read = self.rows_read(shape, rows)?.max(found.len());
         found.truncate(self.page_size() as usize);
+        let more = read > found.len();
         if self.is_backwards() {
             found.reverse();
         }
@@ -416,13 +413,22 @@ impl<M: Model> QueryBuilder<M> {
     fn rows_read<S: Shape<M>>(&self, shape: &S, rows: &[PgRow]) -> Result<usize, sqlx::Error> {
         match rows.first() {
             Some(row) if self.bytes_of_page(shape).is_some() => page_bytes::rows_read(row),
-            _ => Ok(rows.len()),
+            // Of an empty page, the row of the total is none of it.
+            _ => Ok(0),
         }
     }
 
-    /// Returns the limit of the bytes of a page, and the SQL for those of a row.
-    pub(super) fn bytes_of_page<'s, S: Shape<M>>(&self, shape: &'s S) -> Option<(u64, &'s str)> {
-        self.page_bytes.zip(shape.bytes())
+    /// Returns the limit of the bytes of a page, and the bytes of a row.
+    ///
+    /// There is none for an order by a hidden column: the others would be on no page, since
+    /// that order has no cursors.
+    pub(super) fn bytes_of_page<'s, S: Shape<M>>(
+        &self,
+        shape: &'s S,
+    ) -> Option<(u64, &'s RowBytes)> {
+        let is_hidden = |by: &OrderBy| by.def(M::TABLE).hidden;
+        let (most, bytes) = self.page_bytes.zip(shape.bytes())?;
+        (!self.order().iter().any(is_hidden)).then_some((most, bytes))
     }
 
     pub(super) fn page_size(&self) -> u32 {

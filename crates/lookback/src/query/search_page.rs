@@ -98,9 +98,11 @@ impl<M: Model> QueryBuilder<M> {
         let records = |sql: &mut Sql| self.push_where_of(&list, sql);
         let exclusion = |sql: &mut Sql| self.push_template_exclusion(sql);
         let times = self.times();
-        let is_whole = self.summary_use() == SummaryUse::Count;
+        // The scope of a later page has no records since its first one.
+        let is_first = page.cursor_list().is_none();
+        let is_whole = is_first && self.summary_use() == SummaryUse::Count;
         let scope = Scope::new(&records, &exclusion, &times).whole(is_whole);
-        let mut running = Search::begin(table, query, &scope, session.conn()).await?;
+        let mut running = Search::begin(table, query, &scope, list.until, session.conn()).await?;
         let found = async {
             let mut reader = Reader {
                 table,

@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
 use super::bucket::Bucket;
+use super::page_bytes::RowBytes;
 use super::read::undecodable;
 use super::{Page, QueryBuilder};
 use crate::db::Db;
@@ -304,8 +305,8 @@ pub(super) trait Shape<M: Model>: Send + Sync {
 
     fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error>;
 
-    /// The SQL for about the bytes of a row; `None` if they are not limited.
-    fn bytes(&self) -> Option<&str> {
+    /// The bytes of a row; `None` if they are not limited.
+    fn bytes(&self) -> Option<&RowBytes> {
         None
     }
 }
@@ -314,8 +315,7 @@ pub(super) trait Shape<M: Model>: Send + Sync {
 pub(super) struct WholeRecords {
     /// Their columns.
     pub(super) list: String,
-    /// The SQL for their bytes.
-    pub(super) bytes: String,
+    pub(super) bytes: RowBytes,
 }
 
 impl<M: Model> Shape<M> for WholeRecords {
@@ -329,7 +329,7 @@ impl<M: Model> Shape<M> for WholeRecords {
         M::from_row(row)
     }
 
-    fn bytes(&self) -> Option<&str> {
+    fn bytes(&self) -> Option<&RowBytes> {
         Some(&self.bytes)
     }
 }

@@ -74,19 +74,29 @@ impl PreparedRequest {
     }
 }
 
-/// Whether a character controls a terminal, or has no form.
+/// Whether a character controls a terminal, has no form, or turns what is beside it.
 fn is_unprintable(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// Appends the call of `printf` that prints these bytes, which do not end with a line break.
 fn push_printed(bytes: &[u8], out: &mut String) {
     out.push_str("\"$(printf '");
-    for byte in bytes {
+    for (place, byte) in bytes.iter().enumerate() {
         match byte {
             b'%' => out.push_str("%%"),
-            b' '..=b'~' if !matches!(byte, b'\'' | b'\\') => out.push(char::from(*byte)),
+            // It would be an option of `printf`.
+            b'-' if place == 0 => out.push_str("\\055"),
+            // An interactive shell replaces what follows a `!` within double quotes.
+            b' '..=b'~' if !matches!(byte, b'\'' | b'\\' | b'!') => out.push(char::from(*byte)),
             // Writing to a string does not fail.
             _ => {
                 let _ = write!(out, "\\{byte:03o}");

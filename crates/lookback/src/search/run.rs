@@ -28,6 +28,8 @@ pub(crate) struct Search<'a, 'c> {
     table: &'static Table,
     query: &'a Query,
     scope: &'a Scope<'a>,
+    /// The greatest id of the scope.
+    until: Option<i64>,
     session: SearchSession<'c>,
     /// The row set of its lexical candidates, once it is known.
     lexical: Option<LexicalCandidates>,
@@ -38,6 +40,7 @@ impl<'a, 'c> Search<'a, 'c> {
         table: &'static Table,
         query: &'a Query,
         scope: &'a Scope<'a>,
+        until: Option<i64>,
         conn: &'c mut PgConnection,
     ) -> Result<Self, Error> {
         let session = SearchSession::begin(table, conn).await;
@@ -45,6 +48,7 @@ impl<'a, 'c> Search<'a, 'c> {
             table,
             query,
             scope,
+            until,
             session: session.map_err(|error| Error::from_driver(table, error))?,
             lexical: None,
         })
@@ -165,9 +169,13 @@ enum FromRowSets {
     Fetched(FetchedRows),
     /// Too many of their records are outside of the scope.
     TooFew,
-    /// Nothing is sealed.
-    Unsealed,
+    /// The table must be scanned: nothing is sealed, or the filters leave little.
+    NeedScan,
 }
+
+/// The number of rows whose texts are kept: of some hundred bytes, and at most of some
+/// thousand each.
+const FEW_ROWS: u64 = 20_000;
 
 /// The number of hits that are looked for at least, however short the page.
 const MIN_PAGE: usize = 20;
@@ -202,19 +210,19 @@ impl Search<'_, '_> {
         Ok(fetched)
     }
 
-    /// Fetches from the row sets that the summaries name; `None` if nothing is
-    /// sealed.
+    /// Fetches from the row sets that the summaries name; `None` if the table must be
+    /// scanned.
     async fn fetch_from_row_sets(&mut self, page: u64) -> Result<Option<FetchedRows>, Error> {
         if self.scope.is_whole() {
             match self.fetch_row_sets(page, ScopeCheck::AsRead).await? {
                 FromRowSets::Fetched(rows) => return Ok(Some(rows)),
-                FromRowSets::Unsealed => return Ok(None),
+                FromRowSets::NeedScan => return Ok(None),
                 FromRowSets::TooFew => {}
             }
         }
         match self.fetch_row_sets(page, ScopeCheck::Before).await? {
             FromRowSets::Fetched(rows) => Ok(Some(rows)),
-            FromRowSets::Unsealed | FromRowSets::TooFew => Ok(None),
+            FromRowSets::NeedScan | FromRowSets::TooFew => Ok(None),
         }
     }
 
@@ -225,7 +233,7 @@ impl Search<'_, '_> {
         let map_summary_error = |error| map_summary_error(table, error);
         let lexical = LexicalCandidates::find(session.conn(), table, query, scope, check).await;
         let Some(mut lexical) = lexical.map_err(map_summary_error)? else {
-            return Ok(FromRowSets::Unsealed);
+            return Ok(FromRowSets::NeedScan);
         };
         let (mut vector, mut is_vector_all) = (None, true);
         let mut spare = lexical.spare();
@@ -236,18 +244,22 @@ impl Search<'_, '_> {
         {
             let nearest = VectorCandidates::find(session.conn(), table, embedding, scope, check);
             let Some(nearest) = nearest.await.map_err(map_summary_error)? else {
-                return Ok(FromRowSets::Unsealed);
+                return Ok(FromRowSets::NeedScan);
             };
             spare = spare.min(nearest.spare);
             (vector, is_vector_all) = (nearest.row_set, nearest.is_all);
         }
+        let until = self.until.unwrap_or(i64::MAX);
         loop {
-            let sources = RowSources {
+            let mut sources = RowSources {
                 lexical: Some(lexical.row_set()),
                 vector: vector.clone(),
                 uses_text_index: false,
-                are_few: true,
+                are_few: false,
             };
+            sources.are_few = sources
+                .most_rows(until)
+                .is_some_and(|rows| rows <= FEW_ROWS);
             let mut fetched = fetch(
                 table,
                 query,

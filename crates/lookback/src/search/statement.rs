@@ -32,7 +32,7 @@ pub(super) mod scan_settings;
 mod scanned;
 mod words;
 
-use super::candidates::{IS_LISTED, RowSet};
+use super::candidates::RowSet;
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
 use super::scope::Scope;
@@ -106,7 +106,17 @@ pub(super) struct CandidateStatement {
 }
 
 impl RowSources {
-    /// Returns the number of rows that are listed by their ids, at most.
+    /// Returns about the most rows of a table up to an id; `None` if one of them is the
+    /// whole table.
+    pub(super) fn most_rows(&self, until: i64) -> Option<u64> {
+        let lexical = self.lexical.as_ref()?;
+        Some(match &self.vector {
+            Some(vector) => lexical.union(vector).most_rows(until),
+            None => lexical.most_rows(until),
+        })
+    }
+
+    /// Returns the number of ids that the row sets were given.
     pub(super) fn listed(&self) -> usize {
         match (&self.lexical, &self.vector) {
             (Some(lexical), Some(vector)) => lexical.union(vector).listed(),
@@ -174,14 +184,11 @@ pub(super) fn candidates(
     let fields = if has_fields { ", __fields" } else { "" };
     let (scanned, lexical) = if one_scan.is_some() {
         let rows = ScannedRows {
+            table,
             id: &id,
             distance: &distance,
-            text: &text,
-            fields: has_fields.then_some(table),
-            is_listed: match &one_scan {
-                Some(Some(_)) => IS_LISTED,
-                _ => "FALSE",
-            },
+            keeps_fields: has_fields,
+            are_row_sets: matches!(one_scan, Some(Some(_))),
             rows: &format!("{lexical_from}{scope}"),
         };
         let scanned = rows.with_either(query, &words);
@@ -264,7 +271,10 @@ pub(super) fn candidates(
     let mut listed = "0::bigint".to_owned();
     let (coverage, rows) = match &one_scan {
         Some(_) => {
-            listed = format!("(SELECT count(*) FROM scanned WHERE {IS_LISTED})");
+            if let Some(Some(rows)) = &one_scan {
+                let is_listed = rows.is_listed(&mut sql)?;
+                listed = format!("(SELECT count(*) FROM scanned WHERE {is_listed})");
+            }
             ("__coverage".to_owned(), format!("({found}) AS __found"))
         }
         None => {

@@ -265,3 +265,58 @@ async fn header_names_are_found_in_upper_and_lower_case() {
         .find(|(key, _)| key["headers.Content-type"] == json!("text/html"));
     assert_eq!(html.unwrap().1, 2);
 }
+
+/// With types as by their names.
+#[tokio::test]
+async fn typed_place_in_json_is_ordered_by_selected_and_grouped_by() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    insert(pool, &metas()).await;
+    let ms = || Log::meta().key("ms");
+    let ordered = Log::records().order_by(ms().desc().unwrap().nulls_first());
+    let by_name = Log::records()
+        .order_by_text("-meta.ms__nullsfirst")
+        .unwrap();
+    let ids = |logs: Vec<Log>| -> Vec<i64> { logs.iter().map(|log| log.id).collect() };
+    let (ordered, by_name) = (ordered.list(pool).await, by_name.list(pool).await);
+    assert_eq!(ids(ordered.unwrap().data), ids(by_name.unwrap().data));
+    let odd = Log::meta().path(r#""odd.key".0"#);
+    let rows = Log::records()
+        .order_by(Log::id().asc())
+        .limit(5)
+        .select((Log::id(), Log::meta().path("user.id"), odd))
+        .list(pool)
+        .await
+        .unwrap();
+    let expected = [
+        (1, Some(json!("b")), Some(json!(1))),
+        (2, Some(json!("a")), None),
+        (3, Some(json!(7)), None),
+        (4, Some(json!("a")), None),
+        (5, None, None),
+    ];
+    assert_eq!(rows.data, expected);
+    let mut groups = Log::records()
+        .group_by((Log::level(), Log::meta().path("user.id")))
+        .aggregate(pool, count())
+        .await
+        .unwrap();
+    groups.sort_by_key(|((_, id), _)| id.as_ref().map(ToString::to_string));
+    let groups: Vec<(Option<Json>, i64)> = groups
+        .into_iter()
+        .map(|((_, id), lines)| (id, lines))
+        .collect();
+    let expected = [
+        (None, 5),
+        (Some(json!("a")), 2),
+        (Some(json!("b")), 1),
+        (Some(json!(7)), 2),
+    ];
+    assert_eq!(groups, expected);
+    for wrong in ["a..b", "\"a"] {
+        let error = Log::meta().path(wrong).asc().err().unwrap();
+        assert!(error.is_invalid(), "{error}");
+        let selected = Log::records().select(Log::meta().path(wrong));
+        assert!(selected.list(pool).await.unwrap_err().is_invalid());
+    }
+}

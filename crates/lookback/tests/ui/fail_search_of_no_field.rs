@@ -8,6 +8,8 @@ struct Note {
     id: i64,
     title: String,
     secret: Hidden<String>,
+    #[column(name = "__text")]
+    text: String,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     deleted_at: Hidden<Option<DateTime<Utc>>>,

@@ -1,5 +1,7 @@
 //! Lexical candidates: the records that contain fragments of words.
 
+use std::collections::HashSet;
+
 use sqlx::{PgConnection, Row as _};
 
 use super::blocks::Blocks;
@@ -263,7 +265,7 @@ impl LexicalGroups {
             let mut ids: Vec<i64> = Vec::new();
             let (mut useful, mut is_short, mut is_truncated, mut rows_read) = (0, false, false, 0);
             let mut covering_floor = None;
-            let mut spare_of_group = usize::MAX;
+            let (mut spare_of_group, mut grouped) = (usize::MAX, 0);
             let mut groups = found.groups.as_slice();
             while useful < ENOUGH_ROWS && !groups.is_empty() && rows_read < MAX_ROWS_READ {
                 let mut counted = 0;
@@ -297,6 +299,10 @@ impl LexicalGroups {
                         }
                     }
                 }
+                grouped += chunk
+                    .iter()
+                    .map(|group| group.postings.ids.len())
+                    .sum::<usize>();
                 ids.extend(in_scope);
             }
             let is_exhausted = groups.is_empty() && found.is_all;
@@ -306,8 +312,11 @@ impl LexicalGroups {
                 if !is_exhausted && next.is_some_and(|next| next.covers) {
                     covering_floor = Some(i64::MAX);
                 }
-                // With one record less, a group has one less that is useful.
-                let spare = useful.saturating_sub(ENOUGH_ROWS);
+                // With one record less, each group that has it has one less that is useful: it
+                // was in several, if it was changed.
+                let distinct: HashSet<i64> = ids.iter().copied().collect();
+                let repeated = grouped.saturating_sub(distinct.len());
+                let spare = useful.saturating_sub(ENOUGH_ROWS + repeated);
                 let spare_of_all = if is_exhausted && !is_short {
                     spare_of_group
                 } else {

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::corruption;
 
-/// The column that says whether a row of a row set is listed by its id.
+/// The column that says whether a row of a row set is there by its id, and in no range.
 pub(crate) const IS_LISTED: &str = "__is_listed";
 
 /// The rows that a search reads instead of the whole table.
@@ -18,6 +18,8 @@ pub(crate) struct RowSet {
     /// Ranges of first and last id, neither overlapping nor adjacent.
     ranges: Vec<(i64, i64)>,
     ids: Vec<i64>,
+    /// The ids that were given and lie in the ranges.
+    in_ranges: Vec<i64>,
 }
 
 impl RowSet {
@@ -26,28 +28,64 @@ impl RowSet {
         let ranges = joined(ranges);
         ids.sort_unstable();
         ids.dedup();
-        ids.retain(|id| {
+        let (in_ranges, ids) = ids.into_iter().partition(|id| {
             let after = ranges.partition_point(|(first, _)| first <= id);
-            after == 0 || ranges[after - 1].1 < *id
+            after > 0 && *id <= ranges[after - 1].1
         });
-        Self { ranges, ids }
+        Self {
+            ranges,
+            ids,
+            in_ranges,
+        }
     }
 
     /// Returns the rows of both.
     pub(crate) fn union(&self, other: &Self) -> Self {
         let ranges = self.ranges.iter().chain(&other.ranges).copied();
-        let ids = self.ids.iter().chain(&other.ids).copied();
+        let ids = self.given().chain(other.given());
         Self::new(ranges.collect(), ids.collect())
     }
 
-    /// Returns the number of rows that are listed by their ids.
+    fn given(&self) -> impl Iterator<Item = i64> + '_ {
+        self.ids.iter().chain(&self.in_ranges).copied()
+    }
+
+    /// Returns the number of ids that were given.
     pub(crate) fn listed(&self) -> usize {
-        self.ids.len()
+        self.ids.len() + self.in_ranges.len()
+    }
+
+    /// Returns the SQL condition that a row of [`from`](Self::from), with its id as
+    /// `__id`, is one of the given ids.
+    pub(crate) fn is_listed(&self, sql: &mut Sql) -> Result<String, Error> {
+        if self.in_ranges.is_empty() {
+            return Ok(IS_LISTED.to_owned());
+        }
+        let ids = sql.argument(&self.in_ranges)?;
+        Ok(format!("({IS_LISTED} OR __id = ANY({ids}::bigint[]))"))
+    }
+
+    /// Returns about the most rows that it has, in a table up to an id. What is before the
+    /// first segment counts nothing: it is mostly pruned.
+    pub(crate) fn most_rows(&self, until: i64) -> u64 {
+        let of_range = |(first, last): &(i64, i64)| match *first {
+            i64::MIN => 0,
+            first => (last.min(&until).saturating_add(1))
+                .saturating_sub(first)
+                .max(0)
+                .unsigned_abs(),
+        };
+        let ranges: u64 = self
+            .ranges
+            .iter()
+            .map(of_range)
+            .fold(0, u64::saturating_add);
+        ranges.saturating_add(self.ids.len() as u64)
     }
 
     /// Returns the item of the `FROM` list, under the alias of the table.
     ///
-    /// Its column [`IS_LISTED`] says whether a row is listed by its id.
+    /// Its column [`IS_LISTED`] says whether a row is there by its id.
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
         let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
         let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();

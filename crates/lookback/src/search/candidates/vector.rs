@@ -73,8 +73,11 @@ impl VectorCandidates {
             }
             let is_enough = alive >= MAX_GROUPS || found >= VECTOR_LIMIT;
             if is_enough || (near.is_all_groups && !is_short) {
+                // A record was in several groups, if it was changed.
+                let grouped = near.groups.values().map(|group| group.ids.len());
+                let repeated = grouped.sum::<usize>().saturating_sub(in_scope.len());
                 let ids = in_scope.into_iter().collect();
-                let spare = (alive - MAX_GROUPS).max(found - VECTOR_LIMIT).max(0);
+                let spare = (alive - MAX_GROUPS).max(found - VECTOR_LIMIT) - repeated as i64;
                 let spare_of_all = if near.is_all_groups && !is_short {
                     spare_of_group
                 } else {

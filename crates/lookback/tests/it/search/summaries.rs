@@ -315,6 +315,39 @@ async fn search_finds_records_older_than_many_deleted_ones() {
     }
 }
 
+/// Records of postings that lie in blocks that are read, too, are missing if they are deleted.
+#[tokio::test]
+async fn search_with_a_number_finds_records_older_than_deleted_ones() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    // The number is in every block.
+    let line = |at: usize| {
+        let message = match at % 50 {
+            0 => format!("refund {at} of order 7 failed"),
+            _ => format!("payment {at} of order 7 done"),
+        };
+        NewLog::new("SHOP", Level::Info, message)
+    };
+    let lines: Vec<NewLog> = (0..8_000).map(line).collect();
+    Log::records()
+        .create_many(&mut *conn, &lines)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 2_000).unwrap();
+    seal_all(&mut conn, &mut sealer).await;
+    let newest = Log::records().filter(Log::id().gt(4_000));
+    newest.delete_all(&mut *conn).await.unwrap();
+    for words in ["payment 7", "refund failed 7", "refund order"] {
+        let query = Log::records().search(words).limit(50);
+        let found = hits(&mut conn, &query, "-1").await;
+        let of_all = hits(&mut conn, &query, "1e300").await;
+        let ids =
+            |hits: &Hits<Log>| -> Vec<i64> { hits.data.iter().map(|hit| hit.record.id).collect() };
+        assert_eq!(found.data.len(), 50, "{words}");
+        assert_eq!(ids(&found), ids(&of_all), "{words}");
+    }
+}
+
 /// Masked words beside a phrase that is in a template, and times of some segments
 /// only.
 #[tokio::test]

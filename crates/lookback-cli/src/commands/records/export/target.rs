@@ -253,18 +253,24 @@ fn write_failure(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn interrupted() {
+/// Waits for Ctrl-C or SIGTERM, from the call on and not from the first poll: a signal in
+/// between would end the process at once.
+pub(crate) fn interrupted() -> impl Future<Output = ()> + Send + 'static {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut ended) = signal(SignalKind::terminate()) {
+        signal(SignalKind::terminate())
+            .and_then(|ended| Ok((ended, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut ended, mut interrupt)) = signals {
             tokio::select! {
                 _ = ended.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
