@@ -60,13 +60,14 @@ impl<M: Model> QueryBuilder<M> {
         let about = self.about()?;
         let mut session = db.into().limited(self.timeout).await?;
         let notes = self.notes();
+        // On the heap: the future of a list would be as large as that of a search.
         let hits = match &about {
             PageSource::Ordered(query) => query.hits_in_order(session.session()).await,
             PageSource::Found(query, SearchTarget::Words(words)) => {
-                query.hits_of(session.whole(), words).await
+                Box::pin(query.hits_of(session.whole(), words)).await
             }
             PageSource::Found(query, SearchTarget::SimilarTo(id)) => {
-                query.similar_hits(session.whole(), *id).await
+                Box::pin(query.similar_hits(session.whole(), *id)).await
             }
         };
         let hits = session.end(M::TABLE, hits).await?;
@@ -101,13 +102,14 @@ impl<M: Model> QueryBuilder<M> {
         self.check_page()?;
         let about = self.about()?;
         let mut session = db.limited(self.timeout).await?;
+        // On the heap: the future of a list would be as large as that of a search.
         let page = match &about {
             PageSource::Ordered(query) if query.is_by_distance() => {
-                query.list_nearest(session.whole(), shape).await
+                Box::pin(query.list_nearest(session.whole(), shape)).await
             }
             PageSource::Ordered(query) => query.list_ordered(session.conn(), shape).await,
             PageSource::Found(query, target) => {
-                query.page_found(session.whole(), target, shape).await
+                Box::pin(query.page_found(session.whole(), target, shape)).await
             }
         };
         session.end(M::TABLE, page).await
