@@ -214,7 +214,7 @@ impl<M: Model> QueryBuilder<M> {
         let statement = |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
         let mut rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
         // No record beyond a bound belongs to a page that is full within it.
-        let read = self.rows_read(shape, &rows)?;
+        let read = self.rows_read(shape, &rows)?.unwrap_or(rows.len());
         if read <= self.page_size() as usize && order.bound.take().is_some() {
             let statement =
                 |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
@@ -357,7 +357,7 @@ impl<M: Model> QueryBuilder<M> {
                 found.push(row);
             }
         }
-        let read = self.rows_read(shape, rows)?.max(found.len());
+        let read = self.rows_read(shape, rows)?.unwrap_or(found.len());
         found.truncate(self.page_size() as usize);
         let more = read > found.len();
         if self.is_backwards() {
@@ -408,13 +408,18 @@ impl<M: Model> QueryBuilder<M> {
         ])
     }
 
-    /// Returns the number of rows of a page that were read, before it was ended by their
-    /// bytes.
-    fn rows_read<S: Shape<M>>(&self, shape: &S, rows: &[PgRow]) -> Result<usize, sqlx::Error> {
+    /// Returns the number of rows of a page before it was ended by their bytes; `None` if
+    /// those are not limited.
+    fn rows_read<S: Shape<M>>(
+        &self,
+        shape: &S,
+        rows: &[PgRow],
+    ) -> Result<Option<usize>, sqlx::Error> {
         match rows.first() {
-            Some(row) if self.bytes_of_page(shape).is_some() => page_bytes::rows_read(row),
-            // Of an empty page, the row of the total is none of it.
-            _ => Ok(0),
+            Some(row) if self.bytes_of_page(shape).is_some() => {
+                page_bytes::rows_read(row).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
