@@ -26,6 +26,8 @@ interface Props<V extends Value> {
   onPick: (value: V, isExcluded: boolean) => void;
   /** How a value is shown, such as a level in its colour. */
   show?: (value: string) => ReactNode;
+  /** What a value is called, where its own text does not say it: null leaves it as it is. */
+  nameOf?: (value: string | null) => string | null;
   /** What stands below the values: that there are more, that they are awaited. */
   children?: ReactNode;
   isStale?: boolean;
@@ -34,7 +36,7 @@ interface Props<V extends Value> {
 /** The longest value that is drawn whole. */
 const LONGEST = 80;
 
-export function Facet<V extends Value>({ title, values, total, isFloor = false, chosen, excluded, onPick, show, children, isStale = false }: Props<V>) {
+export function Facet<V extends Value>({ title, values, total, isFloor = false, chosen, excluded, onPick, show, nameOf, children, isStale = false }: Props<V>) {
   const id = useId();
   const all = Math.max(total ?? 0, values.reduce((sum, one) => sum + one.count, 0), 1);
   return (
@@ -42,7 +44,7 @@ export function Facet<V extends Value>({ title, values, total, isFloor = false, 
       <h2 id={id}>{title}</h2>
       <ul>
         {values.map((one) => (
-          <Choice key={`${typeof one.value} ${String(one.value)}`} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(String(one.value))} isExcluded={excluded.has(String(one.value))} onPick={onPick} show={show} />
+          <Choice key={`${typeof one.value} ${String(one.value)}`} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(String(one.value))} isExcluded={excluded.has(String(one.value))} onPick={onPick} show={show} nameOf={nameOf} />
         ))}
       </ul>
       {children}
@@ -57,11 +59,13 @@ interface ChoiceProps<V extends Value> extends FacetValue<V> {
   isExcluded: boolean;
   onPick: Props<V>["onPick"];
   show: Props<V>["show"] | undefined;
+  nameOf: Props<V>["nameOf"] | undefined;
 }
 
 /** One value. `not` is for pointers, and has room of its own; the keyboard has x. */
-function Choice<V extends Value>({ value, count, share, isFloor, isChosen, isExcluded, onPick, show }: ChoiceProps<V>) {
-  const name = value === null ? "none" : value === "" ? "empty" : shortLine(String(value), LONGEST);
+function Choice<V extends Value>({ value, count, share, isFloor, isChosen, isExcluded, onPick, show, nameOf }: ChoiceProps<V>) {
+  const plain = nameOf?.(value === null ? null : String(value)) ?? null;
+  const name = plain !== null ? plain : value === null ? "none" : value === "" ? "empty" : shortLine(String(value), LONGEST);
   const pick = (event: MouseEvent) => onPick(value, event.shiftKey || event.altKey);
   const press = (event: KeyboardEvent) => {
     if (event.key !== "f" && event.key !== "x") return;
@@ -74,7 +78,7 @@ function Choice<V extends Value>({ value, count, share, isFloor, isChosen, isExc
         <span aria-hidden className={styles.box}>
           {isExcluded ? "✕" : isChosen ? "■" : "□"}
         </span>
-        <bdi className={styles.name}>{value === null || value === "" ? <i>{name}</i> : show ? show(name) : name}</bdi>
+        <bdi className={styles.name}>{plain === null && (value === null || value === "") ? <i>{name}</i> : show ? show(name) : name}</bdi>
         {isExcluded && <span className="hidden-label">excluded</span>}
         <span className={styles.count} title={`${isFloor ? "at least " : ""}${whole(count)}`}>
           {short(count)}

@@ -26,6 +26,8 @@ interface Props {
   few?: number;
   /** How a value is shown, such as a level in its colour. */
   show?: (value: string) => ReactNode;
+  /** What a value is called, where its own text does not say it; null is no value. */
+  nameOf?: (value: string | null) => string | null;
   /** Whether it stands there when nothing has a value of it, too. */
   isAlwaysThere?: boolean;
   /** What it says then. */
@@ -34,7 +36,7 @@ interface Props {
 
 const MANY = 50;
 
-export function FieldFacet({ model, field, name = field, title, parametersOf, asked, few = 10, show, isAlwaysThere = false, nothing = "Nothing to count." }: Props) {
+export function FieldFacet({ model, field, name = field, title, parametersOf, asked, few = 10, show, nameOf, isAlwaysThere = false, nothing = "Nothing to count." }: Props) {
   const [text, setText] = useParam("q");
   const [isLong, setLong] = useState(false);
   const most = isLong ? MANY : few;
@@ -66,6 +68,7 @@ export function FieldFacet({ model, field, name = field, title, parametersOf, as
       isStale={isStale}
       onPick={(value, isExcluded) => setText(togglePicked(text, model, field, value, isExcluded, name))}
       {...(show ? { show } : {})}
+      {...(nameOf ? { nameOf } : {})}
     >
       {answer.isError && <p className={styles.note}>Could not be counted.</p>}
       {known && values.length === 0 && <p className={styles.note}>{nothing}</p>}

@@ -1,6 +1,5 @@
 /** Which values the shown requests have, and how often. A click shows only these; several can be chosen. */
 import { useParam } from "../../frame/address";
-import { useWindow } from "../../frame/window";
 import { Facet } from "../../parts/Facets";
 import { FieldFacet } from "../../parts/FieldFacet";
 import { useCounts } from "../../parts/useCounts";
@@ -8,7 +7,7 @@ import { useLast } from "../../parts/useLast";
 import { useLate } from "../../parts/useSettled";
 import { pickedValues } from "../../query/picked";
 import { ROUTE_FIELD } from "../../query/route";
-import { CLASSES, classesOf, toggleClass, withoutStatus } from "./choices";
+import { CLASSES, FEW, classesOf, toggleClass, withoutStatus } from "./choices";
 import { parametersOf as parametersOfText } from "./search";
 import type { RequestSearch } from "./search";
 import styles from "./Requests.module.css";
@@ -18,6 +17,8 @@ interface Field {
   field: string;
   name: string;
   title: string;
+  /** What a value is called, where its own text does not say it. */
+  nameOf?: (value: string | null) => string | null;
 }
 
 const FIELDS: Field[] = [
@@ -28,16 +29,12 @@ const FIELDS: Field[] = [
   { field: "version", name: "version", title: "Version" },
   { field: "geo_country", name: "country", title: "Country" },
   { field: "user_id", name: "user", title: "User" },
-  { field: "headers.direction", name: "direction", title: "Direction" },
+  { field: "headers.direction", name: "direction", title: "Sent or received", nameOf: (value) => (value === null ? "received" : value === "outgoing" ? "sent by the application" : null) },
 ];
 
-const FEW = 6;
-
 export function Facets({ search }: { search: RequestSearch }) {
-  const { filters } = useWindow();
   const [deleted] = useParam("deleted");
-  const ranged = filters("timestamp");
-  const parametersOf = (text: string) => [...ranged, ...parametersOfText(text, search.order, deleted)];
+  const parametersOf = (text: string) => [...search.ranged, ...parametersOfText(text, search.order, deleted)];
   return (
     <aside id="request-facets" className={styles.facets} aria-label="Fields">
       <ClassFacet search={search} parametersOf={parametersOf} />

@@ -100,10 +100,10 @@ function ListState({ list: { query } }: Pick<Props, "list">) {
 }
 
 function NothingFound({ search }: { search: RequestSearch }) {
-  const { range, setRange, text, filters } = useWindow();
+  const { range, setRange, text } = useWindow();
   const [deleted] = useParam("deleted");
   const setParams = useSetParams();
-  const unsearched: [string, string][] = [...filters("timestamp"), ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
+  const unsearched: [string, string][] = [...search.ranged, ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
   return (
     <Empty title={deleted === "only" ? "No request is deleted here." : search.text === "" ? `No requests in: ${nameRange(range)}.` : `No request is like this in: ${nameRange(range)}.`}>
       {search.text !== "" && (

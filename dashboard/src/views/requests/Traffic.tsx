@@ -10,6 +10,7 @@ import { Failure } from "../../parts/State";
 import { useLate } from "../../parts/useSettled";
 import { count, duration, percent, short } from "../../time/format";
 import { bucketFor } from "../../time/range";
+import { OutgoingNote } from "./OutgoingNote";
 import type { RequestSearch } from "./search";
 import styles from "./Requests.module.css";
 
@@ -116,6 +117,8 @@ function Summary({ search, all, failed }: { search: RequestSearch; all: number |
           </span>
         </>
       )}
+      {/* The last, so that nothing moves when it comes. */}
+      <OutgoingNote search={search} />
       <span className={`quiet small ${styles.hint ?? ""}`}>{ZOOM_HINT}</span>
     </p>
   );

@@ -16,6 +16,9 @@ export function withoutStatus(text: string): string {
   return statusTerms(text).reduceRight((rest, term) => withoutTerm(rest, term), text);
 }
 
+/** How many values of a field are listed at first. */
+export const FEW = 6;
+
 export const CLASSES = [1, 2, 3, 4, 5] as const;
 
 /** The classes of status codes that a text asks for; empty if it asks for none of them whole. */

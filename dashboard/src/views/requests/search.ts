@@ -18,6 +18,8 @@ export interface RequestSearch {
   /** How often the window of counts, and that of the list, was asked for: part of the keys of both. */
   asked: number;
   listAsked: number;
+  /** The range, as all counts restrict the time. */
+  ranged: Pairs;
   /** Parameters of counts: the range, the filters and the words. */
   counted: Pairs;
   /** Parameters of the list. While the view is live its range stands still, since the tail adds to it. */
@@ -28,12 +30,21 @@ export interface RequestSearch {
 
 const ORDER_BY: Record<Order, string | null> = { newest: "-timestamp,-id", slowest: "-duration,-id", ranked: null };
 
+/** A list that is followed has no end. */
+const UNTIL = "timestamp__lt";
+
+/** The end of a window, as a parameter. */
+function untilOf(until: Date): [string, string] {
+  return [UNTIL, until.toISOString()];
+}
+
 export function useRequestSearch(): RequestSearch {
   const [text] = useParam("q");
   const [orderText] = useParam("order");
   const [deleted] = useParam("deleted");
-  const { asked, filters, isLive, range, text: rangeText } = useWindow();
-  const ranged = filters("timestamp");
+  const { asked, filters, isLive, range, text: rangeText, until } = useWindow();
+  // All that is shown is of one moment, also what is asked for later, such as filters that are opened.
+  const ranged = isLive || range.kind === "between" ? filters("timestamp") : [...filters("timestamp"), untilOf(until)];
   const rangedText = JSON.stringify(ranged);
 
   // Turning live on or off moves nothing: the list keeps the range that it had.
@@ -55,9 +66,10 @@ export function useRequestSearch(): RequestSearch {
       isDeleted: deleted === "only",
       asked,
       listAsked,
+      ranged: JSON.parse(rangedText) as Pairs,
       counted: [...(JSON.parse(rangedText) as Pairs), ...asks],
       listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
-      followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs), ...asks, ["last", "50"]] : null,
+      followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs).filter(([name]) => name !== UNTIL), ...asks, ["last", "50"]] : null,
     };
   }, [asked, deleted, heldText, isLive, listAsked, orderText, range.kind, rangedText, text]);
 }
