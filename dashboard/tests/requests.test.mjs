@@ -63,7 +63,7 @@ test("a request is shown before it is sent again, sent, and compared", async () 
   await comparison.getByText(/payment gateway timeout/).first().waitFor();
 });
 
-test("a replay without a masked header says so beside the answer", async () => {
+test("a replay without a masked header says so before it is sent, and beside the answer", async () => {
   await server.call("POST", "/requests", [
     { method: "GET", path: "/secret", status_code: 200, duration: 2, stage: "masked", version: "1", timestamp: new Date().toISOString(), headers: { authorization: "[masked]" }, response_body: { ok: true } },
   ]);
@@ -71,6 +71,11 @@ test("a replay without a masked header says so beside the answer", async () => {
   await rows().first().click();
   await page.getByRole("tab", { name: /Replay/ }).click();
   await page.getByLabel("Send it to").fill(target.url);
+  const warning = page.getByRole("note").filter({ hasText: /It is sent without authorization/ });
+  await warning.waitFor();
+  await page.getByLabel(/Header authorization/).fill("Bearer 1");
+  await warning.waitFor({ state: "detached" });
+  await page.getByLabel(/Header authorization/).fill("");
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await page.getByText(/Sent without authorization/).waitFor();
 });
@@ -170,6 +175,18 @@ test("a route is named the same by the facet and by the endpoint, and finds as m
   await page.goto("/ui/?q=stage:routes");
   await page.getByRole("link", { name: "GET /carts/{id}" }).click();
   await page.waitForURL((url) => url.searchParams.get("q")?.endsWith("method:GET route:/carts/{id}") === true);
+});
+
+test("requests that the application sent are counted apart, and can be left out", async () => {
+  const one = { method: "POST", path: "/pay", status_code: 502, duration: 1, stage: "sent", version: "1", timestamp: new Date().toISOString() };
+  await server.call("POST", "/requests", [one, one, { ...one, path: "/charges", headers: { direction: "outgoing" } }]);
+  await open("?q=stage:sent");
+  await page.getByText(/With 1 that the application sent itself, 1 of them 5xx/).waitFor();
+  await page.getByRole("link", { name: "Leave them out" }).click();
+  await page.waitForURL((url) => url.searchParams.get("q") === "stage:sent -direction:outgoing");
+  await page.waitForFunction(() => document.querySelectorAll("[aria-label=Requests] [role=option]").length === 2);
+  await page.getByRole("link", { name: "Count them, too" }).click();
+  await page.waitForURL((url) => url.searchParams.get("q") === "stage:sent");
 });
 
 test("a country that nobody knows says how it is found", async () => {

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useParams } from "../../frame/address";
 import { useCounts } from "../../parts/useCounts";
-import { count, counted } from "../../time/format";
+import { count } from "../../time/format";
 import { countSent, searchFor, sentOf } from "./outgoing";
 import type { Sent } from "./outgoing";
 import { FEW } from "./choices";
@@ -30,10 +30,11 @@ export function OutgoingNote({ search }: { search: RequestSearch }) {
         Without those that the application sent itself. <To sent="both" text={search.text}>Count them, too</To>
       </span>
     );
+  if (all.isPending) return <span className="quiet">Counting what the application sent itself …</span>;
   if (number === 0) return null;
   return (
     <span title="The overview counts only the requests that the application received.">
-      With <To sent="sent" text={search.text}>{counted(number, "request")} that the application sent itself</To>
+      With <To sent="sent" text={search.text}>{count(number)} that the application sent itself</To>
       {ofFailed > 0 && `, ${count(ofFailed)} of them 5xx`}. <To sent="received" text={search.text}>Leave them out</To>
     </span>
   );

@@ -3,7 +3,7 @@ import { ApiError } from "../../../api/client";
 import { Copy } from "../../../parts/Show";
 import { Loading } from "../../../parts/State";
 import { Text } from "../detail/Value";
-import { plainReason } from "./api";
+import { plainReason, wayOut } from "./api";
 import type { MaskedPlaces } from "./api";
 import type { Preview } from "./usePreview";
 import styles from "./Replay.module.css";
@@ -23,7 +23,7 @@ export function PreviewPart({ preview: { data, error, isOld, of }, masked, isOpe
     <div style={{ opacity: isOld ? 0.6 : 1 }} aria-busy={isOld}>
       {data.result === "not_sent" && (
         <p className={styles.problem}>
-          It cannot be sent as it was captured: {plainReason(data.reason ?? "")}.{(masked.body > 0 || masked.query.length > 0) && " Fill them in above, or send them as the text [masked]."}
+          It cannot be sent as it was captured: {plainReason(data.reason ?? "")}. {wayOut(masked)}
         </p>
       )}
       {!data.target_is_allowed && <NotAllowed target={of.target} curl={data.curl ?? null} />}

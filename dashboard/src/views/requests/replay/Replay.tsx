@@ -13,12 +13,13 @@ import { header, isOutgoing } from "../snapshot";
 import { Comparison } from "./Comparison";
 import { PreviewPart } from "./Preview";
 import { SettingsForm } from "./SettingsForm";
-import { isSafe, isTarget, maskedPlaces, plainReason, replay } from "./api";
+import { isSafe, isTarget, maskedPlaces, plainReason, replay, withheldHeaders } from "./api";
 import type { ReplayAnswer, Settings } from "./api";
 import { rememberTarget, rememberedTargets, useIgnored } from "./remembered";
 import { Sender } from "./sending";
 import type { Phase } from "./sending";
 import { usePreview } from "./usePreview";
+import { Withheld } from "./Withheld";
 import styles from "./Replay.module.css";
 
 export function Replay({ record }: { record: RequestSnapshot }) {
@@ -75,6 +76,7 @@ function Form({ record }: { record: RequestSnapshot }) {
             setSettings(changed);
           }}
         />
+        <Withheld names={withheldHeaders(masked, settings)} isInForm />
         {isTarget(settings.target) ? (
           <PreviewPart preview={preview} masked={masked} isOpen={last === null} />
         ) : (
@@ -89,10 +91,10 @@ function Form({ record }: { record: RequestSnapshot }) {
       )}
       {last && (
         <div style={{ opacity: send.isPending ? 0.6 : 1 }} aria-busy={send.isPending}>
-          <Answer record={record} answer={last.answer} leftOut={masked.headers.filter((name) => (last.sent.headers[name] ?? "") === "")} ignored={ignored} onIgnore={setIgnored} />
+          <Answer record={record} answer={last.answer} leftOut={withheldHeaders(masked, last.sent)} ignored={ignored} onIgnore={setIgnored} />
         </div>
       )}
-      {phase.kind === "asking" && <Question record={record} target={phase.settings.target} onSend={() => void sender.confirm(send.mutateAsync)} onCancel={() => sender.cancel()} />}
+      {phase.kind === "asking" && <Question record={record} target={phase.settings.target} withheld={withheldHeaders(masked, phase.settings)} onSend={() => void sender.confirm(send.mutateAsync)} onCancel={() => sender.cancel()} />}
     </div>
   );
 }
@@ -148,7 +150,7 @@ function Answer({ record, answer, leftOut, ignored, onIgnore }: AnswerProps) {
       )}
       {answer.response && leftOut.length > 0 && (
         <p className="quiet small">
-          Sent without {leftOut.join(", ")}, which {leftOut.length === 1 ? "was" : "were"} masked before {leftOut.length === 1 ? "it was" : "they were"} stored: the answer may differ for that alone. Fill in what is above, and send again.
+          Sent without <bdi>{shortLine(leftOut.join(", "))}</bdi>, as said above: the answer may differ for that alone.
         </p>
       )}
       {answer.response && <Comparison record={record} answer={answer} ignored={ignored} onIgnore={onIgnore} />}
@@ -157,7 +159,7 @@ function Answer({ record, answer, leftOut, ignored, onIgnore }: AnswerProps) {
 }
 
 /** Asks before something is sent that may change data. */
-function Question({ record, target, onSend, onCancel }: { record: RequestSnapshot; target: string; onSend: () => void; onCancel: () => void }) {
+function Question({ record, target, withheld, onSend, onCancel }: { record: RequestSnapshot; target: string; withheld: string[]; onSend: () => void; onCancel: () => void }) {
   const method = shortLine(record.method);
   return (
     <Dialog title="Send the request" onClose={onCancel}>
@@ -169,6 +171,7 @@ function Question({ record, target, onSend, onCancel }: { record: RequestSnapsho
       <p className={styles.path}>
         <bdi>{method}</bdi> <PathAndQuery request={record} />
       </p>
+      <Withheld names={withheld} />
       <p className={styles.buttons}>
         <button type="button" className="danger" onClick={onSend}>
           Send {method}

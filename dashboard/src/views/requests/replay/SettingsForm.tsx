@@ -1,5 +1,5 @@
 /** Where a request is sent, and the values that were masked. */
-import { useId } from "react";
+import { useId, useState } from "react";
 import type { RequestSnapshot } from "../../../api/client";
 import { bodyText } from "./api";
 import type { MaskedPlaces, Settings } from "./api";
@@ -15,11 +15,16 @@ interface Props {
 
 export function SettingsForm({ record, masked, settings, onChange }: Props) {
   const id = useId();
+  const [kept] = useState(() => rememberedTargets()[0] ?? "");
+  // The browser remembers where requests were sent: what stands there is nobody's choice of now.
+  const isKept = settings.target !== "" && settings.target === kept;
   const set = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
   return (
     <div className={styles.settings}>
       <label className={styles.line}>
-        Send it to
+        <span>
+          Send it to {isKept && <span className="quiet small">kept from your last replay</span>}
+        </span>
         <input type="url" required className="data" list={`${id}-targets`} placeholder="https://staging.example.com" spellCheck={false} value={settings.target} onChange={(event) => set({ target: event.target.value.trim() })} />
       </label>
       <datalist id={`${id}-targets`}>
@@ -28,10 +33,10 @@ export function SettingsForm({ record, masked, settings, onChange }: Props) {
         ))}
       </datalist>
       {masked.headers.map((name) => (
-        <MaskedInput key={name} kind="Header" name={name} hint="left out without a value" value={settings.headers[name] ?? ""} onChange={(value) => set({ headers: { ...settings.headers, [name]: value } })} />
+        <MaskedInput key={name} kind="Header" name={name} hint="not stored: left out unless you fill it in" value={settings.headers[name] ?? ""} onChange={(value) => set({ headers: { ...settings.headers, [name]: value } })} />
       ))}
       {masked.query.map((name) => (
-        <MaskedInput key={name} kind="Parameter" name={name} hint="was masked" value={settings.query[name] ?? ""} onChange={(value) => set({ query: { ...settings.query, [name]: value } })} />
+        <MaskedInput key={name} kind="Parameter" name={name} hint="not stored: fill it in" value={settings.query[name] ?? ""} onChange={(value) => set({ query: { ...settings.query, [name]: value } })} />
       ))}
       {settings.body === null ? (
         <p>

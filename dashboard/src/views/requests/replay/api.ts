@@ -56,6 +56,22 @@ export function maskedPlaces(record: RequestSnapshot): MaskedPlaces {
   };
 }
 
+/** The masked headers that a request goes without, as nobody filled them in. */
+export function withheldHeaders({ headers }: MaskedPlaces, settings: Settings): string[] {
+  return headers.filter((name) => (settings.headers[name] ?? "") === "");
+}
+
+/** What can be done about masked values without which a request is not sent. */
+export function wayOut({ query, body }: MaskedPlaces): string {
+  const ways = [
+    query.length > 0 ? `fill in ${query.length === 1 ? "the masked parameter" : "the masked parameters"} above` : "",
+    body > 0 ? "press “Change the body” and write what was masked" : "",
+  ].filter((way) => way !== "");
+  if (ways.length === 0) return "";
+  const all = ways.join(", and ");
+  return `${all.slice(0, 1).toUpperCase()}${all.slice(1)}; or send masked values as the text [masked].`;
+}
+
 /** The captured body as a text to change. */
 export function bodyText(record: RequestSnapshot): string {
   const body = readBody(record.body, record.headers, "request");

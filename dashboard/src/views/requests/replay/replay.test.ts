@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isIgnored, ruleAnywhere, ruleFor } from "./ignore";
 import { bodyLines, pair } from "./lines";
-import { isTarget, plainReason } from "./api";
+import { isTarget, plainReason, wayOut, withheldHeaders } from "./api";
 
 describe("rules of what may differ", () => {
   test("are the same for every item of a list", () => {
@@ -65,4 +65,18 @@ test("targets are URLs of servers", () => {
 test("reasons are without names of parameters", () => {
   expect(plainReason('masked: query token ("query", "body", or "send_masked": true)')).toBe("these values were masked: query token");
   expect(plainReason("only the start of its body (90112 bytes) was captured (\"body\")")).toBe("only the start of its body (90112 bytes) was captured");
+});
+
+describe("masked values", () => {
+  const masked = (headers: string[], query: string[] = [], body = 0) => ({ headers, query, body });
+  test("of headers are left out unless they are filled in", () => {
+    const settings = { target: "", headers: { authorization: "Bearer x", cookie: "" }, query: {}, body: null, sendMasked: false };
+    expect(withheldHeaders(masked(["authorization", "cookie", "x-key"]), settings)).toEqual(["cookie", "x-key"]);
+  });
+  test("of others have a way out that is in the form", () => {
+    expect(wayOut(masked(["authorization"]))).toBe("");
+    expect(wayOut(masked([], ["token"]))).toBe("Fill in the masked parameter above; or send masked values as the text [masked].");
+    expect(wayOut(masked([], [], 2))).toBe("Press “Change the body” and write what was masked; or send masked values as the text [masked].");
+    expect(wayOut(masked([], ["a", "b"], 1))).toBe("Fill in the masked parameters above, and press “Change the body” and write what was masked; or send masked values as the text [masked].");
+  });
 });
