@@ -46,6 +46,11 @@ export function SearchBox({ model, isOfAll }: { model: Model; isOfAll: boolean }
     wanted.current = null;
   });
 
+  // Of a search that is too long for the box its end is seen: the last filters tell it from others.
+  useLayoutEffect(() => {
+    if (!isFocused && input.current) input.current.scrollLeft = input.current.scrollWidth;
+  }, [isFocused, text]);
+
   const query = useMemo(() => parse(text, model), [model, text]);
   const place = isOpen ? placeAt(text, caret, model) : null;
   const known = useKnown(place, model);

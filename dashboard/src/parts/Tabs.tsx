@@ -24,9 +24,11 @@ interface Props {
 export function Tabs({ label, tabs, chosen, onChoose, className, children }: Props) {
   const id = useId();
   const bar = useScrollHint<HTMLDivElement>();
+  // Names have counts, which come later and move what is behind them.
+  const names = tabs.map((tab) => tab.name).join("\n");
   useEffect(() => {
     bar.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [bar, chosen]);
+  }, [bar, chosen, names]);
   useKeys(tabs.map((tab, index) => ({ keys: String(index + 1), name: `Tab “${tab.name}”`, run: () => onChoose(tab.id) })));
   const move = (event: KeyboardEvent) => {
     const at = tabs.findIndex((tab) => tab.id === chosen);

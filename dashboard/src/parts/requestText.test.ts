@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pathAndQuery, queryText } from "./requestText";
+import { pathAndQuery, queryText, shortPath } from "./requestText";
 
 describe("a query", () => {
   test.each<[unknown, string]>([
@@ -38,4 +38,15 @@ test("a path with its query is one text", () => {
 test("a request that the application sent says whom it asked", () => {
   expect(pathAndQuery({ path: "/charges", query: null, headers: { direction: "outgoing", host: "payment.example" } })).toBe("payment.example/charges");
   expect(pathAndQuery({ path: "/charges", query: null, headers: { direction: "outgoing" } })).toBe("/charges");
+});
+
+test("of a path that is too long the middle is cut, and its last part stays", () => {
+  expect(shortPath("/orders/6969/pay", 16)).toBe("/orders/6969/pay");
+  expect(shortPath("/orders/6969/pay", 15)).toBe("/orders/…/pay");
+  expect(shortPath("/orders/6969/pay", 11)).toBe("/order…/pay");
+  expect(shortPath("/products/1/similar", 15)).toBe("/produ…/similar");
+  expect(shortPath("/products/12/versions/3/similar", 24)).toBe("/products/…/3/similar");
+  expect(shortPath(`/${"a".repeat(30)}`, 15)).toBe("/aaa…aaaaaaaaaa");
+  expect(shortPath("/orders/6969/pay", 3)).toBe("/orders…");
+  expect(shortPath(`/${"a/".repeat(5000)}`, 20).length).toBeLessThanOrEqual(20);
 });

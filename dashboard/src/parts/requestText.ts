@@ -1,5 +1,5 @@
 /** The path of a request with its query, on one line, as its address had it. */
-import { cutEnd, oneLine, shortLine } from "./text";
+import { cutEnd, oneLine, shortLine, whole } from "./text";
 
 /** As much as a row has room for; the detail has all of it. */
 const LONGEST = 300;
@@ -24,6 +24,25 @@ export function queryText(query: unknown, most = LONGEST): string {
     }
   }
   return cutEnd(oneLine(text), most);
+}
+
+/** The shortest beginning and end that say something. */
+const LEAST_HEAD = 4;
+
+/** A path that is longer than its room without what is in its middle: its last parts say what was done, `/orders/…/pay`. */
+export function shortPath(path: string, most: number): string {
+  const line = oneLine(path.slice(0, 4 * LONGEST));
+  if (line.length <= most || most < 2 * LEAST_HEAD) return cutEnd(line, Math.max(most, 2 * LEAST_HEAD));
+  const parts = line.split("/").slice(1);
+  const ends = parts.map((_, first) => `/${parts.slice(first).join("/")}`).slice(1);
+  const begin = `/${parts[0] ?? ""}/…`;
+  // As many whole parts of the end as there is room for beside the first part, or the last one beside the start of the first.
+  const beside = ends.find((end) => begin.length + end.length <= most);
+  if (beside !== undefined) return begin + beside;
+  const last = ends.at(-1) ?? "";
+  const isRoom = last !== "" && most - last.length - 1 >= LEAST_HEAD;
+  const head = isRoom ? most - last.length - 1 : Math.floor((most - 1) / 3);
+  return `${whole(line, 0, head)}…${whole(line, line.length - (most - head - 1), line.length)}`;
 }
 
 export interface Addressed {

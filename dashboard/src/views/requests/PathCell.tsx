@@ -21,7 +21,7 @@ export function PathCell({ row, columns }: { row: RequestRow; columns: number })
         </span>
       )}
       <span className={room && styles.shared} style={room && { maxWidth: `${ofPath}ch` }}>
-        <PathAndQuery request={row} hasHost={whole.length <= ofPath} path={path && <Marked highlight={path} columns={ofPath} />} showQuery={(query) => <MarkedParts parts={markWords(query, queryWords)} />} />
+        <PathAndQuery request={row} columns={ofPath} hasHost={whole.length <= ofPath} path={path && <Marked highlight={path} columns={ofPath} />} showQuery={(query) => <MarkedParts parts={markWords(query, queryWords)} />} />
       </span>
       {elsewhere && room && room.excerpt > 0 && (
         <span className={`quiet ${styles.excerpt ?? ""}`}>
