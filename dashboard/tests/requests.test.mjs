@@ -233,6 +233,16 @@ test("counts follow the requests that arrive while the view is live", async () =
   await page.getByRole("region", { name: "Status" }).getByRole("button", { name: /5xx.*1/ }).waitFor({ timeout: 4000 });
 });
 
+test("an empty range of a store that has requests leads to a longer one, and not to the first record", async () => {
+  for (const [more, title] of [["", /No requests in/], ["&deleted=only", /No deleted requests in/]]) {
+    await page.goto(`/ui/requests?range=2001-01-01T00:00:00Z..2001-01-02T00:00:00Z${more}`);
+    await page.getByText(title).waitFor();
+    await page.getByRole("button", { name: "Look at the last 7 days" }).waitFor();
+    await page.waitForLoadState("networkidle");
+    assert.equal(await page.getByRole("link", { name: "send the first" }).count(), 0);
+  }
+});
+
 test("a search that finds nothing says which of its terms is why", async () => {
   await page.goto("/ui/requests?q=path:ders+method:GET");
   await page.getByText("path:ders finds nothing.").waitFor();

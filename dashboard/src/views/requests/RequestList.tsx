@@ -1,7 +1,9 @@
 /** The list of requests, with its states: loading, failed, empty, live. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
-import { useParam, useSetParams } from "../../frame/address";
+import { list as read } from "../../api/client";
+import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { columnsIn } from "../../parts/columns";
 import { Empty, Failure, Loading } from "../../parts/State";
@@ -101,11 +103,10 @@ function ListState({ list: { query } }: Pick<Props, "list">) {
 
 function NothingFound({ search }: { search: RequestSearch }) {
   const { range, setRange, text } = useWindow();
-  const [deleted] = useParam("deleted");
   const setParams = useSetParams();
-  const unsearched: [string, string][] = [...search.ranged, ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
+  const unsearched: [string, string][] = [...search.ranged, ...(search.isDeleted ? [["deleted", "only"] as [string, string]] : [])];
   return (
-    <Empty title={deleted === "only" ? "No request is deleted here." : search.text === "" ? `No requests in: ${nameRange(range)}.` : `No request is like this in: ${nameRange(range)}.`}>
+    <Empty title={titleOf(search, nameRange(range))}>
       {search.text !== "" && (
         <button type="button" onClick={() => setParams({ q: "" })}>
           Clear the search
@@ -118,11 +119,28 @@ function NothingFound({ search }: { search: RequestSearch }) {
       )}
       {/* The last, so that nothing moves when it comes. */}
       {search.text !== "" && <WhyNothing model="requests" noun="request" text={search.text} parameters={unsearched} asked={search.listAsked} />}
-      {search.text === "" && (
-        <span>
-          Requests come here from capture, an import, or the API: <Link to="/start">send the first</Link>.
-        </span>
-      )}
+      {search.text === "" && !search.isDeleted && <FirstRequest />}
     </Empty>
+  );
+}
+
+function titleOf({ text, isDeleted }: RequestSearch, range: string): string {
+  const what = isDeleted ? "deleted request" : "request";
+  return text === "" ? `No ${what}s in: ${range}.` : `No ${what} is like this in: ${range}.`;
+}
+
+/** How requests come here, if none ever did. */
+function FirstRequest() {
+  const { asked } = useWindow();
+  const { data: isEmpty } = useQuery({
+    queryKey: ["requests", "any", asked],
+    queryFn: async ({ signal }) => (await read<RequestRow>("/requests", { order_by: "-id", limit: 1, total: "none" }, signal)).data.length === 0,
+    retry: false,
+  });
+  if (isEmpty !== true) return null;
+  return (
+    <span>
+      No request is stored yet. Requests come here from capture, an import, or the API: <Link to="/start">send the first</Link>.
+    </span>
   );
 }
