@@ -8,7 +8,7 @@ import styles from "./SearchNotes.module.css";
 
 /** How many problems are listed. */
 const MOST = 3;
-export const RECORDS: Record<Model, string> = { logs: "log lines", requests: "requests", metrics: "latency windows" };
+export const RECORDS: Record<Model, string> = { logs: "log lines", requests: "requests", metrics: "metrics" };
 
 interface Props {
   model: Model;

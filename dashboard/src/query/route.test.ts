@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "./parse";
-import { requestsOf } from "./route";
+import { endpointHint, endpointName, requestsOf } from "./route";
 
 describe("the requests of an endpoint", () => {
   test.each([
@@ -10,13 +10,19 @@ describe("the requests of an endpoint", () => {
     ["POST /orders", "method:POST route:/orders"],
     ["GET /a b", 'method:GET route:"/a b"'],
     ["GET unmatched", "method:GET route:unmatched"],
-    ["GET (no route)", "method:GET route:null"],
+    ["GET (no route)", "method:GET route:null -direction:outgoing"],
     ["/jobs", "route:/jobs"],
   ])("%s are %s", (endpoint, search) => {
     expect(requestsOf(endpoint)).toBe(search);
     expect(parse(search, "requests").problems).toEqual([]);
     expect(parse(search, "requests").words).toBe("");
   });
+});
+
+test("an endpoint without a route is named in plain words", () => {
+  expect(["GET unmatched", "unmatched", "GET /unmatched", "GET /orders"].map(endpointName)).toEqual(["GET (no such route)", "(no such route)", "GET /unmatched", "GET /orders"]);
+  expect(endpointHint("GET unmatched")).toMatch(/no route/);
+  expect(endpointHint("GET /orders")).toBe("GET /orders");
 });
 
 test("the requests of an endpoint that a search finds", () => {

@@ -4,6 +4,7 @@
  */
 import { condition, join, literal } from "./conditions";
 import type { Condition, Node } from "./conditions";
+import { shortLine } from "../parts/text";
 import { withFilter } from "./edit";
 
 /** Where capture notes the route, and that the application sent the request itself. */
@@ -12,6 +13,20 @@ const DIRECTION_FIELD = "headers.direction";
 
 /** The name of an endpoint whose requests have neither a route nor a path. */
 export const NO_ROUTE = "(no route)";
+
+/** What capture notes in place of a route for requests whose address no route of the application fits. */
+export const UNMATCHED = "unmatched";
+export const WHY_UNMATCHED = "Requests for addresses that the application has no route for";
+
+/** An endpoint as one reads it: `GET unmatched` says nothing to one who does not know what capture notes. */
+export function endpointName(endpoint: string): string {
+  return /^(\S+ )?unmatched$/.test(endpoint) ? endpoint.replace(UNMATCHED, "(no such route)") : endpoint;
+}
+
+/** What stands behind the name of an endpoint. */
+export function endpointHint(endpoint: string): string {
+  return endpointName(endpoint) === endpoint ? shortLine(endpoint) : WHY_UNMATCHED;
+}
 
 /** The parts of a route that vary: `{id}` of axum and OpenAPI, `:id` of Express and Rails. */
 const VARYING = /\{([*]?)[^{}/]*\}|(?<=\/):[A-Za-z_]\w*|(?<=\/)\*\w*/g;
@@ -49,5 +64,7 @@ export function requestsOf(endpoint: string, text = ""): string {
   const space = endpoint.indexOf(" ");
   const [method, route] = space > 0 ? [endpoint.slice(0, space), endpoint.slice(space + 1)] : ["", endpoint];
   const ofMethod = method === "" ? text : withFilter(text, "method", method);
-  return withFilter(ofMethod, "route", route === NO_ROUTE ? null : route);
+  if (route !== NO_ROUTE) return withFilter(ofMethod, "route", route);
+  // What the application sent itself has no route, and is of no endpoint.
+  return withFilter(withFilter(ofMethod, "route", null), "direction", "outgoing", true);
 }

@@ -162,7 +162,7 @@ function Webhook({ draft, before, set }: WebhookProps) {
         Call a webhook
       </label>
       {draft.hasWebhook && (
-        <Field name="webhook" label="Address" hint={before === null ? "It gets a POST with JSON; chat programs find a text in it. Lists show its host only." : `Empty keeps ${before}`}>
+        <Field name="webhook" label="Address" hint={before === null ? "It gets a POST with JSON, in which chat programs such as Slack find a text to show. Lists show its host only." : `Empty keeps ${before}`}>
           {(control) => (
             <input
               {...control}

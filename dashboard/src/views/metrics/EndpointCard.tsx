@@ -6,6 +6,7 @@ import { useZoom } from "../../frame/useZoom";
 import { Chart } from "../../parts/Chart";
 import type { Mark, Series } from "../../parts/Chart";
 import { shortLine } from "../../parts/text";
+import { endpointHint, endpointName } from "../../query/route";
 import type { BucketPlan } from "../../time/buckets";
 import { count, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
@@ -55,7 +56,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
   // Windows are of a minute: a shorter range shows none.
   const zoom = useZoom(UNIT_MS.m);
   const { endpoint } = row;
-  const name = shortLine(endpoint);
+  const name = shortLine(endpointName(endpoint));
   const [traffic, errors, latency] = useMemo(() => {
     const summaries = summariesOf(row);
     return [trafficSeries(groups, undefined, summaries), errorSeries(groups, undefined, summaries), latencySeries(groups, undefined, summaries)];
@@ -66,7 +67,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
   return (
     <article className={styles.card}>
       <h2>
-        <Link to="/metrics" search={{ ...params, endpoint }} title={shortLine(name)} data-row>
+        <Link to="/metrics" search={{ ...params, endpoint }} title={endpointHint(endpoint)} data-row>
           <bdi>{name}</bdi>
         </Link>
       </h2>

@@ -21,13 +21,14 @@ import { aggregateQuery, useDeploys, useWindowPeriod } from "./data";
 import { measuresOf } from "./endpoints";
 import { Figure } from "./Figures";
 import { HeatMap } from "./HeatMap";
+import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "./links";
 import { untilMinute, WHY_UNTIL } from "./period";
 import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
-  const name = shortLine(endpoint);
+  const name = shortLine(endpointName(endpoint));
   const { asked } = useWindow();
   const { from, until, isCut } = useWindowPeriod();
   const params = useParams();
@@ -79,7 +80,9 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
       <header>
         <h1>
           <strong>
-            <bdi className="data">{name}</bdi>
+            <bdi className="data" title={endpointHint(endpoint)}>
+              {name}
+            </bdi>
           </strong>
         </h1>
         <Link to="/requests" search={{ ...kept, q: requests }}>
@@ -90,17 +93,17 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         </Link>
         {isCut && (
           <span className="quiet small" title={WHY_UNTIL}>
-            Latency windows {untilMinute(until)}
+            Counted {untilMinute(until)}
           </span>
         )}
       </header>
       <Figures now={total.data?.total} before={total.data?.previous?.total} seconds={(until.getTime() - from.getTime()) / 1000} />
-      {now.isPending && <Loading what={`the windows of ${name}`} />}
-      {now.isError && <Failure error={now.error} what="The windows" onRetry={() => void now.refetch()} />}
+      {now.isPending && <Loading what={`the latencies of ${name}`} />}
+      {now.isError && <Failure error={now.error} what="The latencies" onRetry={() => void now.refetch()} />}
       {past.isError && <p className="quiet small">The period before could not be loaded: {past.error.message}</p>}
       {now.data &&
         (now.data.groups.length === 0 && !isOld ? (
-          <Empty title="There are no windows of this endpoint in this range.">
+          <Empty title="No requests of this endpoint were counted in this range.">
             <span>A longer range may have some.</span>
           </Empty>
         ) : (

@@ -58,8 +58,8 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
     }, []),
   });
 
-  if (all.isPending) return <Loading what="the windows of endpoints" />;
-  if (all.isError) return <Failure error={all.error} what="The windows" onRetry={() => void all.refetch()} />;
+  if (all.isPending) return <Loading what="the latencies of endpoints" />;
+  if (all.isError) return <Failure error={all.error} what="The latencies" onRetry={() => void all.refetch()} />;
   const isOld = all.isPlaceholderData || charts.isWaiting;
   const isSearched = (params["q"] ?? "") !== "";
   return (
@@ -87,7 +87,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
       </div>
       {charts.error && <Failure error={charts.error} what="The charts" onRetry={refresh} />}
       {rows.length === 0 ? (
-        <Empty title={isSearched ? "No endpoint of this search has windows in this range." : "There are no windows in this range."}>
+        <Empty title={isSearched ? "No endpoint of this search had requests in this range." : "No endpoint had requests in this range."}>
           {isSearched ? (
             <>
               <span>
@@ -99,7 +99,7 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
             </>
           ) : (
             <>
-              <span>A window has the requests of one endpoint in one minute. Applications send them by capture or OpenTelemetry.</span>
+              <span>Applications count the requests of each endpoint minute by minute, and send the counts by capture or OpenTelemetry.</span>
               <Link to="/start">Send records</Link>
             </>
           )}

@@ -36,4 +36,4 @@ export function untilMinute(until: Date): string {
 }
 
 /** Why numbers of windows end before the range does. */
-export const WHY_UNTIL = "Windows are stored when their minute is over";
+export const WHY_UNTIL = "Requests are counted minute by minute, and a minute is stored when it is over";

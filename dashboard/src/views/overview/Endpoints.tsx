@@ -13,6 +13,7 @@ import type { EndpointRow } from "../metrics/endpoints";
 import { Change } from "../metrics/Figures";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { latencyText } from "../metrics/series";
+import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "../metrics/links";
 import { Panel } from "./Panel";
 import type { Summary } from "./summary";
@@ -78,7 +79,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
             </Link>
             {until !== null && (
               <span className="quiet" title={WHY_UNTIL}>
-                Latency windows {untilMinute(until)}
+                Counted {untilMinute(until)}
               </span>
             )}
           </>
@@ -91,7 +92,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
 }
 
 function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: EndpointRow; kept: Record<string, string>; hasWindows: boolean }) {
-  const name = shortLine(endpoint);
+  const name = shortLine(endpointName(endpoint));
   const requests = requestsOf(endpoint);
   const toRequests = (q: string, children: ReactNode) => (
     <Link to="/requests" search={{ ...kept, q }}>
@@ -100,7 +101,7 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
   );
   return (
     <tr>
-      <td title={shortLine(name)}>
+      <td title={endpointHint(endpoint)}>
         <Link to={hasWindows ? "/metrics" : "/requests"} search={(hasWindows ? { ...kept, endpoint } : { ...kept, q: requests })} className="data" data-row>
           <bdi>{name}</bdi>
         </Link>

@@ -6,7 +6,7 @@ import { useCounts } from "../../parts/useCounts";
 import { useLast } from "../../parts/useLast";
 import { useLate } from "../../parts/useSettled";
 import { pickedValues } from "../../query/picked";
-import { ROUTE_FIELD } from "../../query/route";
+import { ROUTE_FIELD, UNMATCHED } from "../../query/route";
 import { CLASSES, FEW, classesOf, toggleClass, withoutStatus } from "./choices";
 import { parametersOf as parametersOfText } from "./search";
 import type { RequestSearch } from "./search";
@@ -23,7 +23,7 @@ interface Field {
 
 const FIELDS: Field[] = [
   { field: "method", name: "method", title: "Method" },
-  { field: ROUTE_FIELD, name: "route", title: "Route" },
+  { field: ROUTE_FIELD, name: "route", title: "Route", nameOf: (value) => (value === UNMATCHED ? "(no such route)" : null) },
   { field: "path", name: "path", title: "Path" },
   { field: "stage", name: "stage", title: "Stage" },
   { field: "version", name: "version", title: "Version" },

@@ -60,7 +60,7 @@ export function RequestTab({ record, onFilter }: Props) {
             <Text text={record.trace_id} />
           </Fact>
         )}
-        {isOutgoing(record) && <Fact name="Direction">The application sent this request itself.</Fact>}
+        {isOutgoing(record) && <Fact name="Sent by">the application itself</Fact>}
         <OtherFacts facts={facts} without={["route", "direction", "request_size"]} />
       </dl>
       {query.length > 0 && (
@@ -115,7 +115,7 @@ function Fact({ name, filter = null, children }: { name: string; filter?: ReactN
   );
 }
 
-const FACT_NAMES: Record<string, string> = { client_ip: "Client", http_version: "Protocol", span_id: "Span", parent_span_id: "Asked by span", replay_of: "Replay of" };
+const FACT_NAMES: Record<string, string> = { client_ip: "Client", http_version: "Protocol", span_id: "Span", parent_span_id: "Parent span", replay_of: "Replay of" };
 
 function OtherFacts({ facts, without }: { facts: Record<string, unknown>; without: string[] }) {
   return Object.entries(facts)
