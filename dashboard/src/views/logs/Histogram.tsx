@@ -4,6 +4,7 @@ import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
 import { useLast } from "../../parts/useLast";
+import { countingOf, nearNote } from "../../parts/nearHits";
 import { useLate } from "../../parts/useSettled";
 import { checkTerms } from "../../query/terms";
 import { count, counted, short } from "../../time/format";
@@ -12,7 +13,8 @@ import { LEVELS, useHistogram } from "./useHistogram";
 import type { LogsState } from "./state";
 import styles from "./Histogram.module.css";
 
-export function Histogram({ state }: { state: LogsState }) {
+/** `listed` is the number of rows of the list; null until it is known. */
+export function Histogram({ state, listed }: { state: LogsState; listed: number | null }) {
   const { data: answer, error, isPlaceholderData } = useHistogram(state);
   const data = useLast(answer);
   const patterns = usePatternCount(state);
@@ -25,6 +27,18 @@ export function Histogram({ state }: { state: LogsState }) {
   // What looks like a filter and names no field is words: it says so where these are not found.
   const notes = useMemo(() => checkTerms(state.text, "logs").flatMap((check) => (check.note !== null && check.instead === null ? [check.note] : [])), [state.text]);
   const errors = data?.totals["error"] ?? 0;
+  const counting = countingOf({ isRanked: state.order === "ranked", counted: data?.total ?? null, listed });
+  if (counting !== "counts") {
+    // The list says that there is nothing; until it is there, so does nobody.
+    return (
+      <section className={styles.box} aria-label="Lines over time" data-stale={isStale || undefined}>
+        <p className={styles.totals}>
+          {counting === "near" && <span role="status">{nearNote(state.query, "line")}</span>}
+          {counting === "near" && notes.map((note) => <span key={note}>{note}</span>)}
+        </p>
+      </section>
+    );
+  }
   return (
     <section className={styles.box} aria-label="Lines over time" data-stale={isStale || undefined}>
       {data ? (
@@ -55,8 +69,7 @@ export function Histogram({ state }: { state: LogsState }) {
                 {patterns.total_is_exact ? "" : "+"} {patterns.total === 1 ? "pattern" : "patterns"}
               </span>
             )}
-            {state.order === "ranked" && <span className="quiet">{data.total === 0 ? "with all the words; the list may have near ones" : "with all the words"}</span>}
-            {state.order === "ranked" && data.total === 0 && notes.map((note) => <span key={note}>{note}</span>)}
+            {state.order === "ranked" && <span className="quiet">with all the words</span>}
           </>
         )}
         <span className={styles.hint}>{ZOOM_HINT}</span>

@@ -2,6 +2,7 @@
 import { ApiError } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { noneHas } from "../../parts/nearHits";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { WhyNothing } from "../../parts/WhyNothing";
 import { counted } from "../../time/format";
@@ -71,13 +72,14 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
     );
   }
   const isSearched = state.text !== "";
+  const missing = noneHas(state.query, "line");
   const week = rangeText === WEEK ? null : parseRange(WEEK);
   return (
-    <Empty title={state.isLive ? "Waiting for lines …" : isSearched ? "No line is like this." : "No lines in this range."}>
+    <Empty title={state.isLive ? "Waiting for lines …" : isSearched ? (missing === null ? "No line is like this." : `${missing}.`) : "No lines in this range."}>
       <span>
         {isSearched ? "Nothing in " : "Nothing came in "}
         {range.kind === "last" ? `the ${nameRange(range).toLowerCase()}` : nameRange(range)}
-        {isSearched ? ` ${[state.query.words !== "" && "has the words", state.query.filters.length > 0 && "passes the filters"].filter(Boolean).join(" and ")}.` : "."}
+        {!isSearched ? "." : missing === null ? " passes the filters." : state.order === "ranked" ? " has it, or what is near it." : "."}
       </span>
       <div className={styles.ways}>
         {week && (

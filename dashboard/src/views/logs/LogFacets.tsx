@@ -22,9 +22,9 @@ export function LogFacets({ state, lines }: { state: LogsState; lines: Line[] })
     return PLACES.map((place) => `meta.${place}`).filter((place) => found.has(place));
   }, [lines]);
   const { parametersOf, asked } = state.current;
-  // Those of a ranked list are of the lines with all the words; the list has near ones, too.
-  const nothing = state.order === "ranked" ? "No line has all the words." : "Nothing to count.";
-  const shared = { model: "logs", parametersOf, asked, isAlwaysThere: true, nothing } as const;
+  // Those of a ranked list are of the lines with all the words. Where none has, it is said above the list.
+  const isAlwaysThere = state.order !== "ranked";
+  const shared = { model: "logs", parametersOf, asked, isAlwaysThere } as const;
   return (
     <div className={styles.facets}>
       <FieldFacet {...shared} field="level" title="Level" show={(level) => <Level level={level} />} />

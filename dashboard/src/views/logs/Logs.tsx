@@ -47,6 +47,8 @@ export function Logs() {
   const { lines, tail } = shown;
   useFollowedCounts(shown.newestId, isCount);
   const patternCount = usePatternCount(state);
+  // Rows of the search before say nothing of this one.
+  const listed = state.view === "patterns" ? (patternCount?.total ?? null) : shown.loadedAt === 0 || shown.isStale || shown.isPending ? null : lines.length;
   const newKeys = useNewPatterns(state, patternCount?.total ?? null, shown.loadedAt > 0 || state.view === "patterns");
 
   const { openId, text, query } = state;
@@ -112,7 +114,7 @@ export function Logs() {
     <div className={styles.view} data-facets={facets || undefined} data-open={isOpen || undefined}>
       <h1 className="hidden-label">Logs</h1>
       <LogsToolbar state={state} said={said} />
-      <Histogram state={state} />
+      <Histogram state={state} listed={listed} />
       {state.isLive && state.view === "lines" && <LiveLine what="lines" tail={tail} isPaused={isPaused} onPause={setPaused} />}
       {shown.error && lines.length > 0 && <Problem error={shown.error} onRetry={() => void shown.retry()} />}
       {shown.copiesError && <Problem what="copies" error={shown.copiesError} onRetry={() => void shown.retryCopies()} />}
