@@ -1,7 +1,9 @@
 /**
  * A text on one line, cut to the room that it has. Of a long one stay, in this order: what a search found, the
- * first words, a status, the last words, where numbers often stand, and what else was found.
+ * first words, a status, the last words, where numbers often stand, and what else was found. Where there is little
+ * room, crumbs of all these say nothing: as much of the beginning stays as there is room for beside the rest.
  */
+import { MeasuredLine } from "./measuredLine";
 import { ROW_TEXT, oneLine, whole, withoutCodes } from "./text";
 
 /** A part of a text, by units of UTF-16. */
@@ -19,8 +21,15 @@ const EDGE = "…";
 const LEAST_SHARE = 0.2;
 /** The longest step by which a part grows, where there are no blanks. */
 const LONGEST_STEP = 16;
-/** With fewer letters of it, a word is not begun. */
-const LEAST_OF_WORD = 3;
+/** With fewer letters of it, a word is neither begun nor ended. */
+const LEAST_OF_WORD = 8;
+/** How many units of UTF-16 a column may have. */
+const MOST_UNITS = 4;
+/** With fewer columns, a line is its beginning. */
+const NARROW = 50;
+/** What is no longer than this is not left out between two parts, and at an end. */
+const LEAST_GAP = 5;
+const LEAST_EDGE = 3;
 /** How many found words are kept in sight. */
 const MOST_FOUND = 8;
 
@@ -59,6 +68,7 @@ export function keptSpans(text: string, columns: number, found: readonly Span[] 
   const line = new MeasuredLine(text);
   const all: Span = [0, text.length];
   if (line.columns(all) <= columns) return [all];
+  if (columns < NARROW) return spansOfNarrow(line, columns, found);
   let kept: Span[] = [];
   const keep = (start: number, end: number): boolean => {
     const next = withSpan(kept, [line.startOf(Math.max(start, 0)), line.endOf(Math.min(end, text.length))], line);
@@ -74,12 +84,12 @@ export function keptSpans(text: string, columns: number, found: readonly Span[] 
   }
   const least = Math.max(4, Math.floor(columns * LEAST_SHARE));
   keepLongest(least, (length) => keep(0, lastWordEnd(text, length)));
-  const status = STATUS.exec(text);
-  if (status) {
-    const end = status.index + status[0].length;
-    if (!keep(status.index, end)) keep(end - CODE, end);
-  }
-  keepLongest(least, (length) => keep(firstWordStart(text, text.length - length), text.length));
+  const status = statusIn(text);
+  if (status && !keep(...status)) keep(status[1] - CODE, status[1]);
+  keepLongest(least, (length) => {
+    const start = firstWordStart(text, text.length - length);
+    return (text[start - 1] === " " || text.length - start >= LEAST_OF_WORD) && keep(start, text.length);
+  });
   for (const [start, end] of found.slice(1, MOST_FOUND)) keep(start, end);
   grow();
   return kept;
@@ -99,6 +109,54 @@ export function keptSpans(text: string, columns: number, found: readonly Span[] 
     const end = kept[0]?.[1] ?? 0;
     keepLongest(LONGEST_STEP, (length) => length > LEAST_OF_WORD && keep(end, end + length));
   }
+}
+
+/** The longest beginning of a line; and what was found, or else a status, if it is not within that. */
+function spansOfNarrow(line: MeasuredLine, columns: number, found: readonly Span[]): Span[] {
+  const beginning = withBeginning(line, [], columns);
+  const isWithin = ([start, end]: Span, spans: readonly Span[]) => spans.some(([from, until]) => from <= start && end <= until);
+  const match = found[0] && wordAround(line, found[0], columns);
+  if (match && !isWithin(match, beginning)) return withBeginning(line, withSpan([], match, line), columns);
+  const status = statusIn(line.text);
+  const code: Span | null = status && [status[1] - CODE, status[1]];
+  if (!code || isWithin(code, beginning)) return beginning;
+  // A status alone says less than the beginning, and what was found stays.
+  const spans = withBeginning(line, withSpan([], code, line), columns);
+  return spans[0]?.[0] === 0 && costOf(spans, line) <= columns && (!match || isWithin(match, spans)) ? spans : beginning;
+}
+
+/** Spans with as much of the beginning as there is room for: whole words, unless the last of them is very long. */
+function withBeginning(line: MeasuredLine, kept: readonly Span[], columns: number): Span[] {
+  const { text } = line;
+  let cut = 0;
+  for (let end = Math.min(text.length, MOST_UNITS * columns); end > 0; end--) {
+    const isWord = text[end] === " " && text[end - 1] !== " ";
+    if (!isWord && (cut > 0 || end - text.lastIndexOf(" ", end - 1) <= LEAST_OF_WORD)) continue;
+    if (costOf(withSpan(kept, [0, line.endOf(end)], line), line) > columns) continue;
+    if (!isWord) cut = end;
+    else return withSpan(kept, [0, cut > 2 * end ? line.endOf(cut) : end], line);
+  }
+  if (cut > 0) return withSpan(kept, [0, line.endOf(cut)], line);
+  if (kept.length > 0) return [...kept];
+  // There is no room for eight letters of it.
+  let most = columns;
+  while (most > 0 && costOf([[0, line.endOf(most)]], line) > columns) most--;
+  return [[0, line.endOf(most)]];
+}
+
+/** What was found with the rest of its word; or alone, or as much of it as there is room for. */
+function wordAround(line: MeasuredLine, [start, end]: Span, columns: number): Span {
+  const word: Span = [wordStart(line.text, start + 1), wordEnd(line.text, end - 1)];
+  for (const span of [word, [start, end] as Span]) if (costOf(withSpan([], span, line), line) <= columns) return span;
+  let most = Math.min(end - start, columns);
+  while (most > 1 && costOf([[line.startOf(start), line.endOf(start + most)]], line) > columns) most--;
+  return [line.startOf(start), line.endOf(start + most)];
+}
+
+/** Where a text has a status code, with the word that calls it one. */
+function statusIn(text: string): Span | null {
+  const status = STATUS.exec(text);
+  return status && [status.index, status.index + status[0].length];
 }
 
 /** Tries ever shorter lengths. */
@@ -144,13 +202,13 @@ function withSpan(spans: readonly Span[], span: Span, line: MeasuredLine): Span[
   const merged: Span[] = [];
   for (const [start, end] of all) {
     const last = merged.at(-1);
-    if (last && (start <= last[1] || line.columns([last[1], start]) <= GAP.length)) last[1] = Math.max(last[1], end);
+    if (last && (start <= last[1] || line.columns([last[1], start]) <= LEAST_GAP)) last[1] = Math.max(last[1], end);
     else merged.push([start, end]);
   }
   const [head] = merged;
   const tail = merged.at(-1);
-  if (head && line.columns([0, head[0]]) <= EDGE.length) head[0] = 0;
-  if (tail && line.columns([tail[1], line.text.length]) <= EDGE.length) tail[1] = line.text.length;
+  if (head && line.columns([0, head[0]]) <= LEAST_EDGE) head[0] = 0;
+  if (tail && line.columns([tail[1], line.text.length]) <= LEAST_EDGE) tail[1] = line.text.length;
   return merged;
 }
 
@@ -217,54 +275,4 @@ function lineAround(message: string, marks: RegExp | null): string {
   if (at < ROW_TEXT / 2 || at >= end) return oneLine(message);
   const from = Math.max(at - ROW_TEXT / 8, 0);
   return oneLine(`${whole(message, 0, ROW_TEXT / 4)}${GAP}${whole(message, from, from + ROW_TEXT / 4)}${GAP}${whole(message, message.length - ROW_TEXT / 4, message.length)}`);
-}
-
-/** Letters that are one column each, without anything that joins another. */
-const PLAIN = /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u21b5\u2400-\u2426]*$/;
-const MARK = /^[\p{M}\u200b-\u200f]$/u;
-const LETTERS = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-
-/** How wide the parts of a line are, and where its characters begin, as one sees these. */
-class MeasuredLine {
-  /** The columns before each unit; null if each has one. */
-  private readonly before: Uint32Array | null;
-  private readonly letters: Intl.Segments | null;
-
-  constructor(readonly text: string) {
-    const isPlain = PLAIN.test(text);
-    this.before = isPlain ? null : columnsBefore(text);
-    this.letters = isPlain ? null : LETTERS.segment(text);
-  }
-
-  columns([start, end]: Span): number {
-    if (end <= start) return 0;
-    return this.before ? (this.before[end] ?? 0) - (this.before[start] ?? 0) : end - start;
-  }
-
-  /** The beginning of the character at a place. */
-  startOf(at: number): number {
-    return at >= this.text.length ? this.text.length : (this.letters?.containing(at)?.index ?? at);
-  }
-
-  /** The end of the character that a place is within, or the place itself between two. */
-  endOf(at: number): number {
-    const letter = at <= 0 || at >= this.text.length ? undefined : this.letters?.containing(at);
-    return letter === undefined || letter.index === at ? at : letter.index + letter.segment.length;
-  }
-}
-
-function columnsBefore(text: string): Uint32Array {
-  const before = new Uint32Array(text.length + 1);
-  for (let at = 0; at < text.length; at++) before[at + 1] = (before[at] ?? 0) + widthOf(text, at);
-  return before;
-}
-
-function widthOf(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  if (code < 0x300) return 1;
-  if (code >= 0xdc00 && code <= 0xdfff) return 0;
-  if (code >= 0xd800 && code <= 0xdbff) return code >= 0xd83c ? 2 : 1;
-  const isWide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) || (code >= 0xffe0 && code <= 0xffe6);
-  if (isWide) return 2;
-  return MARK.test(text[at] ?? "") ? 0 : 1;
 }
