@@ -141,9 +141,22 @@ export function pathWith(path: string, key: string): string {
   return path === "" ? part : `${path}.${part}`;
 }
 
+/** The names by which a model's fields are known. */
+export function namesOf(model: Model): string[] {
+  return [...Object.keys(FIELDS[model]).filter((one) => fieldOf(one, model)), ...Object.keys(ALIASES[model])];
+}
+
+/** A field of lines or requests that was probably meant; a letter off, since a guess among all of them is often wrong. */
+export function nearestOfOthers(name: string, model: Model): { model: Model; name: string } | null {
+  for (const other of ["requests", "logs"] as const) {
+    const near = other === model ? null : nearest(name, namesOf(other), 1);
+    if (near !== null) return { model: other, name: near };
+  }
+  return null;
+}
+
 /** The nearest of some names, if one is near: for `staus` it is `status`. */
-export function nearest(name: string, names: readonly string[]): string | null {
-  const most = name.length <= 4 ? 1 : 2;
+export function nearest(name: string, names: readonly string[], most = name.length <= 4 ? 1 : 2): string | null {
   let best: string | null = null;
   let least = most + 1;
   for (const other of names) {

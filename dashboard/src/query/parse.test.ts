@@ -64,6 +64,10 @@ describe("filters", () => {
     ["requests", "country:de,fr", "geo_country__in=DE,FR"],
     ["requests", "geo_source:none", "geo_source=none"],
     ["requests", "user:null", "user_id__isnull=true"],
+    ["requests", "user:none", "user_id__isnull=true"],
+    ["requests", "-user:none", "user_id__isnotnull=true"],
+    ["requests", 'user:"none"', "user_id=none"],
+    ["requests", "direction:none", "headers.direction__isnull=true"],
     ["requests", "headers.Content-Type:text/html", "headers.Content-Type=text/html"],
     ["requests", "-direction:outgoing", "headers.direction__ne=outgoing"],
     // By its full name it is what capture noted, and nothing else.
@@ -135,7 +139,7 @@ describe("problems", () => {
     ["logs", "meta:x", "Name a part of meta, such as meta.id:42.", null],
     ["logs", "meta.ms:>10ms", "10ms is not a number; in quotes it is compared as text.", 'meta.ms:>"10ms"'],
     ["requests", "status:abc", "status is a whole number, such as 502 or 5xx.", null],
-    ["requests", "duration:>fast", "duration is a whole number, such as 500 or 2s.", null],
+    ["requests", "duration:>fast", "duration is a number, such as 500 (milliseconds) or 2s.", null],
     ["requests", "duration:>99999999999", "duration is never so large.", null],
     ["requests", "time:later", "time is a time, such as -15m, 10:30 or 2026-11-29.", null],
     ["metrics", "errors:>5", "errors is a share from 0 to 1.", "errors:>5%"],
@@ -156,6 +160,51 @@ describe("problems", () => {
     expect(parse("staus:a\u202eb", "requests").problems[0]?.problem?.text).toBe("There is no field staus: “staus:ab” is searched for as text.");
   });
 
+  test("a field that another model may have is named, with its view", () => {
+    expect(parse("statsu:500", "requests").problems[0]?.problem?.instead).toBe("status:500");
+    for (const model of ["logs", "metrics"] as const) {
+      const { problems, words: sent } = parse("statsu:500", model);
+      expect(sent).toBe("statsu:500");
+      expect(problems[0]?.problem).toEqual({ text: "There is no field statsu: “statsu:500” is searched for as text. Requests have status.", instead: null, elsewhere: { model: "requests", text: "status:500" } });
+    }
+    expect(parse("levle:error", "requests").problems[0]?.problem?.elsewhere).toEqual({ model: "logs", text: "level:error" });
+    for (const text of ["session:x", "port:5432", "error:EOF", "code:500", "http://x"]) expect(parse(text, "logs").problems, text).toEqual([]);
+  });
+
+  test("a word that is too long is said to be, and finds nothing by itself", () => {
+    const alone = parse("a".repeat(5000), "logs");
+    expect(alone.problems.map((term) => term.problem?.text)).toEqual(["This word is too long to be searched for."]);
+    expect([alone.filters, alone.words]).toEqual([[["id", "-1"]], ""]);
+    const beside = parse(`timeout ${"a".repeat(5000)}`, "logs");
+    expect([beside.filters, beside.words]).toEqual([[], "timeout"]);
+  });
+
+  test("of many words, the number that is left out is said once", () => {
+    const { problems } = parse(Array.from({ length: 1000 }, (_, index) => `w${index}`).join(" "), "logs");
+    expect(problems.map((term) => term.problem?.text)).toEqual(["Only 24 words are searched for: 976 are left out."]);
+  });
+
+  test.each<[Model, string, string, string | null]>([
+    ["requests", "status:500 OR", "“OR” is searched for as a word. Several values of a field are written status:404,500.", null],
+    ["logs", "level:error OR source:API", "“OR” is searched for as a word. Several values of a field are written level:warn,error.", null],
+    ["logs", "level:error AND timeout", "“AND” is searched for as a word. Leave it out: all parts of a search are meant.", null],
+    ["logs", "level:error NOT timeout", "“NOT” is searched for as a word. Put a - before what is to be left out.", null],
+    ["requests", "(status:500", "Brackets are searched for as text, and what is in them is no filter.", "status:500"],
+    ["requests", "(path:/a) x", "Brackets are searched for as text, and what is in them is no filter.", "path:/a"],
+    ["logs", '"unbalanced', "A quotation mark is not closed: the words behind it are searched for each by itself.", '"unbalanced"'],
+    ["logs", '"payment gateway', "A quotation mark is not closed: the words behind it are searched for each by itself.", null],
+  ])("marks of other languages are said to be words: %s: %s", (model, text, problem, instead) => {
+    expect(parse(text, model, NOW).problems.map((term) => term.problem)).toEqual([{ text: problem, instead }]);
+  });
+
+  test("the bracket behind a filter is named, too", () => {
+    expect(parse("(status:500 status:404)", "requests").problems.map((term) => term.problem?.instead)).toEqual(["status:500", "status:404"]);
+  });
+
+  test("what is pasted is no mistake", () => {
+    for (const text of ["SELECT a FROM b WHERE c OR d AND e", "f(x) failed", '{"level":"error"}', "to be or not to be", "READ AND WRITE", '5" disk']) expect(parse(text, "logs").problems, text).toEqual([]);
+  });
+
   test("a field of another model waits", () => {
     const query = parse("level:error path:/x", "requests");
     expect(query.terms.map((term) => term.isOfAnotherModel)).toEqual([true, false]);
@@ -166,7 +215,7 @@ describe("problems", () => {
     const text = Array.from({ length: 30 }, (_, index) => `word${"x".repeat(index)}`).join(" ");
     const query = parse(text, "logs");
     expect(query.words.split(" ")).toHaveLength(24);
-    expect(query.problems).toHaveLength(6);
+    expect(query.problems.map((term) => term.problem?.text)).toEqual(["Only 24 words are searched for: 6 are left out."]);
     expect(query.words).toContain("x".repeat(29));
   });
 });

@@ -10,8 +10,9 @@
  */
 import { shortLine } from "../parts/text";
 import { asParameter } from "./conditions";
-import { ALIASES, FIELDS, fieldOf, nearest, otherModelOf } from "./fields";
+import { fieldOf, namesOf, nearest, nearestOfOthers, otherModelOf } from "./fields";
 import type { Model } from "./fields";
+import { hintsFor } from "./hints";
 import { lex } from "./lex";
 import type { FilterToken, Token } from "./lex";
 import { Wrong, readValue } from "./values";
@@ -19,6 +20,13 @@ import { Wrong, readValue } from "./values";
 export { ALIASES, FIELDS, JSON_FIELDS, fieldOf, nearest, pathWith } from "./fields";
 export type { Field, Model } from "./fields";
 export { withFilter, withoutTerm } from "./edit";
+
+export interface Problem {
+  text: string;
+  instead: string | null;
+  /** The view whose records have the field that was probably meant, and the filter there. */
+  elsewhere?: { model: Model; text: string };
+}
 
 /** A part of the text. */
 export interface Term {
@@ -32,7 +40,7 @@ export interface Term {
   /** As it is sent among the words; empty if it is not. */
   word: string;
   /** Why it is not sent as it was meant, and what could stand there instead. */
-  problem: { text: string; instead: string | null } | null;
+  problem: Problem | null;
   /** Set if another model has the field: the term waits for its views. */
   isOfAnotherModel: boolean;
 }
@@ -68,7 +76,16 @@ export function parse(text: string, model: Model, now = new Date()): Query {
     }
     return { ...term, ...readWord(token, isCommand) };
   });
+  const hints = hintsFor(text, tokens, model);
+  for (const [index, token] of tokens.entries()) {
+    const term = terms[index];
+    const hint = hints.get(token);
+    if (!term || !hint) continue;
+    // Of a value that cannot be read with its bracket, this is why.
+    if (term.problem === null || (token.kind === "filter" && term.kind === "filter")) term.problem = hint;
+  }
   limitWords(terms);
+  findNothing(terms);
   return {
     terms,
     filters: terms.flatMap((term) => (term.parameter ? [term.parameter] : [])),
@@ -92,8 +109,14 @@ function readFilter(token: FilterToken, term: Term, model: Model, now: Date, { i
   if (token.value === "" && !isLast) return null;
   if (field === null) {
     if (otherModelOf(token.name, model)) return { ...filter, isOfAnotherModel: true };
-    const near = token.value === "" ? null : nearest(token.name, [...Object.keys(FIELDS[model]).filter((one) => fieldOf(one, model)), ...Object.keys(ALIASES[model])]);
-    if (near === null || token.name.length < 3) return null;
+    const near = token.value === "" ? null : nearest(token.name, namesOf(model));
+    if (token.name.length < 3) return null;
+    if (near === null) {
+      const other = token.value === "" ? null : nearestOfOthers(token.name, model);
+      if (other === null) return null;
+      const text = `There is no field ${token.name}: “${shortLine(token.text, 40)}” is searched for as text. ${other.model === "logs" ? "Log lines" : "Requests"} have ${other.name}.`;
+      return { ...term, ...readWord(token, isCommand), problem: { text, instead: null, elsewhere: { model: other.model, text: token.text.replace(token.name, other.name) } } };
+    }
     const instead = token.text.replace(token.name, near);
     return { ...term, ...readWord(token, isCommand), problem: { text: `There is no field ${token.name}: “${shortLine(token.text, 40)}” is searched for as text.`, instead } };
   }
@@ -166,6 +189,7 @@ const MOST = { words: 24, phrases: 32, bytes: 4096 };
 /** Leaves out the words that are too many, the shortest first, and says so at them. */
 function limitWords(terms: Term[]): void {
   const sent = terms.filter((term) => term.word !== "").map((term) => ({ term, isPhrase: /^-?"/.test(term.word) || term.isExcluded, words: wordsIn(term.word) }));
+  const leftOut: Term[] = [];
   const left = { words: MOST.words, phrases: MOST.phrases, bytes: MOST.bytes };
   for (const { term, isPhrase, words } of sent.toSorted((a, b) => Number(b.isPhrase) - Number(a.isPhrase) || b.term.word.length - a.term.word.length)) {
     // Of a long word without blanks, such as JSON that was pasted, its first words stay.
@@ -173,13 +197,28 @@ function limitWords(terms: Term[]): void {
     const word = isCut ? term.word.slice(0, words[left.words]?.index ?? 0).replace(/[^\p{L}\p{N}_]+$/u, "") : term.word;
     const size = sizeOf(word) + 1;
     const fits = word !== "" && size <= left.bytes && (!isPhrase || left.phrases > 0);
-    if (isCut || !fits) term.problem ??= { text: `Only ${MOST.words} words are searched for: ${fits ? "the rest of this" : "this"} is left out.`, instead: null };
+    if (sizeOf(term.word) > MOST.bytes && words.length <= 1) term.problem ??= { text: TOO_LONG, instead: null };
+    else if (isCut && fits) term.problem ??= { text: `Only ${MOST.words} words are searched for: the rest of this is left out.`, instead: null };
+    else if (!fits) leftOut.push(term);
     term.word = fits ? word : "";
     if (!fits) continue;
     left.bytes -= size;
     if (isPhrase) left.phrases -= 1;
     else left.words -= Math.min(words.length, left.words);
   }
+  // It is said once for all of them.
+  const [first] = leftOut.sort((a, b) => a.start - b.start);
+  if (first) first.problem ??= { text: `Only ${MOST.words} words are searched for: ${leftOut.length.toLocaleString("en")} ${leftOut.length === 1 ? "is" : "are"} left out.`, instead: null };
+}
+
+const TOO_LONG = "This word is too long to be searched for.";
+/** A filter that no record passes. */
+const NO_RECORD: [string, string] = ["id", "-1"];
+
+/** A search of nothing but a word that is too long finds nothing, instead of everything. */
+function findNothing(terms: Term[]): void {
+  const [first] = terms;
+  if (first?.problem?.text === TOO_LONG && terms.every((term) => term.parameter === null && term.word === "")) first.parameter = NO_RECORD;
 }
 
 /** The words of a text, as many as matter here. */

@@ -43,7 +43,7 @@ function valueOf(text: string, isJson: boolean): Value {
 function readGroup([name]: [string, string], token: Token | undefined, model: Model, field: string): { side: Side; values: Value[] } | null {
   if (!["and", "or", "not"].includes(name) || token?.kind !== "filter" || fieldOf(token.name, model) !== field) return null;
   if (token.sign !== ":" || token.lookup !== "" || token.pieces.some((piece) => piece.before === ".." || (!piece.isQuoted && piece.text.includes("*")))) return null;
-  const values = token.pieces.map((piece): Value => (piece.isQuoted ? piece.text : piece.text === "null" ? null : valueOf(piece.text, isJsonPath(field))));
+  const values = token.pieces.map((piece): Value => (piece.isQuoted ? piece.text : /^(null|none)$/.test(piece.text) ? null : valueOf(piece.text, isJsonPath(field))));
   return { side: token.hasMinus ? "excluded" : "chosen", values };
 }
 

@@ -64,7 +64,7 @@ function read(token: FilterToken, asked: Asked): Node {
   return join("or", [condition(field, "in", list, true), ...nodes.filter((node) => !isEqual(node))]);
 
   function isNullOrAny(one: Item): boolean {
-    return one.kind === "one" && !one.piece.isQuoted && ["null", "*"].includes(one.piece.text) && FIELDS[model][field] !== undefined;
+    return one.kind === "one" && !one.piece.isQuoted && ["null", "none", "*"].includes(one.piece.text) && FIELDS[model][field] !== undefined;
   }
 }
 
@@ -123,7 +123,8 @@ function readItem(one: Item, asked: Asked): Node {
   if (one.kind === "span") return span(one.from, one.until, asked);
   const { text, isQuoted } = one.piece;
   const values = FIELDS[model][field]?.values ?? [];
-  if (!isQuoted && text === "null" && !values.includes(text)) return condition(field, "isnull", "true");
+  // As facets call it, too.
+  if (!isQuoted && /^(null|none)$/.test(text) && !values.includes(text)) return condition(field, "isnull", "true");
   if (!isQuoted && text === "*") return condition(field, "isnotnull", "true");
   if (type === "json") {
     const isPattern = !isQuoted && hasStar(text);
@@ -196,6 +197,7 @@ const UNITS: [pattern: RegExp, units: Record<string, number>][] = [
   [/^(duration|p\d+_latency)$/, { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 }],
   [/_size$/, { b: 1, kb: 1000, mb: 1e6, gb: 1e9 }],
 ];
+const NO_UNITS: Record<string, number> = {};
 /** Whole numbers of 64 bits; the others have 32. */
 const IS_WIDE = /^id$|_size$/;
 
@@ -213,13 +215,13 @@ function scalar(text: string, asked: Asked): string {
     if (field === "error_rate" && (value < 0 || value > 1)) throw new Wrong(`${name} is a share from 0 to 1.`, `${text.replace(/%$/, "")}%`);
     return String(value);
   }
-  const units = UNITS.find(([fields]) => fields.test(field))?.[1] ?? {};
+  const units = UNITS.find(([fields]) => fields.test(field))?.[1] ?? NO_UNITS;
   const [, amount = "", unit = ""] = /^([+-]?[\d.]+)([a-z]*)$/i.exec(text) ?? [];
   const factor = units[unit.toLowerCase()] ?? NaN;
   const value = unit === "" ? text : NUMBER.test(amount) && !Number.isNaN(factor) ? String(Math.round(Number(amount) * factor)) : "";
   if (!/^[+-]?\d+$/.test(value)) {
-    const such = field === "status_code" ? "502 or 5xx" : Object.keys(units).length > 0 ? `500 or 2${Object.keys(units)[1] ?? ""}` : "500";
-    throw new Wrong(`${name} is a whole number, such as ${such}.`, NUMBER.test(text) ? String(Math.round(Number(text))) : null);
+    const such = field === "status_code" ? "502 or 5xx" : Object.keys(units).length > 0 ? field.endsWith("_size") ? "500 (bytes) or 2kb" : "500 (milliseconds) or 2s" : "500";
+    throw new Wrong(`${name} is ${units === NO_UNITS ? "a whole number" : "a number"}, such as ${such}.`, NUMBER.test(text) ? String(Math.round(Number(text))) : null);
   }
   const size = BigInt(value.replace(/^\+/, ""));
   const most = IS_WIDE.test(field) ? 2n ** 63n : 2n ** 31n;
