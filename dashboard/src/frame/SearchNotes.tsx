@@ -1,9 +1,10 @@
 /** What of the search that is shown is not what it looks like. It stands in the flow of the page, and covers nothing. */
+import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { shortLine } from "../parts/text";
 import { parse } from "../query/parse";
 import type { Model } from "../query/parse";
-import { useParam } from "./address";
+import { sharedParams, useParam, useParams } from "./address";
 import styles from "./SearchNotes.module.css";
 
 /** How many problems are listed. */
@@ -18,6 +19,7 @@ interface Props {
 
 export function SearchNotes({ model, isOfAll }: Props) {
   const [asked, setAsked] = useParam("q");
+  const params = useParams();
   const { problems, terms } = useMemo(() => parse(asked, model), [asked, model]);
   const waiting = isOfAll ? [] : terms.filter((term) => term.isOfAnotherModel);
   const isEmpty = problems.length === 0 && waiting.length === 0;
@@ -41,6 +43,11 @@ export function SearchNotes({ model, isOfAll }: Props) {
             >
               Search for <bdi className="data">{shortLine(problem.instead, 60)}</bdi>
             </button>
+          )}
+          {problem?.elsewhere && (
+            <Link to={`/${problem.elsewhere.model}`} search={{ ...sharedParams(params), q: asked.slice(0, start) + problem.elsewhere.text + asked.slice(end) }}>
+              Search {RECORDS[problem.elsewhere.model]} for <bdi className="data">{shortLine(problem.elsewhere.text, 60)}</bdi>
+            </Link>
           )}
         </p>
       ))}

@@ -85,7 +85,7 @@ export function parse(text: string, model: Model, now = new Date()): Query {
     if (term.problem === null || (token.kind === "filter" && term.kind === "filter")) term.problem = hint;
   }
   limitWords(terms);
-  findNothing(terms);
+  findNothing(terms, model);
   return {
     terms,
     filters: terms.flatMap((term) => (term.parameter ? [term.parameter] : [])),
@@ -212,13 +212,13 @@ function limitWords(terms: Term[]): void {
 }
 
 const TOO_LONG = "This word is too long to be searched for.";
-/** A filter that no record passes. */
-const NO_RECORD: [string, string] = ["id", "-1"];
+/** A filter that no record passes. Endpoints are asked for by their names only. */
+const NO_RECORD: Record<Model, [string, string]> = { logs: ["id", "-1"], requests: ["id", "-1"], metrics: ["endpoint", "-"] };
 
 /** A search of nothing but a word that is too long finds nothing, instead of everything. */
-function findNothing(terms: Term[]): void {
+function findNothing(terms: Term[], model: Model): void {
   const [first] = terms;
-  if (first?.problem?.text === TOO_LONG && terms.every((term) => term.parameter === null && term.word === "")) first.parameter = NO_RECORD;
+  if (first?.problem?.text === TOO_LONG && terms.every((term) => term.parameter === null && term.word === "")) first.parameter = NO_RECORD[model];
 }
 
 /** The words of a text, as many as matter here. */
