@@ -84,6 +84,11 @@ export function short(value: number): string {
   return Number.isFinite(value) && Math.abs(value) >= 10_000 ? SHORT.format(value) : count(Math.round(value * 100) / 100);
 }
 
+/** A share to the whole percent: `92 %`. */
+export function wholePercent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
 /** `1.3 %` of a share between 0 and 1. What is only near nothing or all does not become it. */
 export function percent(share: number): string {
   if (!Number.isFinite(share)) return NOTHING;

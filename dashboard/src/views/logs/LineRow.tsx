@@ -2,7 +2,7 @@
 import { memo, useMemo } from "react";
 import { rowOf } from "../../parts/excerpt";
 import { shortLine } from "../../parts/text";
-import { clock, count, inFull } from "../../time/format";
+import { clock, count, inFull, wholePercent } from "../../time/format";
 import type { Line } from "./lines";
 import { Segments } from "./Segments";
 import { segments } from "./text";
@@ -15,6 +15,7 @@ export const CELLS: Cell[] = ["level", "source", "message"];
 /** How much room the marks behind a message take. */
 const COPIES_COLUMNS = 11;
 const NOTE_COLUMNS = 6;
+const SIMILARITY_COLUMNS = 8;
 
 interface Props {
   line: Line;
@@ -30,9 +31,9 @@ interface Props {
 }
 
 export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, cell, isNew, isDeleted }: Props) {
-  const { log, copies, copiesAreExact, copyOf, isOpened } = line;
+  const { log, copies, copiesAreExact, copyOf, isOpened, similarity = null } = line;
   const found = line.marks ?? marks;
-  const room = columns - (copies > 1 ? COPIES_COLUMNS : 0) - (isNew ? NOTE_COLUMNS : 0) - (isDeleted ? 2 * NOTE_COLUMNS : 0);
+  const room = columns - (copies > 1 ? COPIES_COLUMNS : 0) - (similarity === null ? 0 : SIMILARITY_COLUMNS) - (isNew ? NOTE_COLUMNS : 0) - (isDeleted ? 2 * NOTE_COLUMNS : 0);
   const parts = useMemo(() => segments(rowOf(log.message, room, found), found), [found, log.message, room]);
   return (
     <>
@@ -53,6 +54,11 @@ export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, ce
       <bdi className={styles.message} data-cell="message" data-at={cell === "message" || undefined} data-deleted={isDeleted || undefined}>
         <Segments parts={parts} />
       </bdi>
+      {similarity !== null && (
+        <span className={styles.note} title="How similar it is to the line that is open">
+          {wholePercent(similarity)}
+        </span>
+      )}
       {isDeleted && <span className={styles.note}>deleted</span>}
       {isNew && (
         <span className={styles.note} title="No such line in the period before">

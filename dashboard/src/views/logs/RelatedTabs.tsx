@@ -6,12 +6,12 @@ import { list, read } from "../../api/client";
 import type { Log, LogHit } from "../../api/client";
 import { SETTLED_MS } from "../../api/trace";
 import type { Trace, TraceQuery } from "../../api/trace";
-import { useSetParams } from "../../frame/address";
+import { useParam, useSetParams } from "../../frame/address";
 import { useSettled } from "../../parts/useSettled";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { count } from "../../time/format";
 import { LineList } from "./LineList";
-import { lineOf } from "./lines";
+import { bySimilarity, lineOf } from "./lines";
 import styles from "./LogDetail.module.css";
 
 /** Folding copies takes the longer the more rows are asked for. */
@@ -42,7 +42,24 @@ export function SimilarTab({ log }: { log: Log }) {
   });
   if (answer.error) return <Failure error={answer.error} what="Similar lines" onRetry={() => void answer.refetch()} />;
   if (!answer.data) return <Loading what="similar lines" />;
-  return <Related log={log} logs={answer.data} label="Similar lines" note="The most similar first, whenever they were; copies are one row." />;
+  return <Similar key={log.id} log={log} hits={answer.data} />;
+}
+
+/** Lines that are similar; those that are less so, such as the nearest of a line that has no like, are asked for. */
+function Similar({ log, hits }: { log: Log; hits: LogHit[] }) {
+  const [less, setLess] = useParam("less");
+  const { similar, less: others } = bySimilarity(hits);
+  const isAll = less === "1";
+  const foot = others.length > 0 && !isAll && (
+    <p className={styles.note}>
+      {similar.length === 0 ? "No line is similar. Less similar lines are left out." : "Less similar lines are left out."}{" "}
+      <button type="button" onClick={() => setLess("1", { replace: true })}>
+        Show them
+      </button>
+    </p>
+  );
+  if (similar.length === 0 && foot) return foot;
+  return <Related log={log} logs={isAll ? hits : similar} label="Similar lines" note="The most similar first, whenever they were; copies are one row." foot={foot} />;
 }
 
 export function AroundTab({ log }: { log: Log }) {
@@ -60,16 +77,16 @@ export function AroundTab({ log }: { log: Log }) {
   return <Related log={log} logs={logs} label="Lines around it" note="Of all sources, oldest first." />;
 }
 
-function Related({ log, logs, label, note }: { log: Log; logs: (Log | LogHit)[]; label: string; note: ReactNode }) {
+function Related({ log, logs, label, note, foot }: { log: Log; logs: (Log | LogHit)[]; label: string; note: ReactNode; foot?: ReactNode }) {
   const setParams = useSetParams();
-  const lines = useMemo(() => logs.map((one) => ({ ...lineOf(one), copies: "hit" in one ? (one.hit.copies?.count ?? 1) : 1, copiesAreExact: "hit" in one ? (one.hit.copies?.count_is_exact ?? true) : true })), [logs]);
+  const lines = useMemo(() => logs.map((one) => ({ ...lineOf(one), copies: "hit" in one ? (one.hit.copies?.count ?? 1) : 1, copiesAreExact: "hit" in one ? (one.hit.copies?.count_is_exact ?? true) : true, similarity: "hit" in one ? (one.hit.why.similarity ?? null) : null })), [logs]);
   const hasDays = useMemo(() => new Set([...logs.map((one) => one.created_at), new Date().toISOString()].map((at) => new Date(at).toDateString())).size > 1, [logs]);
   if (lines.length === 0) return <Empty title="There are none." />;
   return (
     <div className={styles.related}>
       <p className={styles.note}>{note}</p>
       <div className={styles.rows}>
-        <LineList label={label} lines={lines} chosenId={log.id} onChoose={() => undefined} onOpen={(line) => setParams({ open: String(line.id), tab: "" })} hasDays={hasDays} />
+        <LineList label={label} lines={lines} chosenId={log.id} onChoose={() => undefined} onOpen={(line) => setParams({ open: String(line.id), tab: "", less: "" })} hasDays={hasDays} foot={foot} />
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Log } from "../../api/client";
-import { fold, lineOf, rowFor, withCopiesOf } from "./lines";
+import type { Log, LogHit } from "../../api/client";
+import { bySimilarity, fold, lineOf, rowFor, withCopiesOf } from "./lines";
 
 const log = (id: number, message: string): Log => ({ id, message, level: "info", source: "API", meta: null, trace_id: null, created_at: "2026-11-29T10:00:00Z", updated_at: "2026-11-29T10:00:00Z" });
 const lines = [log(5, "job 5"), log(4, "other"), log(3, "job 3"), log(2, "job 2")].map(lineOf);
@@ -54,4 +54,12 @@ test("the row of a copy that is folded is that of the line that stands for it", 
   expect(rowFor(folded, 4, null)?.id).toBe(4);
   expect(rowFor(folded, 9, log(9, "another"))).toBeNull();
   expect(rowFor(folded, 3, null)).toBeNull();
+});
+
+test("lines that have little in common with another are apart", () => {
+  const hit = (id: number, similarity: number | null) => ({ ...log(id, "x"), hit: { highlights: [], score: 0, why: { phrase: false, similarity, words: [] } } }) as unknown as LogHit;
+  const ids = (hits: LogHit[]) => hits.map((one) => one.id);
+  const { similar, less } = bySimilarity([hit(1, 0.92), hit(2, 0.5), hit(3, 0.35), hit(4, -0.2)]);
+  expect([ids(similar), ids(less)]).toEqual([[1, 2], [3, 4]]);
+  expect(ids(bySimilarity([hit(1, 0.9)]).less)).toEqual([]);
 });

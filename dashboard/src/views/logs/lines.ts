@@ -12,6 +12,8 @@ export interface Line {
   copyOf: number | null;
   /** Whether its copies are shown below it. */
   isOpened: boolean;
+  /** How similar it is to another line, up to 1, where that is what it is listed for. */
+  similarity?: number | null;
   /** What the search found in the message. */
   marks: RegExp | null;
 }
@@ -34,6 +36,15 @@ export function lineOfHit(log: LogHit): Line {
 }
 
 const keys = new WeakMap<Log, string>();
+/** Below this, lines have little more in common than that they are lines. */
+const SIMILAR_FROM = 0.5;
+
+/** Lines that are similar, and the rest of them, which are less so. The API lists the most similar first. */
+export function bySimilarity(hits: LogHit[]): { similar: LogHit[]; less: LogHit[] } {
+  const from = hits.findIndex((log) => (log.hit.why.similarity ?? 1) < SIMILAR_FROM);
+  return from < 0 ? { similar: hits, less: [] } : { similar: hits.slice(0, from), less: hits.slice(from) };
+}
+
 /** One text for all copies, instead of one for each. */
 const shared = new Map<string, string>();
 const MOST_SHARED = 50_000;
