@@ -8,7 +8,7 @@ import { useIsAdmin } from "../../api/session";
 import { sharedParams, useParam, useParams } from "../../frame/address";
 import { JsonTree } from "../../parts/JsonTree";
 import type { Leaf } from "../../parts/JsonTree";
-import { withoutCodes } from "../../parts/text";
+import { shortLine, withoutCodes } from "../../parts/text";
 import { togglePicked } from "../../query/picked";
 import { count } from "../../time/format";
 import { canFilter, withCopies } from "./filters";
@@ -26,6 +26,8 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
   const [text, setText] = useParam("q");
   const params = useParams();
   const isAdmin = useIsAdmin();
+  const [request, ...otherRequests] = requests;
+  const only = otherRequests.length === 0 ? request : undefined;
   const fields = useMemo(() => ({ level: log.level, source: log.source, created_at: log.created_at, trace_id: log.trace_id, id: log.id, meta: log.meta }), [log]);
   const filter = (path: string, value: Leaf, isExcluded: boolean) => setText(togglePicked(text, "logs", path, value, isExcluded));
   return (
@@ -39,8 +41,8 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
           No lines like this
         </button>
         {log.trace_id !== null && (
-          <Link to="/requests" search={{ ...sharedParams(params), q: `trace_id:${log.trace_id}` }}>
-            {requests.length === 1 && requests[0] ? `Request ${requests[0].method} ${requests[0].path.slice(0, 60)}` : "Requests of the trace"}
+          <Link to="/requests" search={{ ...sharedParams(params), q: `trace_id:${log.trace_id}`, ...(only ? { open: String(only.id) } : {}) }}>
+            {only ? `Request ${only.method} ${shortLine(only.path, 60)}` : "Requests of the trace"}
           </Link>
         )}
       </p>
