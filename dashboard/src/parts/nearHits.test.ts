@@ -19,6 +19,6 @@ test("a single word is named, several are all the words", () => {
   expect(nearNote(parse("paymnt gatway -cache", "logs"), "line")).toBe("No line has all the words; the list shows the nearest.");
   expect(nearNote(parse('"payment gatway"', "logs"), "line")).toBe("No line has “payment gatway”; the list shows the nearest.");
   expect(nearNote(parse("gatway status:5xx", "requests"), "request")).toBe("No request that passes the filters has “gatway”; the list shows the nearest.");
-  expect(noneHas(parse("gatway-timeout", "logs"), "line")).toBe("No line has all the words");
+  expect(noneHas(parse("gatway-timeout", "logs"), "line")).toBe("No line has “gatway-timeout”");
   expect(noneHas(parse("level:error -cache", "logs"), "line")).toBeNull();
 });

@@ -28,8 +28,7 @@ export function noneHas({ terms, filters }: Pick<Query, "terms" | "filters">, no
   const [only] = sought;
   if (!only) return null;
   const such = filters.length > 0 ? `No ${noun} that passes the filters` : `No ${noun}`;
-  const isOne = sought.length === 1 && (/^[\p{L}\p{N}_]+$/u.test(only.word) || only.word.startsWith('"'));
-  return isOne ? `${such} has “${shortLine(only.word.replace(/^"|"$/g, ""), 40)}”` : `${such} has all the words`;
+  return sought.length === 1 ? `${such} has “${shortLine(only.word.replace(/^"|"$/g, ""), 40)}”` : `${such} has all the words`;
 }
 
 /** What stands in the place of numbers where only near records were found. */
