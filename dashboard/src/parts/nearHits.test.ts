@@ -9,7 +9,7 @@ test("counts are shown as they are, unless a list by rank has what they do not c
   expect(countingOf({ isRanked: false, counted: 0, listed: 0 })).toBe("counts");
 });
 
-test("nothing is said of the list before it is there", () => {
+test("a list that is not there yet is not spoken of", () => {
   expect(countingOf({ isRanked: true, counted: 0, listed: null })).toBe("unknown");
   expect(countingOf({ isRanked: true, counted: null, listed: 5 })).toBe("counts");
 });

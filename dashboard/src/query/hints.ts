@@ -1,4 +1,4 @@
-/** What is said of a search that has marks of other search languages: they are letters here. */
+/** Hints for a search that has marks of other search languages: they are letters here. */
 import { fieldOf } from "./fields";
 import type { Model } from "./fields";
 import { quote } from "./lex";

@@ -171,7 +171,7 @@ describe("problems", () => {
     for (const text of ["session:x", "port:5432", "error:EOF", "code:500", "http://x"]) expect(parse(text, "logs").problems, text).toEqual([]);
   });
 
-  test("a word that is too long is said to be, and finds nothing by itself", () => {
+  test("a word that is too long is reported, and finds nothing by itself", () => {
     const alone = parse("a".repeat(5000), "logs");
     expect(alone.problems.map((term) => term.problem?.text)).toEqual(["This word is too long to be searched for."]);
     expect([alone.filters, alone.words]).toEqual([[["id", "-1"]], ""]);
@@ -179,7 +179,7 @@ describe("problems", () => {
     expect([beside.filters, beside.words]).toEqual([[], "timeout"]);
   });
 
-  test("of many words, the number that is left out is said once", () => {
+  test("of many words, the number that is left out is reported once", () => {
     const { problems } = parse(Array.from({ length: 1000 }, (_, index) => `w${index}`).join(" "), "logs");
     expect(problems.map((term) => term.problem?.text)).toEqual(["Only 24 words are searched for: 976 are left out."]);
   });

@@ -206,7 +206,7 @@ function limitWords(terms: Term[]): void {
     if (isPhrase) left.phrases -= 1;
     else left.words -= Math.min(words.length, left.words);
   }
-  // It is said once for all of them.
+  // One report is for all of them.
   const [first] = leftOut.sort((a, b) => a.start - b.start);
   if (first) first.problem ??= { text: `Only ${MOST.words} words are searched for: ${leftOut.length.toLocaleString("en")} ${leftOut.length === 1 ? "is" : "are"} left out.`, instead: null };
 }

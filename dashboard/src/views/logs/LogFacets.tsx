@@ -22,7 +22,7 @@ export function LogFacets({ state, lines }: { state: LogsState; lines: Line[] })
     return PLACES.map((place) => `meta.${place}`).filter((place) => found.has(place));
   }, [lines]);
   const { parametersOf, asked } = state.current;
-  // Those of a ranked list are of the lines with all the words. Where none has, it is said above the list.
+  // Those of a ranked list are of the lines with all the words. Where none has, a note above the list says so.
   const isAlwaysThere = state.order !== "ranked";
   const shared = { model: "logs", parametersOf, asked, isAlwaysThere } as const;
   return (
