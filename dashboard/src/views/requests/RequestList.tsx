@@ -6,10 +6,12 @@ import { list as read } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { columnsIn } from "../../parts/columns";
+import { noneHas } from "../../parts/nearHits";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
 import type { ListControl } from "../../parts/VirtualList";
 import { WhyNothing } from "../../parts/WhyNothing";
+import { parse } from "../../query/parse";
 import { count } from "../../time/format";
 import { nameRange } from "../../time/range";
 import { ListHead, RequestLine } from "./RequestLine";
@@ -126,7 +128,7 @@ function NothingFound({ search }: { search: RequestSearch }) {
 
 function titleOf({ text, isDeleted }: RequestSearch, range: string): string {
   const what = isDeleted ? "deleted request" : "request";
-  return text === "" ? `No ${what}s in: ${range}.` : `No ${what} is like this in: ${range}.`;
+  return text === "" ? `No ${what}s in: ${range}.` : `${noneHas(parse(text, "requests"), what) ?? `No ${what} is like this`} in: ${range}.`;
 }
 
 /** How requests come here, if none ever did. */

@@ -48,13 +48,15 @@ export function Requests() {
   };
   const detail = useRequestDetail(openId, list.rows, show);
 
+  // Rows of the search before say nothing of this one.
+  const listed = list.query.data === undefined || list.query.isPlaceholderData ? null : list.rows.length;
   const said = useRequestKeys({ rows: list.rows, current, text: search.text, isDeleted: search.isDeleted, onOpen: show });
 
   return (
     <div className={styles.view} data-open={openId !== null || undefined}>
       <h1 className="hidden-label">Requests</h1>
       <RequestsToolbar search={search} said={said} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
-      {chart === "country" ? <Countries search={search} /> : <Traffic search={search} />}
+      {chart === "country" ? <Countries search={search} /> : <Traffic search={search} listed={listed} />}
       {isLive && <LiveLine what="requests" tail={list.tail} isPaused={isPaused} onPause={setPaused} />}
       <div className={styles.main}>
         <Panel label="Request" detail={detail} onClose={close}>

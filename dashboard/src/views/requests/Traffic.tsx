@@ -6,9 +6,11 @@ import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
+import { countingOf, nearNote } from "../../parts/nearHits";
 import { Failure } from "../../parts/State";
 import { useLate } from "../../parts/useSettled";
 import { count, duration, percent, short } from "../../time/format";
+import { parse } from "../../query/parse";
 import { bucketFor } from "../../time/range";
 import { OutgoingNote } from "./OutgoingNote";
 import type { RequestSearch } from "./search";
@@ -34,7 +36,8 @@ function classOf(code: number | null): number {
   return code === null ? 0 : Math.floor(code / 100);
 }
 
-export function Traffic({ search }: { search: RequestSearch }) {
+/** `listed` is the number of rows of the list; null until it is known. */
+export function Traffic({ search, listed }: { search: RequestSearch; listed: number | null }) {
   const { from, until } = useWindow();
   const bucket = bucketFor(from, until);
   const histogram = useQuery({
@@ -49,6 +52,8 @@ export function Traffic({ search }: { search: RequestSearch }) {
   const zoom = useZoom();
   const isStale = useLate(histogram.isPlaceholderData);
   if (histogram.isError) return <Failure error={histogram.error} what="The chart" onRetry={() => void histogram.refetch()} />;
+  const counting = countingOf({ isRanked: search.order === "ranked", counted: drawn?.all ?? null, listed });
+  if (counting !== "counts") return <div className={styles.traffic}>{counting === "near" && <p role="status" className={styles.summary}>{nearNote(parse(search.text, "requests"), "request")}</p>}</div>;
   return (
     <div className={styles.traffic} style={{ opacity: isStale ? 0.6 : 1 }}>
       {drawn && data ? (
@@ -98,7 +103,7 @@ function Summary({ search, all, failed }: { search: RequestSearch; all: number |
           <span>
             <strong>{count(all)}</strong> {all === 1 ? "request" : "requests"}
           </span>
-          {search.order === "ranked" && <span className="quiet">{all === 0 ? "with all the words; the list has near ones" : "with all the words"}</span>}
+          {search.order === "ranked" && <span className="quiet">with all the words</span>}
           <span>
             <strong className={failed > 0 ? "class-5" : ""}>{count(failed)}</strong> of them 5xx {all > 0 && failed > 0 && <span className="quiet">({percent(failed / all)})</span>}
           </span>
