@@ -99,6 +99,9 @@ test("ranked search forgives misspelling, and folds copies", async () => {
   await ask("paymnt gatway");
   await rows().getByText(/gateway timeout/).first().waitFor();
   await rows().getByText(/×\s?\d+|\d+ ×/).first().waitFor();
+  // No line has the words as they are typed: that is in the place of zeros.
+  await page.getByText("No line has all the words; the list shows the nearest.").waitFor();
+  assert.equal(await page.getByText(/^0 lines/).count(), 0);
   await page.getByRole("button", { name: "Newest" }).click();
   await page.waitForURL(/order=newest/);
   // By time, only lines with the words as they are typed.

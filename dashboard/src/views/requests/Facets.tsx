@@ -64,6 +64,8 @@ function ClassFacet({ search, parametersOf }: { search: RequestSearch; parameter
   }
   const classes = CLASSES.filter((one) => sums.has(one) || chosen.includes(one));
   const values = [...classes.map((one) => ({ value: `${one}xx`, count: sums.get(one) ?? 0 })), ...(sums.has(null) || isUnanswered ? [{ value: NO_ANSWER, count: sums.get(null) ?? 0 }] : [])];
+  // A list by rank may have near requests where there is nothing to count.
+  if (search.order === "ranked" && data && values.length === 0) return null;
   const pick = (value: string | null, isExcluded: boolean) => {
     if (value === NO_ANSWER) setText(isUnanswered && !isExcluded ? rest : `${rest} status:${isExcluded ? "*" : "null"}`.trim());
     else setText(isExcluded ? `${rest} -status:${value ?? ""}`.trim() : toggleClass(search.text, Number(value?.[0])));
