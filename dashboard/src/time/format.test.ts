@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, clock, count, counted, duration, inFull, percent, short } from "./format";
+import { age, ago, bytes, clock, count, counted, duration, inFull, percent, short } from "./format";
 
 const NOW = new Date("2026-11-29T11:30:00Z");
 
@@ -30,6 +30,14 @@ test.each([
   ["2026-11-29T11:35:00Z", "in 5 min."],
 ])("%s is %s", (text, expected) => {
   expect(ago(text, NOW)).toBe(expected);
+});
+
+test("an age is from now; of a range that is over, it is a time", () => {
+  expect(age("2026-11-29T10:37:00Z", NOW, false)).toBe("53 min. ago");
+  expect(age("2026-11-29T11:30:02Z", NOW, false)).toBe("now");
+  expect(age("2026-11-29T10:37:00.123Z", NOW, true)).toBe("11:37:00");
+  expect(age("2026-11-27T10:37:00Z", NOW, true)).toMatch(/27.*11:37:00$/);
+  expect([age("soon", NOW, false), age("soon", NOW, true)]).toEqual(["soon", "soon"]);
 });
 
 test.each([

@@ -52,6 +52,13 @@ export function ago(text: string, now = new Date()): string {
   return found ? RELATIVE.format(Math.round(seconds / found[1]), found[0]) : text;
 }
 
+/** How old something is; of a range that is over, when it was: `12:03:16`, and its day if that is not today. */
+export function age(text: string, now: Date, isRangeOver: boolean): string {
+  if (isRangeOver) return clock(text, now).replace(/\.\d{3}$/, "");
+  // Clocks differ: nothing that is shown comes from the future.
+  return ago(text, new Date(Math.max(now.getTime(), new Date(text).getTime() || 0)));
+}
+
 /** Milliseconds: `12 ms`, `3.00 s`, `2 min 5 s`, `3 h 20 min`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return NOTHING;

@@ -4,12 +4,12 @@ import { received } from "./summary";
 import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
-import { useWindow } from "../../frame/window";
+import { Age } from "../../parts/Age";
 import { PathAndQuery } from "../../parts/PathAndQuery";
 import { oneLine, shortLine, withoutCodes } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
-import { ago, bytes, count, duration, inFull } from "../../time/format";
+import { bytes, count, duration } from "../../time/format";
 import { Panel } from "./Panel";
 import { ROWS, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
 import type { Alert, Pattern, useNewPatterns } from "./panels";
@@ -17,16 +17,8 @@ import type { Searches } from "./summary";
 import styles from "./Overview.module.css";
 
 const SHOWN_ALERTS = 6;
+const AGE = `small ${styles.ago ?? ""}`;
 const ROOM = `calc(${ROWS} * var(--row))`;
-
-function Ago({ at }: { at: string }) {
-  const { until } = useWindow();
-  return (
-    <time className={`quiet small ${styles.ago ?? ""}`} dateTime={at} title={inFull(at)}>
-      {ago(at, new Date(Math.max(until.getTime(), new Date(at).getTime())))}
-    </time>
-  );
-}
 
 export function Alerts() {
   const alerts = useAlerts();
@@ -66,7 +58,7 @@ function AlertRow({ alert: { name, subject, filter, condition, enabled, status }
       </Link>
       {status.problem !== null && <span className="small" title={oneLine(status.problem)}>cannot be evaluated</span>}
       {status.value !== null && <span className="small">{count(Math.round(status.value * 1000) / 1000)}</span>}
-      {status.since !== null && <Ago at={status.since} />}
+      {status.since !== null && <Age at={status.since} isOfRange={false} className={AGE} />}
     </li>
   );
 }
@@ -128,7 +120,7 @@ function Patterns({ patterns, search, hasLevel = false }: { patterns: Pattern[];
             <bdi>{shortLine(example.message)}</bdi>
           </Link>
           <span className="small">{copies > 1 && `×${count(copies)}`}</span>
-          <Ago at={last} />
+          <Age at={last} className={AGE} />
         </li>
       ))}
     </ul>
@@ -162,7 +154,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
               <bdi>{withoutCodes(request.method)}</bdi> <PathAndQuery request={request} hasHost={false} />
             </Link>
             <span className="small">{duration(request.duration)}</span>
-            <Ago at={request.timestamp} />
+            <Age at={request.timestamp} className={AGE} />
           </li>
         ))}
       </ul>

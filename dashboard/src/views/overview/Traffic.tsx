@@ -7,10 +7,11 @@ import { call } from "../../api/client";
 import { sharedParams, useParams } from "../../frame/address";
 import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
+import { Age } from "../../parts/Age";
 import { Chart } from "../../parts/Chart";
 import { withFilter } from "../../query/parse";
 import { fillBuckets, planBuckets } from "../../time/buckets";
-import { ago, counted, inFull, short } from "../../time/format";
+import { counted, short } from "../../time/format";
 import { formatRange } from "../../time/range";
 import { aggregateQuery, useDeploys, useWindowPeriod } from "../metrics/data";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
@@ -112,9 +113,7 @@ export function Traffic({ searches }: { searches: Searches }) {
             <Link to="/requests" search={{ ...kept, q: withFilter(searches.text, "version", name) }}>
               <bdi>{oneLine(name).slice(0, 40)}</bdi>
             </Link>{" "}
-            <time className="quiet" dateTime={new Date(at).toISOString()} title={inFull(new Date(at).toISOString())}>
-              {ago(new Date(at).toISOString(), until)}
-            </time>
+            <Age at={new Date(at).toISOString()} />
           </span>
         ))}
       </div>
