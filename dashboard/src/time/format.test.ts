@@ -67,6 +67,7 @@ test.each([
   [0.0134, "1.3 %"],
   [0.99999, "> 99.9 %"],
   [NaN, "–"],
+  [null, "–"],
 ])("a share of %s is %s", (share, expected) => {
   expect(percent(share)).toBe(expected);
 });

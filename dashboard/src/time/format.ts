@@ -97,8 +97,8 @@ export function wholePercent(share: number): string {
 }
 
 /** `1.3 %` of a share between 0 and 1. What is only near nothing or all does not become it. */
-export function percent(share: number): string {
-  if (!Number.isFinite(share)) return NOTHING;
+export function percent(share: number | null): string {
+  if (share === null || !Number.isFinite(share)) return NOTHING;
   const value = share * 100;
   if (value === 0 || value === 100) return `${value} %`;
   if (Math.abs(value) < 0.01) return value < 0 ? "> -0.01 %" : "< 0.01 %";

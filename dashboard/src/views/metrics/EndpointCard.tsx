@@ -33,8 +33,8 @@ function summary(value: string, change: ChangeOf | null): Pick<Series, "summary"
   return { summary: change === null ? value : `${value} ${sign}${change.text}`, isStrong: change?.isLarge ?? false };
 }
 
-function failedOf({ requests, errorRate }: { requests: number; errorRate: number }): number {
-  return Math.round(requests * errorRate);
+function failedOf({ requests, errorRate }: { requests: number; errorRate: number | null }): number {
+  return Math.round(requests * (errorRate ?? 0));
 }
 
 function summariesOf({ now, before }: EndpointRow): Summaries {

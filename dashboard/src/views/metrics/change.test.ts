@@ -26,8 +26,11 @@ describe("rateChange", () => {
   it("is in points of a percent", () => {
     expect(rateChange(0.022, 0.01)).toEqual({ text: "+1.2 pt", isLarge: true, direction: 1 });
     expect(rateChange(0.01, 0.0105)).toEqual({ text: "−0.05 pt", isLarge: false, direction: -1 });
-    expect(rateChange(0.5, 0.1).text).toBe("+40 pt");
-    expect(rateChange(0, 0).direction).toBe(0);
+    expect(rateChange(0.5, 0.1)?.text).toBe("+40 pt");
+    expect(rateChange(0, 0)?.direction).toBe(0);
+  });
+  it("is none where one of the two had no requests", () => {
+    expect([rateChange(null, 0.05), rateChange(0.05, null), rateChange(null, null)]).toEqual([null, null, null]);
   });
 });
 

@@ -4,7 +4,8 @@ import { count } from "../../time/format";
 /** What endpoints are compared by. */
 export interface Measures {
   requests: number;
-  errorRate: number;
+  /** Null without requests: then there is no rate. */
+  errorRate: number | null;
   p50: number | null;
   p95: number | null;
   p99: number | null;
@@ -32,7 +33,8 @@ export function relativeChange(now: number | null, before: number | null): Chang
 }
 
 /** A change of a rate between 0 and 1, in points of a percent. */
-export function rateChange(now: number, before: number): Change {
+export function rateChange(now: number | null, before: number | null): Change | null {
+  if (now === null || before === null) return null;
   const points = (now - before) * 100;
   if (Math.abs(points) < 0.005) return { text: "±0", isLarge: false, direction: 0 };
   const size = Math.abs(points);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { logTicks } from "../../parts/chart/plot";
 import { listOf, windowFilters } from "./data";
 import type { Group } from "./data";
-import { endpointRows, sortEndpoints } from "./endpoints";
+import { endpointRows, measuresOf, sortEndpoints } from "./endpoints";
 
 const group = (endpoint: string, requests: number, errors: number, p95: number | null): Group => ({
   endpoint,
@@ -24,6 +24,13 @@ describe("endpointRows", () => {
       ["GET /new", 1, null],
       ["GET /gone", null, 3],
     ]);
+  });
+});
+
+describe("measuresOf", () => {
+  it("has no rate of errors without requests", () => {
+    expect(measuresOf(group("GET /a", 0, 0, null)).errorRate).toBeNull();
+    expect(measuresOf(group("GET /a", 4, 1, null)).errorRate).toBe(0.25);
   });
 });
 

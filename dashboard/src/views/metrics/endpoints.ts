@@ -10,7 +10,7 @@ export interface EndpointRow {
 }
 
 export function measuresOf({ requests, error_rate, percentiles }: Totals | Group): Measures {
-  return { requests, errorRate: error_rate, p50: percentiles["p50"] ?? null, p95: percentiles["p95"] ?? null, p99: percentiles["p99"] ?? null };
+  return { requests, errorRate: requests === 0 ? null : error_rate, p50: percentiles["p50"] ?? null, p95: percentiles["p95"] ?? null, p99: percentiles["p99"] ?? null };
 }
 
 /** The endpoints of a period, and those that were only in the one before. */

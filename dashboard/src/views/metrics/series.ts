@@ -16,10 +16,13 @@ export function trafficSeries(groups: Groups, before?: Groups, summaries: Summar
   ];
 }
 
+/** A bucket without requests has no rate of errors. */
+const rateOf = (group: Group | undefined): number | null => (group && group.requests > 0 ? group.error_rate : null);
+
 export function errorSeries(groups: Groups, before?: Groups, summaries: Summaries = {}): Series[] {
   return [
-    { name: "error rate", colour: "--error", shape: "line", width: 1.5, values: groups.map((group) => group?.error_rate ?? null), ...summaries["error rate"] },
-    ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map((group) => group?.error_rate ?? null) }] : []),
+    { name: "error rate", colour: "--error", shape: "line", width: 1.5, values: groups.map(rateOf), ...summaries["error rate"] },
+    ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map(rateOf) }] : []),
   ];
 }
 

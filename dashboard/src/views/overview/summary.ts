@@ -138,5 +138,5 @@ function nameOf({ by }: StatsRow): string {
 function measuresOfStats(row: StatsRow | undefined, errors: number): Measures {
   const requests = row?.of["count"] ?? 0;
   const of = (name: string) => row?.of[`duration__${name}`] ?? null;
-  return { requests, errorRate: requests === 0 ? 0 : errors / requests, p50: of("p50"), p95: of("p95"), p99: of("p99") };
+  return { requests, errorRate: requests === 0 ? null : errors / requests, p50: of("p50"), p95: of("p95"), p99: of("p99") };
 }
