@@ -18,7 +18,7 @@ const WATCHED: [value: `${Subject}:${Measure}`, label: string][] = [
   ["requests:count", "Number of requests"],
   ["logs:new_patterns", "New patterns of log lines"],
   ["requests:new_patterns", "New patterns of requests"],
-  ["metrics:error_rate", "Error rate of endpoints"],
+  ["metrics:error_rate", "Error rate of endpoints (5xx)"],
   ["metrics:p50_latency", "p50 latency of endpoints"],
   ["metrics:p95_latency", "p95 latency of endpoints"],
   ["metrics:p99_latency", "p99 latency of endpoints"],

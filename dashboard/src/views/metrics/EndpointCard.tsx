@@ -41,9 +41,9 @@ function summariesOf({ now, before }: EndpointRow): Summaries {
   if (now === null) return {};
   const latency = (name: "p50" | "p95" | "p99") => summary(latencyText(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
   return {
-    failed: summary(count(failedOf(now)), null),
-    answered: summary(short(now.requests - failedOf(now)), before ? relativeChange(now.requests - failedOf(now), before.requests - failedOf(before)) : null),
-    "error rate": summary(percent(now.errorRate), before ? rateChange(now.errorRate, before.errorRate) : null),
+    "5xx": summary(count(failedOf(now)), null),
+    others: summary(short(now.requests - failedOf(now)), before ? relativeChange(now.requests - failedOf(now), before.requests - failedOf(before)) : null),
+    "5xx rate": summary(percent(now.errorRate), before ? rateChange(now.errorRate, before.errorRate) : null),
     p50: latency("p50"),
     p95: latency("p95"),
     p99: latency("p99"),
@@ -72,7 +72,7 @@ export const EndpointCard = memo(function EndpointCard({ row, groups, plan, isLo
         </Link>
       </h2>
       <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={72} series={traffic} format={short} marks={marks} />
-      <Chart {...shared} label={`Error rate of ${name}`} kind="lines" height={64} series={errors} format={formatRate} marks={lines} />
+      <Chart {...shared} label={`Error rate (5xx) of ${name}`} kind="lines" height={64} series={errors} format={formatRate} marks={lines} />
       <Chart {...shared} label={`Latency of ${name}`} kind="lines" height={96} series={latency} format={formatDuration} isLog={isLog} marks={lines} />
     </article>
   );

@@ -24,7 +24,7 @@ import { HeatMap } from "./HeatMap";
 import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "./links";
 import { untilMinute, WHY_UNTIL } from "./period";
-import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
+import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries, WHAT_FAILED } from "./series";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
@@ -89,7 +89,10 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
           Its requests
         </Link>
         <Link to="/requests" search={{ ...kept, q: `${requests} status:5xx` }}>
-          Its failed requests
+          Its failed requests (5xx)
+        </Link>
+        <Link to="/requests" search={{ ...kept, q: `${requests} status:4xx` }}>
+          Its refused requests (4xx)
         </Link>
         {isCut && (
           <span className="quiet small" title={WHY_UNTIL}>
@@ -111,8 +114,8 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
             <Part title="Requests" note={drawn.isPast ? "dashed: the period before" : undefined}>
               <Chart {...shared} label={`Requests of ${name}`} kind="bars" height={120} series={drawn.traffic} format={short} />
             </Part>
-            <Part title="Error rate">
-              <Chart {...shared} label={`Error rate of ${name}`} kind="lines" height={96} series={drawn.errors} format={formatRate} />
+            <Part title="Error rate, 5xx" note="refusals with 4xx are not counted">
+              <Chart {...shared} label={`Error rate (5xx) of ${name}`} kind="lines" height={96} series={drawn.errors} format={formatRate} />
             </Part>
             <Part title="Latency" note="percentiles of all requests in a bucket">
               <Chart {...shared} label={`Latency of ${name}`} kind="lines" height={160} series={drawn.latency} format={formatDuration} isLog={isLog} />
@@ -137,7 +140,7 @@ function Part({ title, note, children }: { title: string; note?: string | undefi
   );
 }
 
-const FIGURES = ["Requests", "Requests/s", "Error rate", "p50", "p95", "p99", "Received", "Sent"];
+const FIGURES = ["Requests", "Requests/s", "Error rate, 5xx", "p50", "p95", "p99", "Received", "Sent"];
 type TotalsOf = Parameters<typeof measuresOf>[0];
 
 /** They have their place before they are there, so that the charts below stay where they are. */
@@ -157,7 +160,7 @@ function Figures({ now, before, seconds }: { now: TotalsOf | undefined; before: 
     <dl className={styles.figures}>
       <Figure name="Requests" value={count(is.requests)} change={relativeChange(is.requests, was?.requests ?? null)} />
       <Figure name="Requests/s" value={perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} change={null} />
-      <Figure name="Error rate" value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
+      <Figure name="Error rate, 5xx" title={WHAT_FAILED} value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
       {(["p50", "p95", "p99"] as const).map((name) => (
         <Figure key={name} name={name} value={latencyText(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />
       ))}

@@ -18,15 +18,17 @@ export function Change({ change }: { change: ChangeOf | null }) {
 interface FigureProps {
   name: string;
   value: string;
+  /** What it counts. */
+  title?: string;
   change: ChangeOf | null;
   /** What it was before, in words. */
   before?: string;
   children?: ReactNode;
 }
 
-export function Figure({ name, value, change, before, children }: FigureProps) {
+export function Figure({ name, value, title, change, before, children }: FigureProps) {
   return (
-    <div className={styles.figure}>
+    <div className={styles.figure} title={title}>
       <dt className="quiet small">{name}</dt>
       <dd>
         <span className={styles.value}>{value}</span> <Change change={change} />

@@ -3,6 +3,9 @@ import type { Series } from "../../parts/Chart";
 import { duration, percent } from "../../time/format";
 import type { Group } from "./data";
 
+/** What a rate of errors counts. */
+export const WHAT_FAILED = "5xx: failures of the server, and requests without an answer. Refusals with 4xx are not counted.";
+
 type Groups = (Group | undefined)[];
 
 /** What a legend says of the whole period. */
@@ -10,8 +13,8 @@ export type Summaries = Partial<Record<string, Pick<Series, "summary" | "isStron
 
 export function trafficSeries(groups: Groups, before?: Groups, summaries: Summaries = {}): Series[] {
   return [
-    { name: "failed", colour: "--error-fill", values: groups.map((group) => group?.errors ?? 0), ...summaries["failed"] },
-    { name: "answered", colour: "--strong-line", values: groups.map((group) => (group ? group.requests - group.errors : 0)), ...summaries["answered"] },
+    { name: "5xx", colour: "--error-fill", values: groups.map((group) => group?.errors ?? 0), ...summaries["5xx"] },
+    { name: "others", colour: "--strong-line", values: groups.map((group) => (group ? group.requests - group.errors : 0)), ...summaries["others"] },
     ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map((group) => group?.requests ?? 0) }] : []),
   ];
 }
@@ -21,7 +24,7 @@ const rateOf = (group: Group | undefined): number | null => (group && group.requ
 
 export function errorSeries(groups: Groups, before?: Groups, summaries: Summaries = {}): Series[] {
   return [
-    { name: "error rate", colour: "--error", shape: "line", width: 1.5, values: groups.map(rateOf), ...summaries["error rate"] },
+    { name: "5xx rate", colour: "--error", shape: "line", width: 1.5, values: groups.map(rateOf), ...summaries["5xx rate"] },
     ...(before ? [{ name: "before", colour: "--text", shape: "line" as const, width: 1, dash: BEFORE, values: before.map(rateOf) }] : []),
   ];
 }

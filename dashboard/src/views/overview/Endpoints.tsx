@@ -12,11 +12,12 @@ import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
 import { Change } from "../metrics/Figures";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
-import { latencyText } from "../metrics/series";
+import { latencyText, WHAT_FAILED } from "../metrics/series";
 import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "../metrics/links";
 import { Panel } from "./Panel";
-import type { Summary } from "./summary";
+import type { Searches, Summary } from "./summary";
+import { useRefused } from "./useHistogram";
 import styles from "./Overview.module.css";
 
 const ROWS = 10;
@@ -24,8 +25,9 @@ const ROWS = 10;
 const ROOM = `calc(28px + ${ROWS + 1} * var(--row))`;
 const idOf = ({ endpoint }: EndpointRow) => endpoint;
 
-export function Endpoints({ summary }: { summary: Summary }) {
+export function Endpoints({ summary, searches }: { summary: Summary; searches: Searches }) {
   const { rows, source, until, isPending, isOld, error, retry } = summary;
+  const refused = useRefused(searches);
   const [sort, setSort] = useParam("sort", "changed");
   const [all, setAll] = useParam("all");
   const kept = sharedParams(useParams());
@@ -46,8 +48,11 @@ export function Endpoints({ summary }: { summary: Summary }) {
             <th scope="col" className="number">
               Requests
             </th>
-            <th scope="col" className="number">
-              Failed
+            <th scope="col" className="number" title={WHAT_FAILED}>
+              Failed, 5xx
+            </th>
+            <th scope="col" className={`number ${styles.minor ?? ""}`} title="Stored requests that were refused with 4xx">
+              4xx
             </th>
             <th scope="col" className={`number ${styles.minor ?? ""}`}>
               p50
@@ -62,7 +67,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
         </thead>
         <tbody {...holds}>
           {ordered.slice(0, all === "1" ? sorted.length : ROWS).map((row) => (
-            <Row key={row.endpoint} row={row} kept={kept} hasWindows={source === "windows"} />
+            <Row key={row.endpoint} row={row} kept={kept} refused={refused?.get(row.endpoint) ?? null} hasWindows={source === "windows"} />
           ))}
         </tbody>
       </table>
@@ -91,7 +96,7 @@ export function Endpoints({ summary }: { summary: Summary }) {
   );
 }
 
-function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: EndpointRow; kept: Record<string, string>; hasWindows: boolean }) {
+function Row({ row: { endpoint, now, before }, kept, refused, hasWindows }: { row: EndpointRow; kept: Record<string, string>; refused: number | null; hasWindows: boolean }) {
   const name = shortLine(endpointName(endpoint));
   const requests = requestsOf(endpoint);
   const toRequests = (q: string, children: ReactNode) => (
@@ -113,6 +118,7 @@ function Row({ row: { endpoint, now, before }, kept, hasWindows }: { row: Endpoi
       <td className="number">
         {now ? toRequests(`${requests} status:5xx`, percent(now.errorRate)) : "–"} {now && before && <Change change={rateChange(now.errorRate, before.errorRate)} />}
       </td>
+      <td className={`number ${styles.minor ?? ""}`}>{refused === null ? "–" : toRequests(`${requests} status:4xx`, short(refused))}</td>
       {(["p50", "p95", "p99"] as const).map((measure) => {
         const value = now?.[measure] ?? null;
         return (

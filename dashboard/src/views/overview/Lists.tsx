@@ -133,7 +133,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
   const q = withFilter(received(searches.text), "status", "5xx");
   return (
     <Panel
-      title="Failed requests"
+      title="Failed requests, 5xx"
       room={ROOM}
       beside={
         <Link to="/requests" search={{ ...kept, q }}>
@@ -144,7 +144,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
       isOld={failed.isPlaceholderData}
       error={failed.error}
       onRetry={() => void failed.refetch()}
-      empty={failed.data?.length === 0 ? <p className="quiet">No request failed in this range.</p> : null}
+      empty={failed.data?.length === 0 ? <p className="quiet">No request failed with 5xx in this range.</p> : null}
     >
       <ul className={styles.rows}>
         {(failed.data ?? []).map((request) => (

@@ -23,7 +23,7 @@ function Shown() {
   return (
     <div ref={view} className={styles.view}>
       <h1 className="hidden-label">Overview</h1>
-      <Tiles summary={summary} isNew={isNew} wasNew={wasNew} />
+      <Tiles summary={summary} searches={searches} isNew={isNew} wasNew={wasNew} />
       <div className={styles.first}>
         <Traffic searches={searches} />
         <div className={styles.side}>
@@ -31,7 +31,7 @@ function Shown() {
           <Health />
         </div>
       </div>
-      <Endpoints summary={summary} />
+      <Endpoints summary={summary} searches={searches} />
       <div className={styles.lists}>
         <NewestErrors searches={searches} />
         <NewPatterns patterns={isNew} />

@@ -9,18 +9,22 @@ import { rateChange, relativeChange } from "../metrics/change";
 import type { Change as ChangeOf } from "../metrics/change";
 import { Change } from "../metrics/Figures";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
-import { latencyText } from "../metrics/series";
+import { latencyText, WHAT_FAILED } from "../metrics/series";
+import { shareOfClass } from "./classes";
 import type { useNewPatterns } from "./panels";
-import type { Summary } from "./summary";
+import type { Searches, Summary } from "./summary";
+import { useHistogram } from "./useHistogram";
 import styles from "./Overview.module.css";
 
 interface Props {
   summary: Summary;
+  searches: Searches;
   isNew: ReturnType<typeof useNewPatterns>;
   wasNew: ReturnType<typeof useNewPatterns>;
 }
 
-export function Tiles({ summary: { now, before, isOld, isPending, seconds, source, until }, isNew, wasNew }: Props) {
+export function Tiles({ summary: { now, before, isOld, isPending, seconds, source, until }, searches, isNew, wasNew }: Props) {
+  const refused = shareOfClass(useHistogram(searches).histogram.data?.data ?? [], "4xx");
   const kept = sharedParams(useParams());
   const q = kept["q"] ?? "";
   const perSecond = (requests: number) => {
@@ -34,7 +38,9 @@ export function Tiles({ summary: { now, before, isOld, isPending, seconds, sourc
       <Tile
         to="/requests"
         search={{ ...kept, q: withFilter(received(q), "status", "5xx") }}
-        name="Error rate"
+        name="Error rate, 5xx"
+        title={WHAT_FAILED}
+        note={refused === null ? "" : `4xx: ${percent(refused)}`}
         until={until}
         value={of(now, ({ errorRate }) => percent(errorRate))}
         change={now && before ? rateChange(now.errorRate, before.errorRate) : null}
@@ -70,11 +76,14 @@ interface TileProps {
   value: ReactNode;
   change: ChangeOf | null;
   before: string;
+  /** What it counts, and what it leaves out. */
+  title?: string;
+  note?: string;
 }
 
-function Tile({ to, search, name, until = null, value, change, before }: TileProps) {
+function Tile({ to, search, name, until = null, value, change, before, title, note = "" }: TileProps) {
   return (
-    <Link to={to} search={search} className={styles.tile} data-row>
+    <Link to={to} search={search} className={styles.tile} title={title} data-row>
       <span className={`quiet small ${styles.tileName ?? ""}`}>
         <span>{name}</span>
         {until !== null && <span title={WHY_UNTIL}>{untilMinute(until)}</span>}
@@ -82,7 +91,7 @@ function Tile({ to, search, name, until = null, value, change, before }: TilePro
       <span className={styles.value}>
         <span className={styles.number}>{value}</span> <Change change={change} />
       </span>
-      <span className="quiet small">before: {before}</span>
+      <span className="quiet small">before: {before}{note && ` · ${note}`}</span>
     </Link>
   );
 }

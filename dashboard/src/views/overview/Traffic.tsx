@@ -1,9 +1,8 @@
 /** Traffic over time by the class of the answers, with the versions that began in it. */
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { oneLine } from "../../parts/text";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
-import { call } from "../../api/client";
 import { sharedParams, useParams } from "../../frame/address";
 import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
@@ -17,19 +16,14 @@ import { aggregateQuery, useDeploys, useWindowPeriod } from "../metrics/data";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { trafficSeries } from "../metrics/series";
 import { classSeries } from "./classes";
-import type { HistogramBucket } from "./classes";
 import { Panel } from "./Panel";
-import { NOT_OUTGOING, received } from "./summary";
+import { received } from "./summary";
 import type { Searches } from "./summary";
+import { useHistogram } from "./useHistogram";
 import styles from "./Overview.module.css";
 
 const MOST_BUCKETS = 90;
 const HEIGHT = 152;
-
-interface Histogram {
-  data: HistogramBucket[];
-  metadata: { total: number };
-}
 
 export function Traffic({ searches }: { searches: Searches }) {
   const { from, until, asked } = useWindow();
@@ -39,16 +33,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   const marks = useDeploys();
   const kept = sharedParams(params);
 
-  const isOfEndpoints = searches.windows.length > 0 && searches.requests.length === 0;
-  const fine = planBuckets(from, until, "auto", { most: MOST_BUCKETS, hasSeconds: true });
-  const start = new Date(fine.starts[0] ?? from).toISOString();
-  const parameters: [string, string][] = [...searches.requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", fine.parameter], ["timestamp__gte", start], ["timestamp__lt", until.toISOString()]];
-  const histogram = useQuery({
-    queryKey: ["requests", "histogram", parameters, asked],
-    queryFn: ({ signal }) => call<Histogram>("/requests/histogram", { parameters, signal }),
-    placeholderData: keepPreviousData,
-    enabled: !isOfEndpoints,
-  });
+  const { histogram, plan: fine, isOfEndpoints } = useHistogram(searches);
   // Without captured requests, windows tell how many there were, and how many failed.
   const isByWindows = isOfEndpoints || (histogram.data?.metadata.total === 0 && searches.requests.length === 0);
   const period = useWindowPeriod();

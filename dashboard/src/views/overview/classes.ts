@@ -38,3 +38,13 @@ export function classSeries(buckets: (HistogramBucket | undefined)[]): Series[] 
     return values ? [{ name, colour, values, summary: values.reduce((sum, one) => sum + one, 0).toLocaleString("en") }] : [];
   });
 }
+
+/** The share of the requests that are of a class; null where there are none. */
+export function shareOfClass(buckets: HistogramBucket[], name: string): number | null {
+  let [all, ofClass] = [0, 0];
+  for (const { value, count } of buckets.flatMap(({ groups }) => groups)) {
+    all += count;
+    if (classOf(value) === name) ofClass += count;
+  }
+  return all === 0 ? null : ofClass / all;
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "../../query/parse";
-import { classOf, classSeries } from "./classes";
+import { classOf, classSeries, shareOfClass } from "./classes";
 import { searchOf, sortAlerts } from "./panels";
 import type { Alert } from "./panels";
 
@@ -15,6 +15,14 @@ describe("classSeries", () => {
   });
   it("takes what is no status code for no answer", () => {
     expect([null, 0, 99, 600, 404, "404"].map(classOf)).toEqual(["no answer", "no answer", "no answer", "no answer", "4xx", "4xx"]);
+  });
+});
+
+describe("shareOfClass", () => {
+  it("is a share of all requests, and none of no requests", () => {
+    const bucket = { start: "", count: 5, groups: [{ value: 200, count: 2 }, { value: 404, count: 1 }, { value: "429", count: 1 }, { value: null, count: 1 }] };
+    expect(shareOfClass([bucket], "4xx")).toBe(0.4);
+    expect(shareOfClass([], "4xx")).toBeNull();
   });
 });
 

@@ -99,7 +99,7 @@ export function useSummary({ windows, requests }: Searches): Summary {
   }, [byWindows, isNow, length, period, usesRequests, wasBefore.data]);
 }
 
-interface StatsRow {
+export interface StatsRow {
   by: Record<string, string | number | null>;
   of: Record<string, number | null>;
 }
@@ -131,7 +131,7 @@ function requestsQuery(from: Date, until: Date, filters: Pairs, asked: number) {
   };
 }
 
-function nameOf({ by }: StatsRow): string {
+export function nameOf({ by }: StatsRow): string {
   return `${by["method"] ?? "?"} ${by["headers.route"] ?? by["path"] ?? NO_ROUTE}`;
 }
 
