@@ -1,6 +1,6 @@
 /** The patterns of what is shown, the most frequent first. A click shows the lines of one. */
 import { useMemo, useState } from "react";
-import { useSetParams } from "../../frame/address";
+import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { columnsIn } from "../../parts/columns";
 import { rowOf } from "../../parts/excerpt";
@@ -8,14 +8,13 @@ import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
 import { withoutCodes } from "../../parts/text";
 import { WhyNothing } from "../../parts/WhyNothing";
-import { pickedValues, togglePicked } from "../../query/picked";
 import { clock, count, inFull, percent } from "../../time/format";
-import { withCopies } from "./filters";
+import { withPattern } from "./filters";
 import { copyKey } from "./lines";
 import { NARROW } from "./LineList";
 import { Segments } from "./Segments";
 import { marksOf, segments, wordsOf } from "./text";
-import { usePatterns } from "./usePatterns";
+import { useNewPatternList, usePatterns } from "./usePatterns";
 import type { Pattern } from "./usePatterns";
 import type { LogsState } from "./state";
 import styles from "./Patterns.module.css";
@@ -31,7 +30,10 @@ function columnsOf(width: number, times: string, isNew: boolean): number {
 }
 
 export function Patterns({ state, newKeys }: { state: LogsState; newKeys: ReadonlySet<string> }) {
-  const answer = usePatterns(state);
+  const isNewOnly = useParam("new")[0] === "1" && !state.isDeletedShown;
+  const all = usePatterns(state);
+  const fresh = useNewPatternList(state, isNewOnly);
+  const answer = isNewOnly ? fresh : all;
   const shown = useWindow();
   const setParams = useSetParams();
   const [chosen, setChosen] = useState<string | null>(null);
@@ -39,6 +41,15 @@ export function Patterns({ state, newKeys }: { state: LogsState; newKeys: Readon
   const marks = useMemo(() => marksOf(wordsOf(state.query.words)), [state.query.words]);
   if (!answer.data) return answer.isError ? <Failure error={answer.error} what="The patterns" onRetry={() => void answer.refetch()} /> : <Loading what="the patterns" />;
   const { data, metadata } = answer.data;
+  if (data.length === 0 && isNewOnly && all.data?.data.length !== 0)
+    return (
+      <Empty title="No new patterns.">
+        <span>The period before has all that this range has.</span>
+        <button type="button" onClick={() => setParams({ new: "" })}>
+          Show all patterns
+        </button>
+      </Empty>
+    );
   if (data.length === 0)
     return state.text === "" ? (
       <Empty title="No lines in this range, so no patterns." />
@@ -48,10 +59,7 @@ export function Patterns({ state, newKeys }: { state: LogsState; newKeys: Readon
       </Empty>
     );
   const open = ({ example }: Pattern) => {
-    let text = state.text;
-    if (!pickedValues(text, "logs", "level").chosen.includes(example.level)) text = togglePicked(text, "logs", "level", example.level, false);
-    if (!pickedValues(text, "logs", "source").chosen.includes(example.source)) text = togglePicked(text, "logs", "source", example.source, false);
-    setParams({ q: withCopies(text, example), view: "", order: "newest", range: shown.text });
+    setParams({ q: withPattern(state.text, example), new: "", view: "", order: "newest", range: shown.text });
   };
   return (
     <VirtualList
@@ -66,7 +74,7 @@ export function Patterns({ state, newKeys }: { state: LogsState; newKeys: Readon
       hasKeys
       foot={metadata.total > data.length && <p className={styles.foot}>These are the {count(data.length)} most frequent of {count(metadata.total)} patterns.</p>}
     >
-      {(pattern) => <PatternRow pattern={pattern} width={width} marks={marks} isNew={newKeys.has(copyKey(pattern.example))} />}
+      {(pattern) => <PatternRow pattern={pattern} width={width} marks={marks} isNew={isNewOnly || newKeys.has(copyKey(pattern.example))} />}
     </VirtualList>
   );
 }

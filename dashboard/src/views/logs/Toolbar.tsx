@@ -12,6 +12,7 @@ import type { LogsState } from "./state";
 export function LogsToolbar({ state, said }: { state: LogsState; said: string }) {
   const setParams = useSetParams();
   const isAdmin = useIsAdmin();
+  const isNewOnly = useParam("new")[0] === "1";
   const hasWords = state.query.words !== "";
   const actions = (
     <>
@@ -40,8 +41,13 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
       </Switch>
     </>
   );
+  const onlyNew = state.view === "patterns" && !state.isDeletedShown && (
+    <Switch isOn={isNewOnly} title="Only patterns that the period before did not have" onChange={(isOn) => setParams({ new: isOn ? "1" : "" })}>
+      Only new
+    </Switch>
+  );
   return (
-    <Toolbar label="How lines are shown" said={said} more={more} actions={actions}>
+    <Toolbar label="How lines are shown" said={said} more={more || onlyNew} actions={actions}>
       <FacetsButton />
       <Choice
         label="View"
@@ -50,7 +56,7 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
           { value: "lines", name: "Lines" },
           { value: "patterns", name: "Patterns" },
         ]}
-        onChoose={(view) => setParams({ view: view === "lines" ? "" : view, open: "", tab: "", copies: "" })}
+        onChoose={(view) => setParams({ view: view === "lines" ? "" : view, new: "", open: "", tab: "", copies: "" })}
       />
     </Toolbar>
   );

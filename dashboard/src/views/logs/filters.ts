@@ -1,7 +1,7 @@
 /** Filters by what one points at in a line. */
 import type { Log } from "../../api/client";
 import { parse, withFilter, withoutTerm } from "../../query/parse";
-import { togglePicked } from "../../query/picked";
+import { pickedValues, togglePicked } from "../../query/picked";
 import type { Cell } from "./LineRow";
 import { likeCopies } from "./text";
 
@@ -14,6 +14,17 @@ export function withCopies(text: string, log: Pick<Log, "message">, isExcluded =
   const rest = found.reduceRight((kept, term) => withoutTerm(kept, term), text);
   const added = isExcluded ? not : only;
   return found.some((term) => text.slice(term.start, term.end) === added) ? rest : `${rest} ${added}`.trim();
+}
+
+/** The filter for the lines of a pattern: those of its level and source that differ in numbers and ids only. */
+export function withPattern(text: string, log: Pick<Log, "level" | "source" | "message">): string {
+  let next = text;
+  for (const field of ["level", "source"] as const) {
+    if (!pickedValues(next, "logs", field).chosen.includes(log[field])) next = togglePicked(next, "logs", field, log[field], false);
+  }
+  const [only] = parse(withCopies("", log), "logs").filters;
+  const isThere = parse(next, "logs").filters.some(([name, value]) => name === only?.[0] && value === only[1]);
+  return isThere ? next : withCopies(next, log);
 }
 
 /** Filters by a part of a row: for its message, by what its copies have in common. */

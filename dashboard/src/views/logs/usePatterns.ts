@@ -60,15 +60,10 @@ export function usePatternCount(state: LogsState): PatternsMetadata | null {
   return (isListed ? listed.data?.metadata : counted.data) ?? null;
 }
 
-const NOTHING: ReadonlySet<string> = new Set();
-
-/**
- * The keys of the lines whose pattern was not there in the period before. Asked for once, when the lines are there.
- * `total` is the number of all patterns: where nothing was before, all are new, and none needs a mark.
- */
-export function useNewPatterns(state: LogsState, total: number | null, isOn: boolean): ReadonlySet<string> {
+/** The patterns that the period before did not have. */
+export function useNewPatternList(state: LogsState, isOn: boolean) {
   const { from, until, asked, parameters } = state;
-  const answer = useQuery({
+  return useQuery({
     queryKey: ["logs", "new-patterns", parameters, asked],
     queryFn: ({ signal }) => {
       const before = new Date(2 * from.getTime() - until.getTime());
@@ -80,6 +75,16 @@ export function useNewPatterns(state: LogsState, total: number | null, isOn: boo
     gcTime: 60_000,
     retry: false,
   });
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/**
+ * The keys of the lines whose pattern was not there in the period before. Asked for once, when the lines are there.
+ * `total` is the number of all patterns: where nothing was before, all are new, and none needs a mark.
+ */
+export function useNewPatterns(state: LogsState, total: number | null, isOn: boolean): ReadonlySet<string> {
+  const answer = useNewPatternList(state, isOn);
   return useMemo(() => {
     if (!answer.data || total === null || answer.data.metadata.total >= total) return NOTHING;
     return new Set(answer.data.data.map((one) => copyKey(one.example)));

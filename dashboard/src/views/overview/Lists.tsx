@@ -10,6 +10,7 @@ import { oneLine, shortLine, withoutCodes } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { bytes, count, duration } from "../../time/format";
+import { withPattern } from "../logs/filters";
 import { Panel } from "./Panel";
 import { ROWS, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
 import type { Alert, Pattern, useNewPatterns } from "./panels";
@@ -89,14 +90,14 @@ export function NewestErrors({ searches }: { searches: Searches }) {
 
 export function NewPatterns({ patterns }: { patterns: ReturnType<typeof useNewPatterns> }) {
   const kept = sharedParams(useParams());
-  const search = { ...kept, view: "patterns" };
+  const search = { ...kept, view: "patterns", new: "1" };
   return (
     <Panel
       title="New patterns"
       room={ROOM}
       beside={
         <Link to="/logs" search={search}>
-          All patterns
+          All new patterns
         </Link>
       }
       isPending={patterns.isPending}
@@ -116,7 +117,7 @@ function Patterns({ patterns, search, hasLevel = false }: { patterns: Pattern[];
       {patterns.map(({ example, count: copies, last }) => (
         <li key={example.id}>
           {hasLevel && <Level level={example.level} />}
-          <Link to="/logs" search={{ ...search, open: String(example.id) }} className="data" title={shortLine(example.message)} data-row>
+          <Link to="/logs" search={{ ...search, q: withPattern(search["q"] ?? "", example), order: "newest", open: String(example.id) }} className="data" title={shortLine(example.message)} data-row>
             <bdi>{shortLine(example.message)}</bdi>
           </Link>
           <span className="small">{copies > 1 && `×${count(copies)}`}</span>

@@ -57,7 +57,7 @@ export function Tiles({ summary: { now, before, isOld, isPending, seconds, sourc
       />
       <Tile
         to="/logs"
-        search={{ ...kept, view: "patterns" }}
+        search={{ ...kept, view: "patterns", new: "1" }}
         name="New log patterns"
         value={isNew.data ? count(isNew.data.total) : "–"}
         change={relativeChange(isNew.data?.total ?? null, wasNew.data?.total ?? null)}
