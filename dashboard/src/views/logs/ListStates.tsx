@@ -2,11 +2,12 @@
 import { ApiError } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
+import { LookLonger } from "../../parts/LookLonger";
 import { noneHas } from "../../parts/nearHits";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { WhyNothing } from "../../parts/WhyNothing";
 import { counted } from "../../time/format";
-import { nameRange, parseRange } from "../../time/range";
+import { nameRange } from "../../time/range";
 import type { LogsState } from "./state";
 import type { useShownLines } from "./useShownLines";
 import styles from "./Logs.module.css";
@@ -59,7 +60,7 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
   const { error, isPending, isCancelled, cancel } = shown;
   const onRetry = () => void shown.retry();
   const setParams = useSetParams();
-  const { range, text: rangeText, setRange } = useWindow();
+  const { range } = useWindow();
   if (error) return <Failure error={error} what="The lines" onRetry={onRetry} />;
   if (isPending) return <Loading what="the lines" onCancel={cancel} />;
   if (isCancelled) {
@@ -73,7 +74,6 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
   }
   const isSearched = state.text !== "";
   const missing = noneHas(state.query, "line");
-  const week = rangeText === WEEK ? null : parseRange(WEEK);
   return (
     <Empty title={state.isLive ? "Waiting for lines …" : isSearched ? (missing === null ? "No line is like this." : `${missing}.`) : "No lines in this range."}>
       <span>
@@ -82,11 +82,7 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
         {!isSearched ? "." : missing === null ? " passes the filters." : state.order === "ranked" ? " has it, or what is near it." : "."}
       </span>
       <div className={styles.ways}>
-        {week && (
-          <button type="button" onClick={() => setRange(week)}>
-            Look at the last 7 days
-          </button>
-        )}
+        <LookLonger />
         {state.query.words !== "" && state.order === "newest" && !state.isLive && (
           <button type="button" onClick={() => setParams({ order: "" })}>
             Rank instead: near words count, too
@@ -103,8 +99,6 @@ export function ListState({ state, shown }: { state: LogsState; shown: ReturnTyp
     </Empty>
   );
 }
-
-const WEEK = "7d";
 
 interface FootProps {
   state: LogsState;

@@ -9,6 +9,7 @@ import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import { shortLine } from "../../parts/text";
 import { Folded } from "../../parts/Folded";
+import { LookLonger } from "../../parts/LookLonger";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { Switch } from "../../parts/Tools";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
@@ -108,6 +109,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
         (now.data.groups.length === 0 && !isOld ? (
           <Empty title="No requests of this endpoint were counted in this range.">
             <span>A longer range may have some.</span>
+            <LookLonger />
           </Empty>
         ) : (
           <div className={isOld ? styles.isOld : undefined} aria-busy={isOld}>

@@ -8,6 +8,7 @@ import { useWindow } from "../../frame/window";
 import { useHeldOrder } from "../../parts/useHeldOrder";
 import { useRowFocus } from "../../parts/useRowFocus";
 import { Folded } from "../../parts/Folded";
+import { LookLonger } from "../../parts/LookLonger";
 import { Empty, Failure, Loading } from "../../parts/State";
 import type { BucketPlan } from "../../time/buckets";
 import { fillBuckets } from "../../time/buckets";
@@ -93,13 +94,15 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
               <span>
                 Words look in the names of endpoints; <code>endpoint:*orders*</code> does, too.
               </span>
+              <LookLonger />
               <button type="button" onClick={() => setParams({ q: "" })}>
                 Clear the search
               </button>
             </>
           ) : (
             <>
-              <span>Applications count the requests of each endpoint minute by minute, and send the counts by capture or OpenTelemetry.</span>
+              <span>Applications count the requests of each endpoint minute by minute, and send the counts by capture or OpenTelemetry. Another range may have some.</span>
+              <LookLonger />
               <Link to="/start">Send records</Link>
             </>
           )}

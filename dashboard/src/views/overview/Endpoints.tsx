@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import type { ReactNode } from "react";
 import { sharedParams, useParam, useParams } from "../../frame/address";
 import { Choice } from "../../parts/Choice";
+import { LookLonger } from "../../parts/LookLonger";
 import { shortLine } from "../../parts/text";
 import { useHeldOrder } from "../../parts/useHeldOrder";
 import { count, percent, short } from "../../time/format";
@@ -39,8 +40,14 @@ export function Endpoints({ summary, searches }: { summary: Summary; searches: S
       <Choice label="Order of endpoints" chosen={used} options={Object.entries(SORTS).map(([value, name]) => ({ value, name }))} onChoose={(value) => setSort(value, { replace: true })} />
     </div>
   );
+  const none = (
+    <div className="quiet">
+      <p>No endpoint had requests in this range.</p>
+      <LookLonger />
+    </div>
+  );
   return (
-    <Panel title="Endpoints" room={ROOM} beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? <p className="quiet">No endpoint had requests in this range.</p> : null}>
+    <Panel title="Endpoints" room={ROOM} beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? none : null}>
       <table className={styles.table}>
         <thead>
           <tr>

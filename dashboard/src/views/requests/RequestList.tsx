@@ -6,6 +6,7 @@ import { list as read } from "../../api/client";
 import { useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { columnsIn } from "../../parts/columns";
+import { LookLonger } from "../../parts/LookLonger";
 import { noneHas } from "../../parts/nearHits";
 import { Empty, Failure, Loading } from "../../parts/State";
 import { VirtualList } from "../../parts/VirtualList";
@@ -104,7 +105,7 @@ function ListState({ list: { query } }: Pick<Props, "list">) {
 }
 
 function NothingFound({ search }: { search: RequestSearch }) {
-  const { range, setRange, text } = useWindow();
+  const { range } = useWindow();
   const setParams = useSetParams();
   const unsearched: [string, string][] = [...search.ranged, ...(search.isDeleted ? [["deleted", "only"] as [string, string]] : [])];
   return (
@@ -114,11 +115,7 @@ function NothingFound({ search }: { search: RequestSearch }) {
           Clear the search
         </button>
       )}
-      {text !== "7d" && (
-        <button type="button" onClick={() => setRange({ kind: "last", amount: 7, unit: "d" })}>
-          Look at the last 7 days
-        </button>
-      )}
+      <LookLonger />
       {/* The last, so that nothing moves when it comes. */}
       {search.text !== "" && <WhyNothing model="requests" noun="request" text={search.text} parameters={unsearched} asked={search.listAsked} />}
       {search.text === "" && !search.isDeleted && <FirstRequest />}
