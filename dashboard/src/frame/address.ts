@@ -16,9 +16,23 @@ export function formatParams(params: Record<string, unknown>): string {
   return text === "" ? "" : `?${text}`;
 }
 
+interface Place {
+  pathname: string;
+  search: unknown;
+}
+
+/**
+ * The parameters of the view that is shown. While another view is on its way, the address is already that
+ * of the other one: the view that is left keeps its own, and asks for nothing that nobody will see.
+ */
+export function paramsShown({ location, matches }: { location: Place; matches: Place[] }): Params {
+  const shown = matches.at(-1);
+  return (shown === undefined || shown.pathname === location.pathname ? location.search : shown.search) as Params;
+}
+
 /** All parameters of the address. */
 export function useParams(): Params {
-  return useRouterState({ select: (state) => state.location.search as Params });
+  return useRouterState({ select: paramsShown });
 }
 
 /** Changes parameters of the address: an empty one is taken away. `replace` leaves no step to go back to. */
@@ -34,7 +48,7 @@ export function useSetParams(): (changed: Params, options?: { replace?: boolean;
 
 /** One parameter of the address. */
 export function useParam(name: string, fallback = ""): [value: string, set: (value: string, options?: { replace?: boolean }) => void] {
-  const value = useRouterState({ select: (state) => (state.location.search as Params)[name] }) ?? fallback;
+  const value = useRouterState({ select: (state) => paramsShown(state)[name] }) ?? fallback;
   const setParams = useSetParams();
   const set = useCallback(
     (next: string, options?: { replace?: boolean }) => setParams({ [name]: next === fallback ? "" : next }, options),

@@ -34,7 +34,9 @@ export function useSearches(): Searches {
   const [text] = useParam("q");
   return useMemo(() => {
     const of = (model: "requests" | "logs"): Pairs => {
-      const { filters, words } = parse(text, model);
+      const { filters: all, words } = parse(text, model);
+      // What each call of the overview says anyway is no search: links back to it bring it along.
+      const filters = all.filter(([name, value]) => name !== NOT_OUTGOING[0] || value !== NOT_OUTGOING[1]);
       return words === "" ? filters : [...filters, ["match", words]];
     };
     return { text, windows: parse(text, "metrics").filters, requests: of("requests"), logs: of("logs") };

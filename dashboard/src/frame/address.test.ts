@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { paramsShown } from "./address";
+
+test("a view that is left keeps its parameters until the next one is there", () => {
+  const overview = { pathname: "/", search: { range: "1h" } };
+  const next = { pathname: "/logs", search: { range: "1h", q: "level:error" } };
+  expect(paramsShown({ location: next, matches: [{ pathname: "/", search: {} }, overview] })).toEqual({ range: "1h" });
+  expect(paramsShown({ location: next, matches: [{ pathname: "/", search: {} }, next] })).toBe(next.search);
+});
+
+test("a change of the same view counts at once, as does the first address", () => {
+  const typed = { pathname: "/logs", search: { q: "payment" } };
+  expect(paramsShown({ location: typed, matches: [{ pathname: "/logs", search: {} }] })).toBe(typed.search);
+  expect(paramsShown({ location: typed, matches: [] })).toBe(typed.search);
+});
