@@ -1,4 +1,5 @@
 /** What the palette has: views, saved and recent searches, endpoints, records by their number, and actions. */
+import { withTimes } from "../parts/links";
 import { useQuery } from "@tanstack/react-query";
 import { useLocation, useNavigate } from "@tanstack/react-router";
 import { read } from "../api/client";
@@ -83,6 +84,9 @@ export function usePaletteItems(typed: string, { hasRange, onKeys, onSave, onMan
         ]
       : []),
     { id: "copy", group: "Action", name: "Copy link", also: "url address share send permalink", run: () => void navigator.clipboard.writeText(location.href).catch(() => undefined) },
+    ...(hasRange && !range.includes("..")
+      ? [{ id: "copy times", group: "Action", name: "Copy link with these times", also: "url address share send permalink absolute fixed", run: () => void navigator.clipboard.writeText(withTimes(location.href, from, until)).catch(() => undefined) }]
+      : []),
     ...(saved !== null && hasRange ? [{ id: "save", group: "Action", name: "Save this search", also: "bookmark keep favourite favorite", run: onSave }] : []),
     ...(saved !== null && saved.length > 0 ? [{ id: "saved", group: "Action", name: "All saved searches", also: "rename delete bookmarks favourites favorites", run: onManage }] : []),
     { id: "keys", group: "Action", name: "Show all keys", also: "keyboard shortcuts help hotkeys bindings", keys: "?", run: onKeys },

@@ -1,4 +1,5 @@
 /** One line in full: its message, its fields, and the lines that belong to it. */
+import { CopyLink } from "../../parts/CopyLink";
 import { useQuery } from "@tanstack/react-query";
 import { ApiError, read } from "../../api/client";
 import type { Log } from "../../api/client";
@@ -62,7 +63,7 @@ export function DetailActions({ log }: { log: Log }) {
     <>
       <Copy text={log.message}>Copy message</Copy>
       <Copy text={() => JSON.stringify(log, null, 2)}>Copy as JSON</Copy>
-      <Copy text={() => location.href}>Copy link</Copy>
+      <CopyLink />
     </>
   );
 }

@@ -3,8 +3,8 @@ import { useIsAdmin } from "../../api/session";
 import { exportAddress } from "../../api/client";
 import { useParam, useSetParams } from "../../frame/address";
 import { Choice } from "../../parts/Choice";
+import { CopyLink } from "../../parts/CopyLink";
 import { ExportMenu } from "../../parts/ExportMenu";
-import { Copy } from "../../parts/Show";
 import { Toolbar } from "../../parts/Toolbar";
 import { Switch } from "../../parts/Tools";
 import type { LogsState } from "./state";
@@ -22,7 +22,7 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
         </button>
       )}
       <ExportMenu what="logs" formats={["jsonl", "csv", "parquet"]} addressOf={(format) => exportAddress("/logs", state.parameters, format)} />
-      <Copy text={() => location.href}>Copy link</Copy>
+      <CopyLink />
     </>
   );
   const more = state.view === "lines" && (

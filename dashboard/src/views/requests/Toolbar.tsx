@@ -3,8 +3,8 @@ import { exportAddress } from "../../api/client";
 import { useIsAdmin } from "../../api/session";
 import { useParam, useSetParams } from "../../frame/address";
 import { Choice } from "../../parts/Choice";
+import { CopyLink } from "../../parts/CopyLink";
 import { ExportMenu } from "../../parts/ExportMenu";
-import { Copy } from "../../parts/Show";
 import { Toolbar } from "../../parts/Toolbar";
 import type { RequestSearch } from "./search";
 
@@ -28,7 +28,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
         </button>
       )}
       <ExportMenu what="requests" formats={["har", "jsonl", "csv", "parquet", "curl"]} addressOf={(format) => exportAddress("/requests", search.listed, format)} />
-      <Copy text={() => location.href}>Copy link</Copy>
+      <CopyLink />
     </>
   );
   const more = (

@@ -3,6 +3,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ApiError, call } from "../../../api/client";
 import type { RequestSnapshot } from "../../../api/client";
 import { useIsAdmin } from "../../../api/session";
+import { useWindow } from "../../../frame/window";
+import { withTimes } from "../../../parts/links";
 import { Menu } from "../../../parts/Menu";
 import { Copy } from "../../../parts/Show";
 import { curlOf, exportOne } from "../exports";
@@ -11,6 +13,7 @@ import styles from "./Detail.module.css";
 
 export function RequestActions({ request: { record, isDeleted } }: { request: OpenRequest }) {
   const isAdmin = useIsAdmin();
+  const { range, from, until } = useWindow();
   return (
     <>
       <Copy text={() => curlOf(record.id, isDeleted)}>Copy as curl</Copy>
@@ -24,6 +27,11 @@ export function RequestActions({ request: { record, isDeleted } }: { request: Op
         <button type="button" role="menuitem" className="plain" onClick={() => void navigator.clipboard.writeText(location.href)}>
           Copy link
         </button>
+        {range.kind === "last" && (
+          <button type="button" role="menuitem" className="plain" onClick={() => void navigator.clipboard.writeText(withTimes(location.href, from, until))}>
+            Copy link with these times
+          </button>
+        )}
         {isAdmin && <DeleteItem record={record} isDeleted={isDeleted} />}
       </Menu>
     </>
