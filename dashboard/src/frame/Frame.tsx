@@ -10,6 +10,7 @@ import { useKeys } from "./keys";
 import { Keys, KeysHelp } from "./KeysHelp";
 import { Palette } from "./Palette";
 import { RangeBar } from "./RangeBar";
+import { RangeNote } from "./RangeNote";
 import { SearchBox } from "./SearchBox";
 import { SearchNotes } from "./SearchNotes";
 import { StateLine } from "./StateLine";
@@ -95,6 +96,7 @@ export function Frame() {
         </header>
         {hasRange && <RangeBar compares={view.compares === true} path={path} onSave={() => setFront("save")} onManage={() => setFront("saved")} />}
       </div>
+      {hasRange && <RangeNote />}
       {view?.model && <SearchNotes model={view.model} isOfAll={view.isOfAll === true} />}
       <main ref={main} id="view" className={styles.view} tabIndex={-1}>
         <Outlet />

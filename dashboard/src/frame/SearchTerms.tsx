@@ -37,5 +37,5 @@ export function SearchTerms({ text, terms, input, model, children }: { text: str
 }
 
 function classOf(term: Term): string {
-  return [term.kind === "filter" && styles.filter, term.isExcluded && styles.excluded, term.isOfAnotherModel && styles.waiting, term.problem && styles.wrong].filter(Boolean).join(" ");
+  return [term.kind === "filter" && styles.filter, term.isOfAnotherModel && styles.waiting, term.problem && styles.wrong].filter(Boolean).join(" ");
 }

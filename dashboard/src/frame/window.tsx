@@ -10,6 +10,8 @@ interface Shown {
   range: Range;
   /** As it stands in the address. */
   text: string;
+  /** What stands in the address instead of a range, if it is none. */
+  wrong: string | null;
   setRange: (range: Range) => void;
   from: Date;
   until: Date;
@@ -59,11 +61,13 @@ export function WindowProvider({ children }: { children: ReactNode }) {
   }, [client, isLive]);
 
   const shown = useMemo<Shown>(() => {
-    const range = parseRange(text) ?? { kind: "last", amount: 1, unit: "h" };
+    const written = parseRange(text);
+    const range = written ?? { kind: "last", amount: 1, unit: "h" };
     const { from, until } = resolve(range, now);
     return {
       range,
       text: formatRange(range),
+      wrong: written === null && text !== "" ? text : null,
       setRange: (next) => {
         const nextText = formatRange(next);
         if (nextText === text) refresh();
