@@ -12,7 +12,7 @@ export function Account({ isAdmin, onFind, onKeys }: { isAdmin: boolean; onFind:
   const logOut = useLogOut();
   const [theme, setTheme] = useTheme();
   const shared = sharedParams(useParams());
-  const name = session.user?.email.split("@")[0] ?? "open";
+  const name = session.user?.email.split("@")[0] ?? "no log-in";
   const label = (
     <>
       <bdi className={styles.user}>{name.length > 16 ? `${name.slice(0, 15)}…` : name}</bdi> <span aria-hidden>▾</span>
@@ -33,7 +33,7 @@ export function Account({ isAdmin, onFind, onKeys }: { isAdmin: boolean; onFind:
         {theme === "dark" ? "Light theme" : "Dark theme"}
       </button>
       <button type="button" role="menuitem" className="plain" onClick={onKeys}>
-        Keys
+        Keyboard
       </button>
       {session.user && (
         <>

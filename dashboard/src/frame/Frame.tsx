@@ -39,7 +39,7 @@ export function Frame() {
   const hasRange = view?.hasRange === true;
   useKeys([
     { keys: "mod+k", name: "Find anything", group: "Everywhere", run: () => setFront("palette"), inInputs: true },
-    { keys: "?", name: "Keys", group: "Everywhere", run: () => setFront("keys") },
+    { keys: "?", name: "List of keys", group: "Everywhere", run: () => setFront("keys") },
     ...(hasRange
       ? [
           { keys: "r", name: "Refresh", group: "Range", run: refresh },

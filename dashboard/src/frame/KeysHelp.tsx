@@ -17,9 +17,9 @@ export function KeysHelp({ onClose }: { onClose: () => void }) {
   // What only this view has comes first.
   const names = [...new Set(keys.map(groupOf))].toSorted((a, b) => Number(b === FIRST) - Number(a === FIRST));
   return (
-    <Dialog title="Keys" onClose={onClose}>
+    <Dialog title="Keyboard" onClose={onClose}>
       <div className={styles.head}>
-        <h2>Keys</h2>
+        <h2>Keyboard</h2>
         <button type="button" onClick={onClose}>
           Close
         </button>

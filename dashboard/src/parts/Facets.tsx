@@ -76,9 +76,16 @@ function Choice<V extends Value>({ value, count, share, isFloor, isChosen, isExc
     <li className={styles.value}>
       <button type="button" className={`plain ${styles.pick ?? ""}`} aria-pressed={isChosen} data-excluded={isExcluded || undefined} title={`${name}\nOnly this (f); with shift or alt, all but this (x)`} onClick={pick} onKeyDown={press}>
         <span aria-hidden className={styles.box}>
-          {isExcluded ? "✕" : isChosen ? "■" : "□"}
+          {isExcluded ? "−" : isChosen ? "■" : "□"}
         </span>
-        <bdi className={styles.name}>{plain === null && (value === null || value === "") ? <i>{name}</i> : show ? show(name) : name}</bdi>
+        <bdi className={styles.name}>
+          {isExcluded && (
+            <span aria-hidden className="quiet">
+              not{" "}
+            </span>
+          )}
+          {plain === null && (value === null || value === "") ? <i>{name}</i> : show ? show(name) : name}
+        </bdi>
         {isExcluded && <span className="hidden-label">excluded</span>}
         <span className={styles.count} title={`${isFloor ? "at least " : ""}${whole(count)}`}>
           {short(count)}

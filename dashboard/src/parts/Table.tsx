@@ -1,4 +1,5 @@
 /** A table of some hundred rows, which its heads sort. Rows take the focus by j and k (useRowFocus), and open by Enter. */
+import { useScrollHint } from "./useScrollHint";
 import type { ReactNode } from "react";
 import styles from "./Table.module.css";
 
@@ -33,12 +34,13 @@ interface Props<T> {
 }
 
 export function Table<T>({ label, columns, rows, idOf, sort = "", onSort, isOld = false, isChosen, onOpen }: Props<T>) {
+  const box = useScrollHint<HTMLDivElement>();
   const sortedBy = sort.replace(/^-/, "");
   const isDown = sort.startsWith("-");
   return (
     // What is wider than the window is reached by scrolling, by keys, too.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className={styles.box} role="region" aria-label={label} tabIndex={0} aria-busy={isOld}>
+    <div ref={box} className={styles.box} role="region" aria-label={label} tabIndex={0} aria-busy={isOld}>
       <table className={isOld ? styles.old : undefined}>
         <thead>
           <tr>

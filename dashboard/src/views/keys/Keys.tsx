@@ -1,4 +1,5 @@
 /** The keys by which programs send records and read them. */
+import { useSession } from "../../api/session";
 import { useState } from "react";
 import { withoutCodes } from "../../parts/text";
 import type { ApiKey } from "../../api/client";
@@ -9,6 +10,7 @@ import { More } from "../../parts/More";
 import { Name } from "../../parts/Name";
 import { Day, Time } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
+import { OpenNote } from "../../parts/OpenNote";
 import { Table } from "../../parts/Table";
 import { useRowFocus } from "../../parts/useRowFocus";
 import type { Column } from "../../parts/Table";
@@ -47,6 +49,7 @@ function AllKeys() {
       ),
     },
   ];
+  const isOpen = useSession().is_open;
   const isEmpty = keys.query.isSuccess && keys.rows.length === 0;
   return (
     <div ref={view}>
@@ -59,12 +62,13 @@ function AllKeys() {
           Make a key
         </button>
       </ViewHead>
+      <OpenNote>No key is needed while it runs so; keys that are made now work once it asks for them.</OpenNote>
       {keys.query.isPending && <Loading what="the keys" />}
       {keys.query.isError && <Failure error={keys.query.error} what="The keys" onRetry={() => void keys.query.refetch()} />}
       {isEmpty &&
         (find === "" ? (
           <Empty title="There is no key yet.">
-            <p>A program that sends records, or reads them, needs one.</p>
+            <p>A program that sends records, or reads them, {isOpen ? "needs one once this server asks for it" : "needs one"}.</p>
           </Empty>
         ) : (
           <Empty title="No key has such a name." />

@@ -200,7 +200,7 @@ export function Health() {
         )}
         {status.maintenance && (
           <li>
-            <span className={styles.text}>Records not sealed yet</span>
+            <span className={styles.text} title="New records are summarised in the background, so that searches are fast; until then they are found all the same">New records not indexed for search yet</span>
             <span className="small">{count(status.maintenance.unsealed_ids)}</span>
           </li>
         )}

@@ -7,7 +7,7 @@ import type { Column } from "../../parts/Table";
 import { bytes, count, counted } from "../../time/format";
 import { Size } from "./Bytes";
 import styles from "./Storage.module.css";
-import { nameOf, STATES, statesInWords } from "./words";
+import { nameOf, STATE_NAMES, STATES, statesExplained, statesInWords } from "./words";
 
 /** How many are drawn at first. */
 const FIRST = 50;
@@ -24,7 +24,7 @@ export function Partitions({ table }: { table: StoredTable }) {
   const dropped = new Set(table.prune_plan?.dropped_partitions.map((partition) => partition.name));
   return (
     <>
-      <button type="button" className={`plain ${styles.fold ?? ""}`} aria-expanded={isOpen} onClick={toggle}>
+      <button type="button" className={`plain ${styles.fold ?? ""}`} aria-expanded={isOpen} title={statesExplained(table.partitions)} onClick={toggle}>
         <span aria-hidden>{isOpen ? "▾" : "▸"}</span>
         {counted(rows.length, "partition")}: {statesInWords(table.partitions)}
       </button>
@@ -50,7 +50,7 @@ function columns(most: number, dropped: Set<string>): Column<Partition>[] {
       label: "State",
       cell: (partition) => (
         <>
-          <span title={STATES[partition.state]}>{partition.state}</span>
+          <span title={`${partition.state}: ${STATES[partition.state]}`}>{STATE_NAMES[partition.state]}</span>
           {dropped.has(partition.name) && <span className="quiet"> · would be dropped</span>}
         </>
       ),

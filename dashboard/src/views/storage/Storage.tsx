@@ -14,7 +14,7 @@ import { bytes, count } from "../../time/format";
 import { Bytes, Legend } from "./Bytes";
 import { Partitions } from "./Partitions";
 import styles from "./Storage.module.css";
-import { blockerInWords, isBehind, isSealed, nameOf, planInWords, retentionInWords, statesInWords, waitInWords } from "./words";
+import { blockerInWords, isBehind, isSealed, nameOf, planInWords, retentionInWords, statesExplained, statesInWords, waitInWords } from "./words";
 
 export function Storage() {
   const storage = useStorage();
@@ -81,10 +81,10 @@ function columns(most: number): Column<StoredTable>[] {
     { name: "bar", label: "Size by part", isLabelHidden: true, cell: (table) => <Bytes bytes={table.bytes} most={most} /> },
     { name: "all", label: "Size", isNumber: true, isSorted: true, cell: (table) => bytes(table.bytes.all) },
     { name: "rows", label: "Records", isNumber: true, isSorted: true, cell: (table) => <Records table={table} /> },
-    { name: "unsealed", label: "Not sealed", isNumber: true, isSorted: true, cell: (table) => (isSealed(table) ? count(table.unsealed_rows) : "–") },
+    { name: "unsealed", label: "Not sealed", isNumber: true, isSorted: true, cell: (table) => (isSealed(table) ? <span title="New records that are still to be indexed for search; they are found all the same">{count(table.unsealed_rows)}</span> : "–") },
     { name: "oldest", label: "Oldest", isSorted: true, cell: (table) => (table.oldest === null ? "–" : <Day at={table.oldest} />) },
     { name: "newest", label: "Newest", isSorted: true, cell: (table) => (table.newest === null ? "–" : <Time at={table.newest} />) },
-    { name: "partitions", label: "Partitions", cell: (table) => statesInWords(table.partitions) },
+    { name: "partitions", label: "Partitions", cell: (table) => <span title={statesExplained(table.partitions)}>{statesInWords(table.partitions)}</span> },
   ];
 }
 

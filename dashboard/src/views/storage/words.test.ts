@@ -36,7 +36,7 @@ test.each([
 describe("statesInWords", () => {
   it("counts partitions by their state", () => {
     const one = { name: "", from: 0, to: 1, bytes: 0, estimated_rows: 0 };
-    expect(statesInWords([{ ...one, state: "hot" }, { ...one, state: "frozen" }, { ...one, state: "frozen" }])).toBe("2 frozen, 1 hot");
+    expect(statesInWords([{ ...one, state: "hot" }, { ...one, state: "frozen" }, { ...one, state: "frozen" }])).toBe("2 frozen, 1 in use");
     expect(statesInWords([])).toBe("–");
   });
 });

@@ -48,11 +48,20 @@ export function waitInWords(unsealed: number): string {
   return unsealed === 0 ? "none waits" : `${counted(unsealed, "record")} ${unsealed === 1 ? "waits" : "wait"}`;
 }
 
-/** `2 frozen, 1 hot`. */
+/** What the states are called; the command line and the API have the words on the left. */
+export const STATE_NAMES: Record<Partition["state"], string> = { frozen: "frozen", sealed: "sealed", hot: "in use", precreated: "prepared", default: "catch-all" };
+
+/** `2 frozen, 1 in use`. */
 export function statesInWords(partitions: Partition[]): string {
   const order: Partition["state"][] = ["frozen", "sealed", "hot", "precreated", "default"];
   const said = order.map((state) => [partitions.filter((one) => one.state === state).length, state] as const).filter(([amount]) => amount > 0);
-  return said.map(([amount, state]) => `${count(amount)} ${state}`).join(", ") || "–";
+  return said.map(([amount, state]) => `${count(amount)} ${STATE_NAMES[state]}`).join(", ") || "–";
+}
+
+/** What the states of some partitions mean, a line each. */
+export function statesExplained(partitions: Partition[]): string {
+  const states = new Set(partitions.map(({ state }) => state));
+  return [...states].map((state) => `${STATE_NAMES[state]} (${state}): ${STATES[state]}`).join("\n");
 }
 
 export const STATES: Record<Partition["state"], string> = {

@@ -12,6 +12,7 @@ import { Name } from "../../parts/Name";
 import { FindBox, Switch } from "../../parts/Tools";
 import { Day } from "../../parts/Show";
 import { Empty, Failure, Loading } from "../../parts/State";
+import { OpenNote } from "../../parts/OpenNote";
 import { Table } from "../../parts/Table";
 import { useRowFocus } from "../../parts/useRowFocus";
 import type { Column } from "../../parts/Table";
@@ -75,6 +76,7 @@ function AllUsers() {
           Add a user
         </button>
       </ViewHead>
+      <OpenNote>No user is needed while it runs so; users that are added now can log in once it asks them to.</OpenNote>
       {users.query.isPending && <Loading what="the users" />}
       {users.query.isError && <Failure error={users.query.error} what="The users" onRetry={() => void users.query.refetch()} />}
       {users.query.isSuccess &&
