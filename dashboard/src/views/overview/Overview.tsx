@@ -19,7 +19,7 @@ function Shown() {
   const summary = useSummary(searches);
   const isNew = useNewPatterns(searches, false);
   const wasNew = useNewPatterns(searches, true);
-  const view = useRowFocus<HTMLDivElement>();
+  const view = useRowFocus<HTMLDivElement>({ hasLists: true });
   return (
     <div ref={view} className={styles.view}>
       <h1 className="hidden-label">Overview</h1>
