@@ -24,7 +24,7 @@ export function CopyLink() {
       <button type="button" role="menuitem" className="plain" title="Shows the time up to when it is opened" onClick={() => void copy(location.href)}>
         Copy link ({nameRange(range).toLowerCase()}, whenever it is opened)
       </button>
-      <button type="button" role="menuitem" className="plain" title="Shows the same records to whoever opens it" onClick={() => void copy(withTimes(location.href, from, until))}>
+      <button type="button" role="menuitem" className="plain" title="Shows the same records to everybody who opens it" onClick={() => void copy(withTimes(location.href, from, until))}>
         Copy link with these times
       </button>
     </Menu>

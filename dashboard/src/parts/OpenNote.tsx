@@ -6,7 +6,7 @@ export function OpenNote({ children }: { children: string }) {
   if (!is_open) return null;
   return (
     <p className="padded" role="note">
-      This server asks nobody to log in: whoever reaches it can read and change everything. {children}
+      This server asks nobody to log in: everybody who reaches it can read and change everything. {children}
     </p>
   );
 }
