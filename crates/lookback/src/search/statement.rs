@@ -134,8 +134,10 @@ impl RowSources {
         }
         match (&self.lexical, &self.vector) {
             (None, _) if !has_vector => Some(None),
-            (Some(lexical), _) if !has_vector => Some(Some(lexical.clone())),
             (None, None) => Some(None),
+            // Many rows are read apart: most of them are for the words alone.
+            (Some(_), _) if !self.are_few => None,
+            (Some(lexical), _) if !has_vector => Some(Some(lexical.clone())),
             (Some(lexical), Some(vector)) => Some(Some(lexical.union(vector))),
             (Some(_), None) | (None, Some(_)) => None,
         }
