@@ -56,7 +56,7 @@ test("a filter that only another view has is named as unused", async () => {
 
 test("the list of keys has those that open and close, and the palette finds actions by other words", async () => {
   await page.keyboard.press("?");
-  const help = page.getByRole("dialog", { name: "Keys" });
+  const help = page.getByRole("dialog", { name: "Keyboard" });
   await help.getByText("Open the row").waitFor();
   await help.getByText("Close what is open").waitFor();
   await page.keyboard.press("Escape");
@@ -250,6 +250,7 @@ test("a search is saved under a name, renamed, opened, and deleted", async () =>
   await page.goto("/ui/metrics");
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: /Find a view/ }).waitFor();
   await page.keyboard.type("worker");
   await page.getByRole("option", { name: /Saved search worker/ }).click();
   await page.waitForURL(/logs\?.*source%3AWORKER/);

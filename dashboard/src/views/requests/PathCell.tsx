@@ -11,7 +11,8 @@ export function PathCell({ row, columns }: { row: RequestRow; columns: number })
   const { path, queryWords, elsewhere } = foundIn(row);
   const arrow = isOutgoing(row) ? 2 : 0;
   const whole = pathAndQuery(row);
-  const room = elsewhere && shareRoom(columns - arrow, whole.length, elsewhere.label.length);
+  // A column is for what is between the two.
+  const room = elsewhere && shareRoom(columns - arrow - 1, whole.length, elsewhere.label.length);
   const ofPath = room?.path ?? columns - arrow;
   return (
     <span className={styles.path} title={whole} data-field="path" data-value={row.path}>
