@@ -252,7 +252,7 @@ test("a search is saved under a name, renamed, opened, and deleted", async () =>
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox", { name: /Find a view/ }).waitFor();
   await page.keyboard.type("worker");
-  await page.getByRole("option", { name: /Saved search worker/ }).click();
+  await page.getByRole("option").filter({ hasText: /Saved search\s*worker/ }).click();
   await page.waitForURL(/logs\?.*source%3AWORKER/);
   await page.getByRole("button", { name: /^Saved/ }).click();
   await page.getByRole("menuitem", { name: /All saved/ }).click();
