@@ -260,9 +260,6 @@ impl Search<'_, '_> {
             sources.are_few = sources
                 .most_rows(until)
                 .is_some_and(|rows| rows <= FEW_ROWS);
-            if check == ScopeCheck::AsRead && !sources.are_few {
-                return Ok(FromRowSets::TooFew);
-            }
             let mut fetched = fetch(
                 table,
                 query,

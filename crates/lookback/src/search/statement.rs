@@ -135,8 +135,6 @@ impl RowSources {
         match (&self.lexical, &self.vector) {
             (None, _) if !has_vector => Some(None),
             (None, None) => Some(None),
-            // Many rows are read apart: most of them are for the words alone.
-            (Some(_), _) if !self.are_few => None,
             (Some(lexical), _) if !has_vector => Some(Some(lexical.clone())),
             (Some(lexical), Some(vector)) => Some(Some(lexical.union(vector))),
             (Some(_), None) | (None, Some(_)) => None,
@@ -215,7 +213,7 @@ pub(super) fn candidates(
     };
     sql.push(&format!(
         "WITH {scanned}lexical AS MATERIALIZED ({lexical}), \
-         weights AS (SELECT {weights} FROM lexical), \
+         weights AS MATERIALIZED (SELECT {weights} FROM lexical), \
          lexical_groups AS (\
            SELECT __id, __coverage, __signature, __cosine{fields}, row_number() OVER (\
              PARTITION BY __coverage, __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM lexical), \
