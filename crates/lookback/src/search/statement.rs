@@ -211,6 +211,7 @@ pub(super) fn candidates(
             format!("SELECT __id, __cosine, __signature, {coverage} AS __coverage FROM {rows}");
         (String::new(), lexical)
     };
+    // The weights are computed once: a plan for a few expected rows would do it for each row.
     sql.push(&format!(
         "WITH {scanned}lexical AS MATERIALIZED ({lexical}), \
          weights AS MATERIALIZED (SELECT {weights} FROM lexical), \
@@ -258,7 +259,7 @@ pub(super) fn candidates(
         };
         sql.push(&match vector_scan {
             VectorScan::Index => rows.by_index(),
-            VectorScan::Sequential => rows.by_scan(one_scan.is_none() && sources.vector.is_some()),
+            VectorScan::Sequential => rows.by_scan(),
         });
         found.push_str(&match &one_scan {
             Some(_) => format!(

@@ -196,3 +196,36 @@ fn row_by_row_ranges(
     ranges.extend(unknown.zip(last_ids.into_iter().flatten()));
     Ok(Some(ranges))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{IS_LISTED, RowSet};
+    use crate::db::Sql;
+
+    #[test]
+    fn given_ids_count_wherever_they_lie() {
+        let rows = RowSet::new(vec![(1, 9), (10, 12)], vec![20, 5, 20]);
+        let more = RowSet::new(vec![(18, 25)], vec![30]);
+        let both = rows.union(&more);
+        assert_eq!([rows.listed(), more.listed(), both.listed()], [2, 1, 3]);
+        // What is in a range is read with it, and known by its id.
+        let mut sql = Sql::default();
+        let is_listed = both.is_listed(&mut sql).unwrap();
+        assert_eq!(
+            is_listed,
+            format!("({IS_LISTED} OR __id = ANY($1::bigint[]))")
+        );
+        assert_eq!(more.is_listed(&mut sql).unwrap(), IS_LISTED);
+    }
+
+    #[test]
+    fn most_rows_are_those_up_to_an_id() {
+        let rows = RowSet::new(vec![(i64::MIN, -1), (5, 9), (100, i64::MAX)], vec![50]);
+        assert_eq!(rows.most_rows(149), 5 + 50 + 1);
+        assert_eq!(rows.most_rows(7), 3 + 1);
+        assert_eq!(
+            rows.most_rows(i64::MAX),
+            i64::MAX.unsigned_abs() - 99 + 5 + 1
+        );
+    }
+}

@@ -35,27 +35,13 @@ pub(super) struct NearestRows<'a> {
 impl NearestRows<'_> {
     /// Two scans: one counts the rows of each group, the other reads the
     /// nearest groups, or all near rows if they are few.
-    ///
-    /// One scan if the rows are few.
-    pub(super) fn by_scan(&self, are_few: bool) -> String {
+    pub(super) fn by_scan(&self) -> String {
         let Self {
             id,
             distance,
             columns,
             rows,
         } = self;
-        if are_few {
-            let once = Self {
-                id: "__id",
-                distance: "distance",
-                columns: "",
-                rows: "scanned_rows WHERE TRUE",
-            };
-            return format!(
-                ", scanned_rows AS MATERIALIZED (SELECT {id} AS __id, {distance} AS distance FROM {rows}){}",
-                once.by_scan(false)
-            );
-        }
         format!(
             ", vector_groups AS MATERIALIZED (\
                SELECT (nullif({distance}, 'NaN') * {DISTANCE_STEPS})::int AS distance_step, count(*) AS row_count FROM {rows} GROUP BY 1), \
