@@ -440,8 +440,9 @@ impl<M: Model> QueryBuilder<M> {
     /// A page then has fewer records than its limit, at least one, and
     /// [`Page::next`] (or [`previous`](Page::previous) of a page that ends
     /// [`before`](Self::before) a cursor) is that of the others. Texts, JSON, bytes and arrays
-    /// are counted, as they are when they are not compressed. Without it, or with zero, a page
-    /// has any size: 10,000 log lines of a megabyte are ten gigabytes.
+    /// are counted, as they are when they are not compressed. A page in the order of a hidden
+    /// column has no cursors, and so no limit. Without it, or with zero, a page has any size:
+    /// 10,000 log lines of a megabyte are ten gigabytes.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
