@@ -247,12 +247,14 @@ test("a search is saved under a name, renamed, opened, and deleted", async () =>
   await page.getByRole("button", { name: "Rename of the worker" }).click();
   await page.getByRole("textbox", { name: "Name" }).fill("worker");
   await page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
+  // It is renamed before the page is left.
+  await page.getByRole("button", { name: "Rename worker" }).waitFor();
   await page.goto("/ui/metrics");
   await page.getByRole("navigation", { name: "Views" }).waitFor();
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox", { name: /Find a view/ }).waitFor();
   await page.keyboard.type("worker");
-  await page.getByRole("option").filter({ hasText: /Saved search\s*worker/ }).click();
+  await page.getByRole("option", { name: /Saved search worker/ }).click();
   await page.waitForURL(/logs\?.*source%3AWORKER/);
   await page.getByRole("button", { name: /^Saved/ }).click();
   await page.getByRole("menuitem", { name: /All saved/ }).click();
