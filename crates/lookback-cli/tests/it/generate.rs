@@ -299,22 +299,22 @@ async fn check_of_drifted_database_prints_difference_and_fails() {
     ] {
         lookback.execute(sql).await;
     }
-    transcript!(lookback.run(&["db", "check"]), @"
-    $ lookback db check
-    -- LOSES DATA: the values of logs.by_hand
-    ALTER TABLE logs DROP COLUMN by_hand;
+    transcript!(lookback.run(&["db", "check"]), @r#"
+$ lookback db check
+-- LOSES DATA: the values of logs.by_hand
+ALTER TABLE logs DROP COLUMN by_hand;
 
-    ALTER TABLE users ALTER COLUMN role SET DEFAULT 'user'::user_role;
+ALTER TABLE users ALTER COLUMN role SET DEFAULT 'user'::user_role;
 
-    -- locks the table: SHARE (no writes) while the index is built
-    -- may fail on existing rows: rows with the same key
-    CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email)) WHERE deleted_at IS NULL;
-    ! the models and the newest schema snapshot match
-    ! pending: 20261124100000_create_tables.sql
-    ! error: the database and the newest schema snapshot differ
-    ! hint: apply what is pending (db migrate), or revert changes that were made by hand
-    [exit code 1]
-    ");
+-- locks the table: SHARE (no writes) while the index is built
+-- may fail on existing rows: rows with the same key
+CREATE UNIQUE INDEX users_email_key ON users USING btree (lower((email COLLATE "C"))) WHERE deleted_at IS NULL;
+! the models and the newest schema snapshot match
+! pending: 20261124100000_create_tables.sql
+! error: the database and the newest schema snapshot differ
+! hint: apply what is pending (db migrate), or revert changes that were made by hand
+[exit code 1]
+"#);
     // Also if nobody reads the difference.
     assert_eq!(lookback.run_unread(&["db", "check"]), Some(1));
     transcript!(lookback.run(&["db", "check", "--offline"]), @"

@@ -22,6 +22,8 @@ VERSION         STATE    DESCRIPTION
 20261129165334  pending  add sessions
 20261129180255  pending  add alerts
 20261129203005  pending  add saved searches
+20261130025019  pending  compare emails in any locale users email key new
+20261130025020  pending  compare emails in any locale swap
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @r#"
 $ lookback db migrate
@@ -37,6 +39,10 @@ $ lookback db migrate
 ! applied 20261129180255_add_alerts.sql in [time] ms
 ! applying 20261129203005_add_saved_searches.sql
 ! applied 20261129203005_add_saved_searches.sql in [time] ms
+! applying 20261130025019_compare_emails_in_any_locale_users_email_key_new.sql
+! applied 20261130025019_compare_emails_in_any_locale_users_email_key_new.sql in [time] ms
+! applying 20261130025020_compare_emails_in_any_locale_swap.sql
+! applied 20261130025020_compare_emails_in_any_locale_swap.sql in [time] ms
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
@@ -47,7 +53,7 @@ $ lookback db migrate
         .await;
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000},{"applied_at":"2026-03-01T00:00:00Z","description":"add roll ups and api keys","file":"20261129145137_add_roll_ups_and_api_keys.sql","state":"applied","version":20261129145137},{"applied_at":"2026-03-01T00:00:00Z","description":"add sessions","file":"20261129165334_add_sessions.sql","state":"applied","version":20261129165334},{"applied_at":"2026-03-01T00:00:00Z","description":"add alerts","file":"20261129180255_add_alerts.sql","state":"applied","version":20261129180255},{"applied_at":"2026-03-01T00:00:00Z","description":"add saved searches","file":"20261129203005_add_saved_searches.sql","state":"applied","version":20261129203005}]}
+{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000},{"applied_at":"2026-03-01T00:00:00Z","description":"add roll ups and api keys","file":"20261129145137_add_roll_ups_and_api_keys.sql","state":"applied","version":20261129145137},{"applied_at":"2026-03-01T00:00:00Z","description":"add sessions","file":"20261129165334_add_sessions.sql","state":"applied","version":20261129165334},{"applied_at":"2026-03-01T00:00:00Z","description":"add alerts","file":"20261129180255_add_alerts.sql","state":"applied","version":20261129180255},{"applied_at":"2026-03-01T00:00:00Z","description":"add saved searches","file":"20261129203005_add_saved_searches.sql","state":"applied","version":20261129203005},{"applied_at":"2026-03-01T00:00:00Z","description":"compare emails in any locale users email key new","file":"20261130025019_compare_emails_in_any_locale_users_email_key_new.sql","state":"applied","version":20261130025019},{"applied_at":"2026-03-01T00:00:00Z","description":"compare emails in any locale swap","file":"20261130025020_compare_emails_in_any_locale_swap.sql","state":"applied","version":20261130025020}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use lookback::User;
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, Row as _};
 
@@ -47,7 +48,7 @@ impl Attempt {
         network: Option<IpAddr>,
         now: DateTime<Utc>,
     ) -> Result<Result<Self, Duration>, Problem> {
-        let email = email.to_lowercase();
+        let email = User::stored_email(email).to_lowercase();
         let known = network.map(|network| subject("known", &format!("{network} {email}")));
         let mut account = subject("account", &email);
         if let Some(known) = &known

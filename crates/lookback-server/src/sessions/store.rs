@@ -4,7 +4,7 @@
 //! are the same, so it ends with any change of the user, whatever program makes it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lookback::UserRole;
+use lookback::{User, UserRole};
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, Row as _};
 
@@ -38,9 +38,9 @@ pub(crate) async fn user_of(
     }
     let row = sqlx::query(
         "SELECT id, email, password_hash FROM users \
-         WHERE lower(email) = lower($1) AND deleted_at IS NULL",
+         WHERE lower(email COLLATE \"C\") = lower($1 COLLATE \"C\") AND deleted_at IS NULL",
     )
-    .bind(email)
+    .bind(User::stored_email(email).as_ref())
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };

@@ -55,6 +55,22 @@ async fn session_begins_and_ends() {
 }
 
 #[tokio::test]
+async fn user_is_found_by_the_email_in_any_case() {
+    let server = TestServer::start().await;
+    server.new_user("Åsa@Example.se", UserRole::User).await;
+    for email in [
+        "Åsa@Example.se",
+        "åsa@example.se",
+        "ÅSA@EXAMPLE.SE",
+        "A\u{30a}SA@example.se",
+    ] {
+        assert_eq!(server.log_in(email, PASSWORD).await.status, 200, "{email}");
+    }
+    let accentless = server.log_in("Asa@Example.se", PASSWORD).await;
+    assert_eq!(accentless.status, 401);
+}
+
+#[tokio::test]
 async fn token_is_stored_as_a_hash_only() {
     let server = TestServer::start().await;
     let browser = server.browser(ADA, UserRole::User).await;

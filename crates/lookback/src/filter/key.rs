@@ -6,6 +6,7 @@ use crate::filter::format::quote_key;
 use crate::filter::lexer::{Lexer, excerpt};
 use crate::filter::lookup::{DEFAULT, json_columns};
 use crate::filter::validate::validate_path;
+use crate::letters::lower_sql;
 use crate::model::{ColumnDef, Table, nearest};
 use crate::value::{ColumnType, Parameter, Problem, Value};
 
@@ -70,10 +71,11 @@ pub(super) fn document_and_keys(
                 ty: ColumnType::Text,
                 value: Value::Text(first.as_str().into()),
             })?;
+            let (lower_name, lower_key) = (lower_sql("__member.key"), lower_sql(&key));
             // The members of a value that is not an object would be an error.
             let document = format!(
                 "(SELECT __member.value FROM jsonb_each(CASE jsonb_typeof({name}) WHEN 'object' \
-                 THEN {name} END) AS __member WHERE lower(__member.key) = lower({key}) \
+                 THEN {name} END) AS __member WHERE ({lower_name}) = ({lower_key}) \
                  ORDER BY __member.key <> {key}, __member.key COLLATE \"C\" LIMIT 1)"
             );
             (document, rest)

@@ -5,9 +5,9 @@ use crate::error::Error;
 use crate::filter::key::document_and_keys;
 use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
-use crate::filter::word_condition::{Condition, all_of_text};
+use crate::filter::word_condition::{Condition, all_of_text, pattern};
 use crate::filter::{Comparison, MatchedWord, Matching, Pattern, Relation, Test};
-use crate::letters::{HAS_OTHER_CASES, other_cases, same_letters};
+use crate::letters::{HAS_OTHER_CASES, bind_lower, other_cases, same_letters};
 use crate::model::search_text;
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Parameter, Value};
@@ -88,11 +88,9 @@ impl Renderer<'_> {
             }
             Node::Searched(text) => {
                 let searched = search_text(self.table);
-                // The database converts it to lower case, as in the index.
-                self.sql.push(&format!("({searched} LIKE lower("));
                 self.check_parameter_count()?;
-                self.sql.bind(Pattern::containing(text))?;
-                self.sql.push(")");
+                let pattern = pattern(text, self.sql)?;
+                self.sql.push(&format!("({searched} LIKE {pattern}"));
                 if let Some(regex) = same_letters(text) {
                     // It has both cases of each letter.
                     self.sql.push(&format!(" OR {searched} ~ "));
@@ -104,14 +102,13 @@ impl Renderer<'_> {
             }
             Node::SearchedOption(word) => {
                 let text = search_text(self.table);
-                self.sql.push(&format!("({text} LIKE lower("));
                 self.check_parameter_count()?;
-                self.sql.bind(Pattern::containing(word))?;
-                self.sql.push(&format!(") AND {text} ~ lower("));
+                let pattern = pattern(word, self.sql)?;
                 self.check_parameter_count()?;
+                let regex = format!("(^|[^[:alnum:]-]){word}($|[^[:alnum:]])");
+                let regex = bind_lower(&regex, self.sql)?;
                 self.sql
-                    .bind(format!("(^|[^[:alnum:]-]){word}($|[^[:alnum:]])"))?;
-                self.sql.push("))");
+                    .push(&format!("({text} LIKE {pattern} AND {text} ~ {regex})"));
                 Ok(())
             }
             Node::Matching(matching) => self.matching(matching),

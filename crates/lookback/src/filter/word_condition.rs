@@ -58,7 +58,7 @@ impl Condition {
         let other = letters::same_letters(text).map(|letters| delimit(&letters));
         Ok(Self {
             delimited: literal
-                .map(|literal| lower_regex(&literal, sql))
+                .map(|literal| letters::bind_lower(&literal, sql))
                 .transpose()?,
             other: match other {
                 Some(letters) => Some(Form {
@@ -98,11 +98,10 @@ impl Form {
 /// The last digits of an id: they stand together in any notation of cards and UUIDs.
 const ID_GROUP: usize = 2;
 
-/// Binds the pattern of a text that contains another. The database converts both
-/// to lower case, by the same rules.
+/// Binds the pattern of a text that contains another. Both are in lower case, by the
+/// same rules.
 pub(crate) fn pattern(text: &str, sql: &mut Sql) -> Result<String, Error> {
-    let pattern = sql.argument(Pattern::containing(text))?;
-    Ok(format!("lower({pattern})"))
+    letters::bind_lower(&Pattern::containing(text), sql)
 }
 
 /// The length of a phrase, in bytes, up to which it must not be a part of longer
@@ -111,7 +110,7 @@ pub(crate) const MAX_DELIMITED: usize = 256;
 
 /// Binds the regular expression of a phrase where it is not a part of longer words.
 pub(crate) fn whole_phrase(phrase: &str, sql: &mut Sql) -> Result<String, Error> {
-    lower_regex(&delimited(phrase, &literal(phrase)), sql)
+    letters::bind_lower(&delimited(phrase, &literal(phrase)), sql)
 }
 
 /// Returns the regular expression of the letters of a text, where they are not a part
@@ -134,12 +133,6 @@ fn literal(text: &str) -> String {
     text.chars()
         .for_each(|letter| push_literal(&mut regex, letter));
     regex
-}
-
-/// Binds a regular expression, which the database converts to lower case.
-fn lower_regex(regex: &str, sql: &mut Sql) -> Result<String, Error> {
-    let regex = sql.argument(regex.to_owned())?;
-    Ok(format!("lower({regex})"))
 }
 
 /// Binds a regular expression that has both cases of its letters.

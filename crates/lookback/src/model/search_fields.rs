@@ -1,6 +1,7 @@
 //! The search fields of a table, in SQL.
 
 use super::Table;
+use crate::letters::lower_sql;
 use crate::value::ColumnType;
 
 /// The searched text of a row: its search fields in lower case, one per line. A
@@ -10,7 +11,7 @@ pub(crate) fn search_text(table: &'static Table) -> String {
     if fields.is_empty() {
         "''::text".to_owned()
     } else {
-        format!("lower({})", fields.join(" || E'\\n' || "))
+        format!("({})", lower_sql(&fields.join(" || E'\\n' || ")))
     }
 }
 

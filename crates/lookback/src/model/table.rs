@@ -467,9 +467,8 @@ impl ColumnDef {
         self
     }
 
-    /// Returns the value as it is stored: an e-mail address that is not ASCII in lower
-    /// case, composed. Databases of the locale `C` know the case of ASCII alone, and would
-    /// not see that two addresses are the same.
+    /// Returns the value as it is stored: an e-mail address as by
+    /// [`User::stored_email`](crate::User::stored_email).
     pub(crate) fn stored<'v>(&self, value: Value<'v>) -> Value<'v> {
         match value {
             Value::Text(text) if self.email && !text.is_ascii() => {

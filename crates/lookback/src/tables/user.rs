@@ -1,8 +1,11 @@
 //! `users`
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use crate::embedding::Embedding;
+use crate::letters;
 use crate::value::Hidden;
 use crate::{ColumnEnum, model};
 
@@ -10,9 +13,11 @@ use crate::{ColumnEnum, model};
 #[model(
     table = "users",
     search(email, role),
+    // The same in any database: in one of Turkish, `lower` alone takes ALI@x.com and ali@x.com
+    // for two. Of other letters an e-mail has the lower case: see `stored_email`.
     index(
         "users_email_key",
-        "UNIQUE (lower(email)) WHERE deleted_at IS NULL",
+        "UNIQUE (lower(email COLLATE \"C\")) WHERE deleted_at IS NULL",
         problem(email, "is the e-mail of another user")
     )
 )]
@@ -36,6 +41,27 @@ pub struct User {
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
     /// The vector of e-mail and role.
     pub embedding: Hidden<Option<Embedding>>,
+}
+
+impl User {
+    /// Returns an e-mail address as it is stored: as it is if it is of ASCII characters alone,
+    /// else in the lower case of Unicode, composed (NFC).
+    ///
+    /// Databases of the locale `C` know the case of ASCII alone, and would not see that two
+    /// addresses are the same.
+    ///
+    /// ```
+    /// # use lookback::User;
+    /// assert_eq!(User::stored_email("Ada@Example.com"), "Ada@Example.com");
+    /// assert_eq!(User::stored_email("ÅSA@Example.se"), "åsa@example.se");
+    /// ```
+    pub fn stored_email(email: &str) -> Cow<'_, str> {
+        if email.is_ascii() {
+            email.into()
+        } else {
+            letters::lower(email).into()
+        }
+    }
 }
 
 /// The permissions of a user.

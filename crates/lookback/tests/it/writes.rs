@@ -137,6 +137,19 @@ async fn create_user_with_taken_email_is_a_conflict() {
     assert_eq!(error.to_string(), "email: is the e-mail of another user");
     assert_eq!(error.fields()[0].field, "email");
 
+    // Of letters that a database of the locale C does not know, too.
+    create("Åsa@Example.se").await.unwrap();
+    for same in ["ÅSA@example.se", "a\u{30a}sa@example.se"] {
+        let error = create(same).await.unwrap_err();
+        assert_eq!(error.to_string(), "email: is the e-mail of another user");
+    }
+    // In a database of Turkish, `lower` alone takes the two for different.
+    let index: String = sqlx::query_scalar("SELECT pg_get_indexdef('users_email_key'::regclass)")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    assert!(index.contains("COLLATE \"C\""), "{index}");
+
     // The e-mail of a deleted user is free; once it is taken, that user cannot be restored.
     User::records().delete(&db.pool, ada.id).await.unwrap();
     create("ada@example.com").await.unwrap();

@@ -4,6 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::db::Sql;
 use crate::error::Error;
+use crate::letters::lower_sql;
 use crate::search::index::bloom_filter;
 use crate::search::index::templates::has_digit;
 use crate::search::parse::query::Query;
@@ -114,7 +115,12 @@ impl Token {
 impl QueryTokens {
     pub(super) async fn of(conn: &mut PgConnection, query: &Query) -> Result<Self, Error> {
         let texts = Self::texts(query);
-        let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
+        if texts.iter().all(|text| text.is_ascii()) {
+            let lower: Vec<String> = texts.iter().map(|text| text.to_ascii_lowercase()).collect();
+            return Ok(Self::new(query, &lower));
+        }
+        let lower = lower_sql("text");
+        let mut sql = Sql::new(&format!("SELECT {lower} AS lower FROM unnest("));
         sql.bind(&texts)?;
         sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
         let rows = sql.fetch_all(conn).await?;

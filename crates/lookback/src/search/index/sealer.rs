@@ -17,8 +17,7 @@ use crate::db::Sql;
 use crate::db::{CloseOnDrop, Session, TransactionScope};
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::model::{ColumnDef, ColumnRole, Table, search_text, search_texts};
-use crate::value::ColumnType;
+use crate::model::{ColumnRole, Table, search_text, search_texts};
 
 /// The number of ids in a segment by default: a scan of as many records takes
 /// some tens of milliseconds.
@@ -33,11 +32,6 @@ const LONG_SEGMENT_FACTOR: i64 = 4;
 
 /// The longest segment in ids: it is summarised in memory.
 pub(super) const MAX_SEGMENT_IDS: i64 = 1 << 24;
-
-/// In most databases each letter of the first is one of the second in lower
-/// case.
-const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// How often transactions that may still write below the head are polled, and
 /// how long an extra connection is waited for.
@@ -495,17 +489,10 @@ async fn read(
     // ASCII is converted to lower case here: that is half of what the server would do.
     let mut sql = Sql::new(&format!(
         "SELECT {id}, {created_at}, {embedding}, \
-             CASE WHEN getdatabaseencoding() = 'UTF8'{lower} AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
+             CASE WHEN getdatabaseencoding() = 'UTF8' AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
              FROM {from} WHERE {id} BETWEEN ",
         created_at = table.column_of(ColumnRole::CreatedAt).quoted(),
         embedding = table.column_of(ColumnRole::Embedding).quoted(),
-        // Known before a row is read.
-        lower = texts_of_columns(table)
-            .map(|column| format!(
-                " AND lower(coalesce((NULL::{}).{column}::text, '{UPPER}')) = '{LOWER}'",
-                table.quoted()
-            ))
-            .collect::<String>(),
         bytes = sum("octet_length"),
         characters = sum("char_length"),
         text = search_text(table),
@@ -531,15 +518,6 @@ async fn read(
         summary.add(row.try_get(1)?, &record);
     }
     Ok(())
-}
-
-/// Returns the text columns among the search fields, whose collation defines
-/// lower case.
-fn texts_of_columns(table: &'static Table) -> impl Iterator<Item = String> {
-    let columns = table.search.iter().map(|index| &table.columns[*index]);
-    columns
-        .filter(|column| column.ty == ColumnType::Text)
-        .map(ColumnDef::quoted)
 }
 
 #[cfg(test)]

@@ -77,10 +77,29 @@ async fn check_letters(conn: &mut PgConnection) {
         "\"ΟΔΟΣ\"",
         "\"Œuvre\"",
         "\"Zoë\"",
+        "\"id closed\"",
+        "\"ID CLOSED\"",
     ] {
         assert_eq!(found(conn, phrase).await.len(), 1, "{phrase}");
     }
-    assert_eq!(found(conn, "measured -ångström").await.len(), 0);
+    for words in [
+        "İSTANBUL",
+        "istanbul",
+        "id closed",
+        "ID CLOSED",
+        "\"id closed\"",
+    ] {
+        let matching = Log::records().matching(words).list(&mut *conn).await;
+        assert_eq!(matching.unwrap().data.len(), 1, "{words}");
+    }
+    for without in ["measured -ångström", "closed -id", "CLOSED -ID"] {
+        assert_eq!(found(conn, without).await.len(), 0, "{without}");
+    }
+    for pattern in ["id closed", "ID CLOSED", "İstanbul%"] {
+        let like = Log::records().filter(Log::message().ilike(pattern));
+        let like = like.list(&mut *conn).await;
+        assert_eq!(like.unwrap().data.len(), 1, "{pattern}");
+    }
 }
 
 #[tokio::test]
@@ -123,6 +142,34 @@ async fn search_in_columns_of_other_collations_finds_the_same() {
         store(&mut conn, &LETTERS).await;
         check_letters(&mut conn).await;
     }
+}
+
+/// In a database of Turkish the lower case of `I` is `ı`. The PostgreSQL of the tests has no
+/// such locale, so a function stands in for its `lower`.
+#[tokio::test]
+async fn search_in_database_of_turkish_finds_the_same() {
+    let db = testkit::database().await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "CREATE SCHEMA turkish; \
+         CREATE FUNCTION turkish.lower(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS \
+           $$ SELECT pg_catalog.lower(translate($1, 'Iİ', 'ıi')) $$; \
+         ALTER DATABASE \"{}\" SET search_path = turkish, pg_catalog, public",
+        db.name()
+    )))
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let lower: String = sqlx::query_scalar("SELECT lower('LOGIN')")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(lower, "logın");
+    store(&mut conn, &LETTERS).await;
+    check_letters(&mut conn).await;
+    seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 5).unwrap()).await;
+    conn.execute("SET lookback.scan_cost = '-1'").await.unwrap();
+    check_letters(&mut conn).await;
 }
 
 /// Words of scripts that are written without spaces are parts of a run.
