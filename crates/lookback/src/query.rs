@@ -29,6 +29,7 @@ mod found;
 mod hit_page;
 mod import_many;
 mod json_place;
+mod match_rows;
 mod nearest;
 mod order;
 mod page;

@@ -38,7 +38,8 @@ mod statement;
 pub(crate) mod total;
 
 pub(crate) use candidates::{
-    CAN_READ_SEGMENTS, Candidate, Candidates, Coverage, NearestSegments, RowSet, nearest_rows,
+    CAN_READ_SEGMENTS, Candidate, Candidates, Coverage, MatchRows, MatchWords, NearestSegments,
+    RowSet, nearest_rows,
 };
 pub use hit::{Copies, Highlight, Hit, MatchKind, Note, Why, WordMatch};
 pub(crate) use index::templates::template;

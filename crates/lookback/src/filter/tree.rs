@@ -271,15 +271,6 @@ impl Node {
         }
     }
 
-    /// Returns whether each record that it matches has some words.
-    pub(crate) fn has_words(&self) -> bool {
-        match self {
-            Self::Matching(_) => true,
-            Self::All(nodes) => nodes.iter().any(Self::has_words),
-            _ => false,
-        }
-    }
-
     /// Collects the errors of its invalid nodes.
     pub(super) fn collect_invalid(&self, errors: &mut Vec<FieldError>) {
         match self {

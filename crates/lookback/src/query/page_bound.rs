@@ -17,19 +17,20 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::{QueryBuilder, cursor};
+use super::{Count, QueryBuilder, cursor};
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::Node;
 use crate::model::{ColumnRole, Model, Table};
-use crate::search::{CAN_READ_SEGMENTS, NearestSegments};
+use crate::search::{CAN_READ_SEGMENTS, MatchRows, NearestSegments};
 use crate::value::{ColumnType, StoredTime};
 
 /// The number of records that are looked at first: those with the nearest ids.
 const NEAREST_IDS: u64 = 1_024;
 
-/// The number of records with the nearest ids in which matches are looked for.
-const NEAREST_MATCHES: u64 = 65_536;
+/// The number of records with the nearest ids in which matches are looked for: at first, and if
+/// the rows that may match are not known.
+const NEAREST_MATCHES: u64 = 4_096;
+const FARTHER_MATCHES: u64 = 65_536;
 
 /// The largest page, with what it skips, for which a bound is looked for.
 const MAX_WANTED: u64 = 50_000;
@@ -51,6 +52,8 @@ pub(super) struct PageOrder {
     pub(super) bound: Option<PageBound>,
     /// Whether few of the nearest records match.
     is_rare: bool,
+    /// The rows that may have the words of the filters, from the bound on if there is one.
+    pub(super) rows: Option<MatchRows>,
 }
 
 /// A time or an id that no record of a page is beyond.
@@ -134,15 +137,19 @@ impl<M: Model> QueryBuilder<M> {
     pub(super) async fn page_order(&self, conn: &mut PgConnection) -> Result<PageOrder, Error> {
         let table = M::TABLE;
         let mut order = PageOrder::default();
-        let Some(key) = self.page_key() else {
+        let wanted = self.offset.saturating_add(u64::from(self.page_size()) + 1);
+        let has_page = self.limit != Some(0) && wanted <= MAX_WANTED;
+        let key = self.page_key().filter(|_| has_page);
+        if self.has_words()
+            && let Some(found) = self.order_of_matches(key, wanted, conn).await?
+        {
+            return Ok(found);
+        }
+        let Some(key) = key else {
             return Ok(order);
         };
-        let wanted = self.offset.saturating_add(u64::from(self.page_size()) + 1);
-        if self.limit == Some(0) || wanted > MAX_WANTED {
-            return Ok(order);
-        }
         if key.is_id {
-            let place = Place::NearestIds(NEAREST_MATCHES);
+            let place = Place::NearestIds(FARTHER_MATCHES);
             order.bound = self.probe(key, place, wanted, conn).await?.0;
             return Ok(order);
         }
@@ -181,6 +188,44 @@ impl<M: Model> QueryBuilder<M> {
         Ok(order)
     }
 
+    /// Looks for the bound of a page of matches among the nearest records, and if they have too
+    /// few, for the rows that may match at all. `None` if neither is known.
+    async fn order_of_matches(
+        &self,
+        key: Option<PageKey>,
+        wanted: u64,
+        conn: &mut PgConnection,
+    ) -> Result<Option<PageOrder>, Error> {
+        // If all are counted, they are counted in the rows of the page.
+        let by_id = key.filter(|key| key.is_id && !matches!(self.count, Count::All));
+        if let Some(key) = by_id {
+            let place = Place::NearestIds(NEAREST_MATCHES);
+            let (bound, _) = self.probe(key, place, wanted, conn).await?;
+            if bound.is_some() {
+                return Ok(Some(PageOrder {
+                    bound,
+                    ..PageOrder::default()
+                }));
+            }
+        }
+        let Some(rows) = self.match_rows(conn).await? else {
+            return Ok(None);
+        };
+        let bound = match (rows.floor(), by_id) {
+            (None, _) => None,
+            // Where nothing is counted, for which the rows are too few.
+            (Some(floor), Some(key)) if key.descending && self.count == Count::UpTo(0) => {
+                Some(key.bound(BoundValue::Id(floor)))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(PageOrder {
+            bound,
+            rows: Some(rows),
+            is_rare: false,
+        }))
+    }
+
     /// Appends ` AND …`: what is known of the records of a page.
     pub(super) fn push_page_order(&self, order: &PageOrder, sql: &mut Sql) -> Result<(), Error> {
         if let Some(bound) = &order.bound {
@@ -216,8 +261,7 @@ impl<M: Model> QueryBuilder<M> {
     fn page_key(&self) -> Option<PageKey> {
         let table = M::TABLE;
         let Some(by) = self.order.first() else {
-            let has_words = self.filter.iter().any(Node::has_words);
-            return has_words.then(|| PageKey {
+            return self.has_words().then(|| PageKey {
                 column: table.index_of(ColumnRole::Id),
                 is_id: true,
                 descending: !self.is_backwards(),

@@ -8,11 +8,12 @@ use sqlx::{PgConnection, Row as _, ValueRef as _};
 
 use super::create::not_found;
 use super::cursor::{self, Cursor, OrderKey, PageStart};
+use super::match_rows::fetch_matched;
 use super::nearest::begin_scan;
 use super::order::OrderBy;
 use super::page_bound::PageOrder;
 use super::page_bytes::{self, RowBytes};
-use super::rollup::Source;
+use super::rollup::{RollupPlan, Source};
 use super::select::{Shape, TermKind, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
@@ -211,16 +212,33 @@ impl<M: Model> QueryBuilder<M> {
             Count::UpTo(_) => None,
         };
         let mut order = query.page_order(conn).await?;
-        let statement = |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
-        let mut rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
+        let mut rows = query
+            .fetch_page(shape, fenced, &order, plan.as_ref(), conn)
+            .await?;
         // No record beyond a bound belongs to a page that is full within it.
         let read = self.rows_read(shape, &rows)?.unwrap_or(rows.len());
         if read <= self.page_size() as usize && order.bound.take().is_some() {
-            let statement =
-                |source: &Source<'_>| query.list_statement(shape, fenced, &order, source);
-            rows = self.fetch_rows(plan.as_ref(), conn, &statement).await?;
+            order.rows = None;
+            rows = query
+                .fetch_page(shape, fenced, &order, plan.as_ref(), conn)
+                .await?;
         }
         self.page_of_rows(shape, &rows)
+    }
+
+    async fn fetch_page<S: Shape<M>>(
+        &self,
+        shape: &S,
+        fenced: bool,
+        order: &PageOrder,
+        plan: Option<&RollupPlan>,
+        conn: &mut PgConnection,
+    ) -> Result<Vec<PgRow>, Error> {
+        let statement = |source: &Source<'_>| self.list_statement(shape, fenced, order, source);
+        if order.rows.is_some() {
+            return fetch_matched::<M>(conn, statement(&Source::Records)?).await;
+        }
+        self.fetch_rows(plan, conn, &statement).await
     }
 
     /// Reads a page in the order of a distance.
@@ -305,7 +323,10 @@ impl<M: Model> QueryBuilder<M> {
             inner.push(format!("{} {direction}", key.sql));
             outer.push(format!("page.{alias} {direction}"));
         }
-        let from = table.quoted();
+        let from = match &page_order.rows {
+            Some(rows) => rows.from(table, &mut sql)?,
+            None => table.quoted(),
+        };
         let count = match self.count {
             Count::All if counted.is_rollup() => {
                 let counts = sql.fragment(|sql| self.push_source(counted, sql))?;
@@ -321,7 +342,7 @@ impl<M: Model> QueryBuilder<M> {
                 )
             }
         };
-        let records = if fenced {
+        let records = if fenced && page_order.rows.is_none() {
             // An OFFSET is an optimization fence: the planner cannot push the outer order inside.
             format!("(SELECT * FROM {from}{filter} OFFSET 0) AS fenced WHERE TRUE")
         } else {

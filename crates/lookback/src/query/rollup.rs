@@ -8,11 +8,13 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::QueryBuilder;
+use super::match_rows::fetch_matched;
 use super::select::TermKind;
 use crate::db::{Limited, LocalSetting, LocalSettings, Sql};
 use crate::error::Error;
 use crate::filter::{Comparison, Node, Test};
 use crate::model::{ColumnRole, Model};
+use crate::search::MatchRows;
 use crate::search::index::rollups::{
     RollupScan, UNITS, Windows, find_rollups, microseconds, push_rollup_scan,
 };
@@ -26,6 +28,8 @@ const ZONES_SINCE: i64 = -7_305 * 86_400 * 1_000_000;
 #[derive(Debug)]
 pub(super) enum Source<'a> {
     Records,
+    /// The records that may have the words of the filters.
+    Matches(&'a MatchRows),
     Rollup(&'a Windows, usize),
 }
 
@@ -92,6 +96,11 @@ impl<M: Model> QueryBuilder<M> {
                 sql.push(&M::TABLE.quoted());
                 self.push_where(sql)
             }
+            Source::Matches(rows) => {
+                let from = rows.from(M::TABLE, sql)?;
+                sql.push(&from);
+                self.push_where(sql)
+            }
             Source::Rollup(windows, depth) => {
                 let scan = RollupScan {
                     depth: *depth,
@@ -132,6 +141,17 @@ impl<M: Model> QueryBuilder<M> {
             Some(_) => {
                 self.fetch_rows(plan, session.whole().conn(), statement)
                     .await
+            }
+            None if self.has_words() => {
+                let conn = session.whole().conn();
+                let rows = self.match_rows(conn).await?;
+                match rows.filter(|rows| rows.floor().is_none()) {
+                    Some(rows) => {
+                        let sql = statement(&Source::Matches(&rows))?;
+                        fetch_matched::<M>(conn, sql).await
+                    }
+                    None => self.fetch_rows(None, conn, statement).await,
+                }
             }
             None => self.fetch_rows(None, session.conn(), statement).await,
         }

@@ -17,10 +17,12 @@
 //!
 //! In reading order: [`segment_range`], [`row_set`], [`tokens`], [`postings`],
 //! [`blocks`], then [`lexical`] and [`vector`] candidates. [`patterns`] are counts of
-//! templates, without candidates, and [`nearest_segments`] hints of where a time is.
+//! templates, without candidates, [`nearest_segments`] hints of where a time is, and
+//! [`matching`] the rows of a filter on words.
 
 mod blocks;
 mod lexical;
+mod matching;
 mod nearest_segments;
 mod patterns;
 mod postings;
@@ -30,6 +32,7 @@ mod tokens;
 mod vector;
 
 pub(super) use lexical::LexicalCandidates;
+pub(crate) use matching::{MatchRows, MatchWords};
 pub(crate) use nearest_segments::{CAN_READ_SEGMENTS, NearestSegments};
 pub(crate) use patterns::SummaryPattern;
 pub(super) use patterns::{SealedPatterns, newest_in_scope};

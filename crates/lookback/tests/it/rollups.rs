@@ -53,6 +53,7 @@ struct Line {
     level: &'static str,
     source: &'static str,
     created_at: String,
+    message: &'static str,
 }
 
 fn line() -> impl Strategy<Value = Line> {
@@ -68,12 +69,47 @@ fn line() -> impl Strategy<Value = Line> {
         1 => Just("1975-05-01 10:00:20+00".to_owned()),
         1 => Just("2200-01-01 00:00:00+00".to_owned()),
     ];
-    (level, source, time).prop_map(|(level, source, created_at)| Line {
+    let message = prop::sample::select(MESSAGES.to_vec());
+    (level, source, time, message).prop_map(|(level, source, created_at, message)| Line {
         level,
         source,
         created_at,
+        message,
     })
 }
+
+/// Texts that differ in where a word is: among others, within an id, or in another form.
+const MESSAGES: [&str; 9] = [
+    "one of many",
+    "connection refused by port 50011",
+    "Connection REFUSED",
+    "id x7refused9a, port 5001",
+    "timeout after 1234ms: résumé",
+    "RE\u{301}SUME\u{301} after 12345",
+    "card 4111-1111-1111-1111 refused",
+    "4111111111111111 again, port 50011.7",
+    "-",
+];
+
+/// Words of the texts, of levels and of sources.
+const WORDS: [&str; 16] = [
+    "refused",
+    "connection refused",
+    "refused port",
+    "50011",
+    "port 5001",
+    "refused 50011",
+    "\"refused by port\"",
+    "\"port 5001\"",
+    "\"after 1234\" timeout",
+    "résumé",
+    "resume after",
+    "4111111111111111",
+    "again -refused",
+    "error refused",
+    "many api",
+    "7refused",
+];
 
 /// A time some microseconds after a fixed one, as text.
 fn base(microseconds: i64) -> String {
@@ -111,6 +147,7 @@ struct Question {
     filters: Vec<String>,
     deleted: u8,
     top: Option<u32>,
+    words: &'static str,
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -157,8 +194,9 @@ fn question() -> impl Strategy<Value = Question> {
         prop::collection::vec(filter, 0..3),
         0..5_u8,
         prop::option::weighted(0.2, 1..4_u32),
+        prop::sample::select(WORDS.to_vec()),
     )
-        .prop_map(|(used, keys, filters, deleted, top)| {
+        .prop_map(|(used, keys, filters, deleted, top, words)| {
             let mut keys: Vec<&str> = used.into_iter().map(|place: usize| keys[place]).collect();
             keys.dedup();
             Question {
@@ -166,6 +204,7 @@ fn question() -> impl Strategy<Value = Question> {
                 filters,
                 deleted,
                 top,
+                words,
             }
         })
 }
@@ -214,6 +253,32 @@ async fn compare(conn: &mut PgConnection, question: &Question, after: &str) {
     let expected = question.ask(&mut transaction, every).await;
     let found = question.ask(&mut transaction, question.query()).await;
     assert_eq!(found, expected, "{question:?} after {after}");
+    compare_matches(&mut transaction, question, after).await;
+}
+
+/// Compares a filter on words that reads summaries with one that reads every record, at one
+/// moment.
+async fn compare_matches(conn: &mut PgConnection, question: &Question, after: &str) {
+    let matching = question.query().matching(question.words);
+    let mut answers = Vec::new();
+    for cost in ["1e18", "-1"] {
+        run(conn, format!("SET LOCAL lookback.scan_cost = '{cost}'")).await;
+        let groups = question.ask(conn, matching.clone()).await;
+        let mut pages = Vec::new();
+        for query in [
+            matching.clone(),
+            matching.clone().without_total().limit(3),
+            matching.clone().total_up_to(4).limit(2),
+            matching.clone().order_by(Log::created_at().asc()).limit(5),
+        ] {
+            let page = query.list(&mut *conn).await.unwrap();
+            let ids: Vec<i64> = page.data.iter().map(|log| log.id).collect();
+            pages.push((ids, page.next, page.total));
+        }
+        answers.push((groups, pages));
+    }
+    let [every, from_summaries] = answers.try_into().unwrap();
+    assert_eq!(from_summaries, every, "{question:?} after {after}");
 }
 
 /// Returns whether the count of all records is read from roll-ups.
@@ -282,12 +347,14 @@ async fn partition_of(conn: &mut PgConnection, id: i64) -> String {
 async fn change(conn: &mut PgConnection, id: i64, line: &Line) {
     let partition = partition_of(conn, id).await;
     sqlx::query(AssertSqlSafe(format!(
-        "UPDATE {partition} SET level = $2, source = $3, created_at = $4::timestamptz WHERE id = $1"
+        "UPDATE {partition} SET level = $2, source = $3, created_at = $4::timestamptz, message = $5 \
+         WHERE id = $1"
     )))
     .bind(id)
     .bind(line.level)
     .bind(line.source)
     .bind(&line.created_at)
+    .bind(line.message)
     .execute(conn)
     .await
     .unwrap();
@@ -297,11 +364,12 @@ async fn insert(conn: &mut PgConnection, id: Option<i64>, line: &Line) {
     let id = id.map_or("DEFAULT".to_owned(), |id| id.to_string());
     sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO logs (id, level, source, created_at, message) OVERRIDING SYSTEM VALUE \
-         VALUES ({id}, $1, $2, $3::timestamptz, 'one of many')"
+         VALUES ({id}, $1, $2, $3::timestamptz, $4)"
     )))
     .bind(line.level)
     .bind(line.source)
     .bind(&line.created_at)
+    .bind(line.message)
     .execute(conn)
     .await
     .unwrap();
@@ -344,7 +412,7 @@ async fn apply(conn: &mut PgConnection, pool: &PgPool, sealer: &mut Sealer, even
             all.restore_all(&mut *conn).await.unwrap();
         }
         Event::Update(places, line) => {
-            let patch = LogPatch::new().source(line.source);
+            let patch = LogPatch::new().source(line.source).message(line.message);
             let some = Log::records().filter(Log::id().is_in(chosen(places)));
             some.update_all(&mut *conn, patch).await.unwrap();
         }
@@ -464,6 +532,7 @@ fn fixed_questions() -> Vec<Question> {
         filters: filters.to_vec(),
         deleted: 2,
         top: None,
+        words: WORDS[filters.len() % WORDS.len()],
     };
     vec![
         question(&[], &[]),
@@ -762,6 +831,7 @@ async fn sparse_records_and_ids_are_counted_as_far_as_it_helps() {
             filters,
             deleted: 2,
             top: None,
+            words: "many",
         });
     }
     for question in &questions {

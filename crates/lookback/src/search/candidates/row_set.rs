@@ -65,6 +65,19 @@ impl RowSet {
         Ok(format!("({IS_LISTED} OR __id = ANY({ids}::bigint[]))"))
     }
 
+    /// Returns the SQL condition that an id is none of its rows.
+    pub(crate) fn excludes(&self, id: &str, sql: &mut Sql) -> Result<String, Error> {
+        let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();
+        let last: Vec<i64> = self.ranges.iter().map(|(_, last)| *last).collect();
+        let (first, last) = (sql.argument(first)?, sql.argument(last)?);
+        let ids = sql.argument(&self.ids)?;
+        Ok(format!(
+            "{id} <> ALL({ids}::bigint[]) \
+             AND NOT EXISTS (SELECT FROM unnest({first}::bigint[], {last}::bigint[]) AS __r(__first, __last) \
+               WHERE {id} BETWEEN __first AND __last)"
+        ))
+    }
+
     /// Returns about the most rows that it has, in a table up to an id. What is before the
     /// first segment counts nothing: it is mostly pruned.
     pub(crate) fn most_rows(&self, until: i64) -> u64 {

@@ -49,7 +49,7 @@ const BITS_PER_TOKEN: usize = 8;
 const ID_GROUP: usize = 4;
 
 impl Token {
-    fn of(number: usize, text: &str) -> Self {
+    pub(super) fn of(number: usize, text: &str) -> Self {
         let few = |bits: &mut dyn Iterator<Item = usize>| {
             let mut bits: Vec<usize> = bits.collect();
             bits.sort_unstable();
@@ -76,7 +76,7 @@ impl Token {
     ///
     /// `b` is the block and `s` its segment. A token without a digit counts only
     /// outside of templates, if templates are known.
-    fn block_condition(&self) -> String {
+    pub(super) fn block_condition(&self) -> String {
         let (masked_bits, text_bits) = (
             has("b.bloom_filter", &self.masked_bits),
             has("b.bloom_filter", &self.text_bits),
@@ -105,9 +105,15 @@ impl Token {
         self.masked_bits = ends.flat_map(bloom_filter::digit_token_bits).collect();
     }
 
-    /// Returns the column of a segment that states whether its templates may
+    /// Returns its [`column`](Self::column), with a comma before it.
+    pub(super) fn segment_column(&self) -> String {
+        let has = has("trigrams", &self.segment_bits);
+        format!(", {has} AS {}", self.column())
+    }
+
+    /// Returns the name of the column of a segment that states whether its templates may
     /// mask it.
-    fn column(&self) -> String {
+    pub(super) fn column(&self) -> String {
         format!("p{}", self.number)
     }
 }
@@ -259,11 +265,9 @@ impl QueryTokens {
     /// [`block_signature`](Self::block_signature): for each token without a
     /// digit, whether templates may mask it. Each has a comma before it.
     pub(super) fn segment_columns(&self) -> String {
-        let column = |token: &Token| {
-            let column = token.column();
-            format!(", {} AS {column}", has("trigrams", &token.segment_bits))
-        };
-        self.tokens_without_digit().map(column).collect()
+        self.tokens_without_digit()
+            .map(Token::segment_column)
+            .collect()
     }
 
     /// Returns the SQL condition that blocks of the segment `s` may contain any

@@ -10,7 +10,7 @@ use super::compaction::merge_range;
 use super::orphans::purge_all_orphans;
 use super::page_ranges::summarise_page_ranges;
 use super::postings_builder::SealedRecord;
-use super::rollups::{count_sealed, merge_ranges};
+use super::rollups::{WatchedPartitions, count_sealed, delete_text_notes, merge_ranges, watch};
 use super::summary::SegmentSummary;
 use super::{Lock, lock, sealed_until, unseal};
 use crate::db::Sql;
@@ -257,11 +257,18 @@ impl Sealer {
         } else {
             self.end(first_id, known).unwrap_or(last_id).max(last_id)
         };
+        // Before they are read, so that no change is missed.
+        let watched = watch(transaction.conn(), self.table).await?;
+        if !watched.is_empty() {
+            delete_text_notes(transaction.conn(), self.table, first_id, known.max(last_id)).await?;
+        }
         let summaries = self.summarise_all(transaction.conn(), extra, (first_id, last_id), known);
         let summaries = summaries.await?;
         let segments = summaries.len() as u64;
         let end = summaries.last().map_or(last_id, |summary| summary.last_id);
-        let rows = self.store_all(transaction.conn(), summaries).await?;
+        let rows = self
+            .store_all(transaction.conn(), summaries, &watched)
+            .await?;
         transaction.commit().await?;
         summarise_page_ranges(conn, self.table).await?;
         Ok(SealStep::Sealed {
@@ -311,6 +318,7 @@ impl Sealer {
         &mut self,
         conn: &mut PgConnection,
         summaries: Vec<SegmentSummary>,
+        watched: &WatchedPartitions,
     ) -> Result<u64, Error> {
         let mut rows = 0;
         for summary in summaries {
@@ -318,7 +326,7 @@ impl Sealer {
             rows += summary.rows as u64;
             let (first_id, last_id) = (summary.first_id, summary.last_id);
             let summary = summary.finish();
-            summary.store(&mut *conn, self.table.name).await?;
+            summary.store(&mut *conn, self.table.name, watched).await?;
             count_sealed(&mut *conn, self.table, first_id, last_id).await?;
             let after = last_id.saturating_add(1);
             let first = after - SEGMENTS_PER_MERGE * self.segment;
@@ -488,7 +496,7 @@ async fn read(
     let columns = fields.iter().map(|field| format!(", ({field})::text"));
     // ASCII is converted to lower case here: that is half of what the server would do.
     let mut sql = Sql::new(&format!(
-        "SELECT {id}, {created_at}, {embedding}, \
+        "SELECT {id}, {created_at}, {embedding}, tableoid::bigint, \
              CASE WHEN getdatabaseencoding() = 'UTF8' AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
              FROM {from} WHERE {id} BETWEEN ",
         created_at = table.column_of(ColumnRole::CreatedAt).quoted(),
@@ -506,16 +514,16 @@ async fn read(
     let mut rows = sql.fetch(conn);
     while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
         let row = row.map_err(|error| Error::from_driver(table, error))?;
-        let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
+        let fields = (0..fields.len()).map(|field| row.try_get(5 + field));
         let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
         let vector: Option<Embedding> = row.try_get(2)?;
         let record = SealedRecord {
             id: row.try_get(0)?,
             fields: &fields,
-            text: row.try_get(3)?,
+            text: row.try_get(4)?,
             vector: vector.as_ref(),
         };
-        summary.add(row.try_get(1)?, &record);
+        summary.add(row.try_get(1)?, row.try_get(3)?, &record);
     }
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! The summary of a segment: its blocks and postings.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 
 use super::bloom_filter::{BloomFilter, FILTER_BITS, TrigramSet};
 use super::insert_rows::insert_rows;
 use super::postings_builder::{PostingsBuilder, SealedRecord};
+use super::rollups::{MIN_GAP_LIMIT, RECORDS_PER_GAP, WatchedPartitions};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::value::StoredTime;
@@ -30,6 +33,10 @@ pub(super) struct SegmentSummary {
     newest: Option<StoredTime>,
     block: BlockBuilder,
     last_added: i64,
+    /// The runs of ids.
+    ids: Vec<(i64, i64)>,
+    /// The partitions of the records.
+    partitions: BTreeSet<i64>,
     blocks: Vec<BlockBuilder>,
     postings: PostingsBuilder,
     trigrams: TrigramSet,
@@ -78,6 +85,8 @@ impl SegmentSummary {
             newest: None,
             block: BlockBuilder::new(first_id, with_texts),
             last_added: first_id,
+            ids: Vec::new(),
+            partitions: BTreeSet::new(),
             blocks: Vec::new(),
             postings: PostingsBuilder::default(),
             trigrams: TrigramSet::new(),
@@ -85,8 +94,20 @@ impl SegmentSummary {
         }
     }
 
-    /// Adds a record.
-    pub(super) fn add(&mut self, created_at: StoredTime, record: &SealedRecord<'_>) {
+    /// Adds a record of a partition.
+    pub(super) fn add(
+        &mut self,
+        created_at: StoredTime,
+        partition: i64,
+        record: &SealedRecord<'_>,
+    ) {
+        match self.ids.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(record.id) => *last = record.id,
+            _ => self.ids.push((record.id, record.id)),
+        }
+        if self.partitions.last() != Some(&partition) {
+            self.partitions.insert(partition);
+        }
         if self.block.is_full() {
             self.end_block(self.last_added);
         }
@@ -148,6 +169,8 @@ impl SegmentSummary {
             newest: self.newest,
             has_postings,
             trigrams: self.trigrams,
+            ids: self.ids,
+            partitions: self.partitions,
             blocks: blocks.collect(),
             postings: if has_postings {
                 self.postings
@@ -168,6 +191,9 @@ pub(super) struct FinishedSummary {
     newest: Option<StoredTime>,
     has_postings: bool,
     trigrams: TrigramSet,
+    /// The runs of the ids of its records.
+    ids: Vec<(i64, i64)>,
+    partitions: BTreeSet<i64>,
     /// The first and the last id of each block, and its tokens.
     blocks: Vec<(i64, i64, BloomFilter)>,
     /// Empty if there are too many.
@@ -175,8 +201,16 @@ pub(super) struct FinishedSummary {
 }
 
 impl FinishedSummary {
-    /// Stores the summary, in a transaction that has the lock.
-    pub(super) async fn store(self, conn: &mut PgConnection, target: &str) -> Result<(), Error> {
+    /// Stores the summary, in a transaction that has the lock. `watched` are the partitions
+    /// whose changes were noted since before it was read.
+    pub(super) async fn store(
+        self,
+        conn: &mut PgConnection,
+        target: &str,
+        watched: &WatchedPartitions,
+    ) -> Result<(), Error> {
+        let known = self.known_ids(watched);
+        let (ids, partitions) = known.map_or((None, None), |(ids, of)| (Some(ids), Some(of)));
         let columns = [
             "target",
             "first_id",
@@ -212,14 +246,38 @@ impl FinishedSummary {
             sql.argument(self.newest)?,
             sql.argument(self.has_postings)?,
             sql.argument(self.trigrams.into_bytes())?,
+            format!("{}::int8multirange", sql.argument(ids)?),
+            sql.argument(partitions)?,
         ];
         sql.push(&format!(
             "INSERT INTO sealed_segments \
-               (target, first_id, last_id, rows, oldest, newest, has_postings, trigrams) \
+               (target, first_id, last_id, rows, oldest, newest, has_postings, trigrams, ids, partitions) \
              VALUES ({})",
             values.join(", ")
         ));
         sql.execute(conn).await?;
         Ok(())
+    }
+
+    /// Returns the ids of its records, as a multirange, and the identities of their
+    /// partitions; `None` if a partition is not watched, or there are too many ranges.
+    fn known_ids(&self, watched: &WatchedPartitions) -> Option<(String, Vec<String>)> {
+        let most = MIN_GAP_LIMIT.saturating_add(self.rows / RECORDS_PER_GAP);
+        // PostgreSQL stores the end of a range as the id after it.
+        let has_end = self.ids.last().is_none_or(|(_, last)| *last < i64::MAX);
+        if self.ids.len() as i64 > most || !has_end {
+            return None;
+        }
+        let identities = self
+            .partitions
+            .iter()
+            .map(|partition| watched.get(partition));
+        let identities: Option<Vec<String>> = identities.map(|found| found.cloned()).collect();
+        let ids = self
+            .ids
+            .iter()
+            .map(|(first, last)| format!("[{first},{last}]"));
+        let ids = ids.collect::<Vec<_>>().join(",");
+        identities.map(|identities| (format!("{{{ids}}}"), identities))
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
 
 /// Splits a text into runs of letters and digits and the rest between them,
 /// each with whether it has a digit.
-pub(super) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
+pub(crate) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let bytes = text.as_bytes();
     let mut next = 0;
     std::iter::from_fn(move || {

@@ -40,7 +40,7 @@ const SETTINGS: [(&str, &str); 5] = [
 /// of some hundred bytes. An operator may set another: `ALTER DATABASE … SET
 /// lookback.scan_cost = 20000`.
 const SCAN_COST: f64 = 2_500.0;
-const SCAN_COST_SETTING: &str = "lookback.scan_cost";
+pub(in crate::search) const SCAN_COST_SETTING: &str = "lookback.scan_cost";
 
 /// The setting that keeps plans from reading an index in its order.
 const INDEX_SCANS: &str = "enable_indexscan";
@@ -125,18 +125,7 @@ impl<'c> SearchSession<'c> {
         if !self.table.sealed || self.has_vector_index {
             return Ok(false);
         }
-        let most = match self.scan_cost.as_deref().map_or("", str::trim) {
-            // The value of a custom setting after `RESET` in a session that had set it.
-            "" => SCAN_COST,
-            set => scan_cost(set).ok_or_else(|| {
-                let problem = format!(
-                    "expected a cost such as {SCAN_COST}, in the planner's unit, got `{set}`; SET \
-                     {SCAN_COST_SETTING} to a number, or RESET it (where it was set: for the \
-                     session, ALTER ROLE or ALTER DATABASE)"
-                );
-                Error::invalid_field(self.table.name, SCAN_COST_SETTING, problem)
-            })?,
-        };
+        let most = scan_cost(self.table, self.scan_cost.as_deref())?;
         let mut sql = Sql::new(&format!("SELECT FROM {}", self.table.quoted()));
         scope.push_where(&mut sql)?;
         let expected = sql
@@ -175,7 +164,21 @@ impl<'c> SearchSession<'c> {
     }
 }
 
-/// Parses a cost; NaN is none.
-fn scan_cost(set: &str) -> Option<f64> {
-    set.parse().ok().filter(|cost: &f64| !cost.is_nan())
+/// Returns the cost of reading records above which summaries are used, from the value of
+/// [`SCAN_COST_SETTING`].
+pub(in crate::search) fn scan_cost(table: &'static Table, set: Option<&str>) -> Result<f64, Error> {
+    let set = set.map_or("", str::trim);
+    // The value of a custom setting after `RESET` in a session that had set it.
+    if set.is_empty() {
+        return Ok(SCAN_COST);
+    }
+    let cost = set.parse().ok().filter(|cost: &f64| !cost.is_nan());
+    cost.ok_or_else(|| {
+        let problem = format!(
+            "expected a cost such as {SCAN_COST}, in the planner's unit, got `{set}`; SET \
+             {SCAN_COST_SETTING} to a number, or RESET it (where it was set: for the \
+             session, ALTER ROLE or ALTER DATABASE)"
+        );
+        Error::invalid_field(table.name, SCAN_COST_SETTING, problem)
+    })
 }

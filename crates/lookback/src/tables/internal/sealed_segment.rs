@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::model;
-use crate::value::Bytes;
+use crate::value::{Bytes, Opaque};
 
 /// A range of ids whose records are summarised for search, in
 /// [`SearchBlock`](super::SearchBlock)s and [`SearchPosting`](super::SearchPosting)s.
@@ -42,6 +42,14 @@ pub(crate) struct SealedSegment {
     pub(crate) has_postings: bool,
     /// The trigrams that the templates of its records leave out, a bit for each.
     pub(crate) trigrams: Bytes,
+    /// The ids of its records that were summarised: a record with another id may have been
+    /// inserted since. NULL if they are not known, or are too many ranges.
+    #[column(type = "int8multirange")]
+    pub(crate) ids: Option<Opaque>,
+    /// The partitions of these records, each with its file and its trigger: another file or
+    /// trigger means that records changed without a note in
+    /// [`RollupCorrection`](super::RollupCorrection)s.
+    pub(crate) partitions: Option<Vec<String>>,
     /// Whether the segment was deleted, and its row remains only as the one with
     /// the greatest id.
     #[column(sql_default = "false")]

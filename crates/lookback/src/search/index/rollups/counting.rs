@@ -16,8 +16,8 @@ const NEVER: i32 = i32::MAX;
 
 /// The number of gaps in ids that are always stored, and the records for each further one.
 /// A query looks for records in each gap.
-pub(super) const MIN_GAP_LIMIT: i64 = 1_024;
-pub(super) const RECORDS_PER_GAP: i64 = 256;
+pub(in crate::search::index) const MIN_GAP_LIMIT: i64 = 1_024;
+pub(in crate::search::index) const RECORDS_PER_GAP: i64 = 256;
 
 /// Counts a segment in the transaction that seals it, if its table has roll-ups.
 ///
@@ -64,7 +64,7 @@ pub(super) async fn count_range(
     sql.push(&format!(
         "WITH watched AS MATERIALIZED ({watched}), \
          noted AS (DELETE FROM rollup_corrections \
-           WHERE target = {target} AND record_id BETWEEN {first} AND {last}), \
+           WHERE target = {target} AND record_id BETWEEN {first} AND {last} AND amount <> 0), \
          cells AS MATERIALIZED (\
            SELECT tableoid AS leaf, date_bin(interval '1 minute', {created_at}, {EPOCH}) AS minute, \
              {keys_of_cell} AS keys, {deleted_at} IS NOT NULL AS is_deleted, count(*) AS rows, \

@@ -38,7 +38,8 @@ pub(super) async fn merge(
     let target = sql.argument(table.name)?;
     let (first, last) = (sql.argument(first_id)?, sql.argument(last_id)?);
     let within = format!("target = {target} AND first_id >= {first} AND last_id <= {last}");
-    let noted = format!("target = {target} AND record_id BETWEEN {first} AND {last}");
+    let noted =
+        format!("target = {target} AND record_id BETWEEN {first} AND {last} AND amount <> 0");
     let units = UNITS.map(|unit| format!("({unit})")).join(", ");
     sql.push(&format!(
         "WITH mergeable AS MATERIALIZED (\

@@ -159,7 +159,7 @@ pub(crate) fn push_rollup_scan(
          SELECT {columns}{created_at}, {deleted_at}, __rows FROM (\
            SELECT {values}created_at AS {created_at}, {deletion} AS {deleted_at}, amount::integer AS __rows \
            FROM rollup_corrections AS n \
-           WHERE target = {target} AND record_id <@ (SELECT ids FROM covered) \
+           WHERE target = {target} AND amount <> 0 AND record_id <@ (SELECT ids FROM covered) \
              AND NOT EXISTS (SELECT FROM rollup_corrections AS removal \
                WHERE removal.target = {target} AND removal.record_id = n.record_id \
                  AND removal.is_removal AND removal.id < n.id)) AS corrections \

@@ -48,6 +48,7 @@ DECLARE
     old_keys text[];
     new_keys text[];
     is_counted boolean := TRUE;
+    is_other_text boolean := TRUE;
     is_known boolean := TRUE;
 BEGIN
     BEGIN
@@ -59,6 +60,7 @@ BEGIN
                 OR OLD.{created_at} IS DISTINCT FROM NEW.{created_at}
                 OR (OLD.{deleted_at} IS NULL) IS DISTINCT FROM (NEW.{deleted_at} IS NULL)
                 OR old_keys IS DISTINCT FROM new_keys;
+            is_other_text := OLD.{id} IS DISTINCT FROM NEW.{id}{other_texts};
         END IF;
     EXCEPTION WHEN OTHERS THEN
         is_known := FALSE;
@@ -79,13 +81,31 @@ BEGIN
                 OLD.{deleted_at} IS NOT NULL),
             ({target}, NEW.{id}, 1, FALSE, NEW.{created_at}, new_keys, NEW.{deleted_at} IS NOT NULL);
     END IF;
+    IF is_known AND is_other_text THEN
+        INSERT INTO {corrections} {columns} VALUES ({target}, OLD.{id}, 0, FALSE, NULL, NULL, FALSE);
+        IF TG_OP = 'UPDATE' AND OLD.{id} IS DISTINCT FROM NEW.{id} THEN
+            INSERT INTO {corrections} {columns} VALUES ({target}, NEW.{id}, 0, FALSE, NULL, NULL, FALSE);
+        END IF;
+    END IF;
     RETURN NULL;
 END
 ",
+        other_texts = other_texts(table),
         old_keys = names.keys_of("OLD."),
         new_keys = names.keys_of("NEW."),
         corrections_name = literal(corrections),
     )
+}
+
+/// Returns ` OR …`: the condition that a search field has another text.
+fn other_texts(table: &'static Table) -> String {
+    let fields = table.search.iter().map(|place| {
+        let name = table.columns[*place].quoted();
+        // Some collations take different texts for equal.
+        let text = |row: &str| format!("({row}.{name}::text COLLATE \"C\")");
+        format!(" OR {} IS DISTINCT FROM {}", text("OLD"), text("NEW"))
+    });
+    fields.collect()
 }
 
 /// Returns whether the table has the trigger, as this version of the library creates it, and

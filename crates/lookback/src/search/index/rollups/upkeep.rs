@@ -75,7 +75,7 @@ pub(crate) async fn next_task(
     sql.push(&format!(
         "WITH noted AS MATERIALIZED (\
            SELECT record_id FROM rollup_corrections AS n \
-           WHERE target = {target} AND record_id IS NOT NULL \
+           WHERE target = {target} AND record_id IS NOT NULL AND amount <> 0 \
              AND NOT EXISTS (SELECT FROM rollup_corrections AS other \
                WHERE other.target = {target} AND other.record_id = n.record_id \
                  AND (other.created_at < {first_time} OR other.created_at >= {end_time})) \
@@ -132,7 +132,8 @@ pub(crate) async fn do_task(
 
 /// Returns the number of corrections.
 async fn corrections(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
-    let mut sql = Sql::new("SELECT count(*) FROM rollup_corrections WHERE target = ");
+    let mut sql =
+        Sql::new("SELECT count(*) FROM rollup_corrections WHERE amount <> 0 AND target = ");
     sql.bind(table.name)?;
     one(conn, sql).await
 }
@@ -155,7 +156,7 @@ async fn purge_uncounted(conn: &mut PgConnection, table: &'static Table) -> Resu
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
     sql.push(&format!(
-        "DELETE FROM rollup_corrections WHERE target = {target} AND record_id IS NOT NULL \
+        "DELETE FROM rollup_corrections WHERE target = {target} AND record_id IS NOT NULL AND amount <> 0 \
          AND NOT record_id <@ (SELECT coalesce(range_agg(ids), int8multirange()) \
            FROM rollup_ranges WHERE target = {target})"
     ));

@@ -1,0 +1,70 @@
+//! Reading a filter on words from the rows that may have them, instead of the whole table.
+
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::QueryBuilder;
+use crate::db::{LocalSetting, LocalSettings, Sql};
+use crate::error::Error;
+use crate::filter::{Matching, Node};
+use crate::model::Model;
+use crate::search::{MatchRows, MatchWords};
+
+/// A statement over a row set reads few rows, which the planner cannot know: it has a branch
+/// for the whole table, which is hardly ever read. Neither compiling it nor starting other
+/// processes pays.
+const SETTINGS: [(&str, &str); 2] = [("jit", "off"), ("max_parallel_workers_per_gather", "0")];
+
+impl<M: Model> QueryBuilder<M> {
+    /// Whether each record has some words.
+    pub(super) fn has_words(&self) -> bool {
+        !self.matchings().is_empty()
+    }
+
+    fn matchings(&self) -> Vec<&Matching> {
+        let mut found = Vec::new();
+        self.filter
+            .iter()
+            .for_each(|node| matchings(node, &mut found));
+        found
+    }
+
+    /// Finds the rows that may have the words of the filters; `None` if the table must be read.
+    pub(super) async fn match_rows(
+        &self,
+        conn: &mut PgConnection,
+    ) -> Result<Option<MatchRows>, Error> {
+        let matchings = self.matchings();
+        let words = matchings.iter().flat_map(|matching| &matching.words);
+        let phrases = matchings.iter().flat_map(|matching| &matching.phrases);
+        match MatchWords::of(words, phrases.map(String::as_str)) {
+            Some(words) => MatchRows::find(conn, M::TABLE, &words).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// Collects the conditions on words that each record passes.
+fn matchings<'n>(node: &'n Node, found: &mut Vec<&'n Matching>) {
+    match node {
+        Node::Matching(matching) => found.push(matching),
+        Node::All(nodes) => nodes.iter().for_each(|node| matchings(node, found)),
+        _ => {}
+    }
+}
+
+/// Reads the rows of a statement over a row set.
+pub(super) async fn fetch_matched<M: Model>(
+    conn: &mut PgConnection,
+    sql: Sql,
+) -> Result<Vec<PgRow>, Error> {
+    let settings = SETTINGS.map(|(name, value)| LocalSetting::new(name, value));
+    let begun = LocalSettings::begin(conn, &settings, |_| Ok(String::new())).await;
+    let (mut settings, _) = begun?;
+    let rows = sql.once().fetch_all(settings.conn()).await;
+    let rows = rows.map_err(|error| Error::from_driver(M::TABLE, error));
+    let (_, ended) = settings.end().await;
+    let rows = rows?;
+    ended?;
+    Ok(rows)
+}

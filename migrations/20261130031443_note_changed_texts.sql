@@ -1,0 +1,3 @@
+ALTER TABLE sealed_segments ADD COLUMN ids int8multirange;
+
+ALTER TABLE sealed_segments ADD COLUMN partitions text[];
