@@ -83,6 +83,7 @@ if [ -n "$id" ]; then
 fi
 
 if [ "$stay" = yes ]; then
+    : >"$log.serve"
     # It asks for no password, and sends requests again to the shop alone.
     "$lookback" serve --open --listen "$page" --otlp-grpc off --otlp-http off \
         --replay-targets "http://$address" 2>"$log.serve" &
