@@ -37,10 +37,33 @@ impl<M: Model> QueryBuilder<M> {
         let matchings = self.matchings();
         let words = matchings.iter().flat_map(|matching| &matching.words);
         let phrases = matchings.iter().flat_map(|matching| &matching.phrases);
-        match MatchWords::of(words, phrases.map(String::as_str)) {
-            Some(words) => MatchRows::find(conn, M::TABLE, &words).await,
-            None => Ok(None),
+        let Some(words) = MatchWords::of(words, phrases.map(String::as_str)) else {
+            return Ok(None);
+        };
+        let cost = self.cost_without_words(conn).await?;
+        MatchRows::find(conn, M::TABLE, &words, cost).await
+    }
+
+    /// The cost of reading the records that pass the filters on anything but words, as the
+    /// planner expects it; `None` without such filters.
+    async fn cost_without_words(&self, conn: &mut PgConnection) -> Result<Option<f64>, Error> {
+        let mut filter = Vec::new();
+        for node in &self.filter {
+            without_words(node, &mut filter);
         }
+        if filter.is_empty() {
+            return Ok(None);
+        }
+        let others = Self {
+            filter,
+            deleted: self.deleted,
+            ..Self::new()
+        };
+        let mut sql = Sql::new(&format!("SELECT FROM {}", M::TABLE.quoted()));
+        others.push_where(&mut sql)?;
+        let expected = sql.expected(conn).await;
+        let expected = expected.map_err(|error| Error::from_driver(M::TABLE, error))?;
+        Ok(expected.map(|expected| expected.cost))
     }
 }
 
@@ -50,6 +73,15 @@ fn matchings<'n>(node: &'n Node, found: &mut Vec<&'n Matching>) {
         Node::Matching(matching) => found.push(matching),
         Node::All(nodes) => nodes.iter().for_each(|node| matchings(node, found)),
         _ => {}
+    }
+}
+
+/// Collects the parts of a filter that are no conditions on words.
+fn without_words(node: &Node, parts: &mut Vec<Node>) {
+    match node {
+        Node::Matching(_) => {}
+        Node::All(nodes) => nodes.iter().for_each(|node| without_words(node, parts)),
+        other => parts.push(other.clone()),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use futures_util::TryStreamExt as _;
+use lookback::maintenance::maintain_rollups;
 use lookback::maintenance::sealing::{self, Sealer};
 use lookback::query::{Bucket, count};
 use lookback::{Filter, Level, Log, LogPatch, Model as _, NewLog};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use sqlx::{Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::sealing::seal_all;
 use crate::time;
@@ -296,5 +297,96 @@ async fn matching_search_takes_every_text_of_a_search() {
         let patterns = Log::records().search(text).patterns().exact();
         let patterns = patterns.fetch(&db.pool).await.unwrap();
         assert_eq!(counted.unsigned_abs(), patterns.records.value(), "{text:?}");
+    }
+}
+
+/// What `match` finds by summaries, however small the table is, and by reading every record.
+async fn counts(conn: &mut PgConnection, words: &str) -> [i64; 2] {
+    let mut counts = [0; 2];
+    for (place, cost) in ["-1", "1e18"].into_iter().enumerate() {
+        let set = format!("SET lookback.scan_cost = '{cost}'");
+        conn.execute(sqlx::AssertSqlSafe(set)).await.unwrap();
+        let matching = Log::records().matching(words);
+        counts[place] = matching.aggregate(&mut *conn, count()).await.unwrap();
+    }
+    counts
+}
+
+#[tokio::test]
+async fn match_by_summaries_knows_forms_of_letters_and_other_columns() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let line = |message: &str| NewLog::new("API", Level::Info, message);
+    let texts = [
+        "café noir",
+        "SİLİNDİ kullanıcı",
+        "SATİŞLARİ2024",
+        "GİDERLERİ2024",
+        "gate",
+    ];
+    let lines: Vec<NewLog> = texts
+        .iter()
+        .cycle()
+        .take(500)
+        .map(|text| line(text))
+        .collect();
+    Log::records()
+        .create_many(&mut *conn, &lines)
+        .await
+        .unwrap();
+    seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 50).unwrap()).await;
+    for (words, found) in [
+        ("\"cafe\u{301} noir\"", 100),
+        ("\"café noir\"", 100),
+        ("\"silindi kullanıcı\"", 100),
+        ("noir", 100),
+        ("gate", 100),
+        ("ler2024", 0),
+        ("nothing", 0),
+    ] {
+        assert_eq!(counts(&mut conn, words).await, [found; 2], "{words}");
+    }
+    // Another column with the name of one that was summarised, as a migration may leave it.
+    conn.execute(
+        "ALTER TABLE logs RENAME message TO earlier; ALTER TABLE logs ALTER earlier DROP NOT NULL; \
+         ALTER TABLE logs ADD COLUMN message text NOT NULL DEFAULT 'disk failure'",
+    )
+    .await
+    .unwrap();
+    conn.clear_cached_statements().await.unwrap();
+    assert_eq!(counts(&mut conn, "failure").await, [500; 2]);
+}
+
+/// Notes of changed texts do not pile up: the ids are taken out of the segments.
+#[tokio::test]
+async fn match_by_summaries_is_exact_after_many_changes_were_folded() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let lines = vec![NewLog::new("API", Level::Info, "one of many"); 4_000];
+    Log::records()
+        .create_many(&mut *conn, &lines)
+        .await
+        .unwrap();
+    seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 500).unwrap()).await;
+    conn.execute(
+        "UPDATE logs SET message = 'another text' WHERE id % 3 = 0; \
+         DELETE FROM logs WHERE id BETWEEN 700 AND 1200; \
+         INSERT INTO logs (id, source, level, message) OVERRIDING SYSTEM VALUE \
+           VALUES (800, 'API', 'info', 'another one of its kind')",
+    )
+    .await
+    .unwrap();
+    let notes = "SELECT count(*) FROM rollup_corrections WHERE amount = 0";
+    let count_notes =
+        async || -> i64 { sqlx::query_scalar(notes).fetch_one(&db.pool).await.unwrap() };
+    assert!(count_notes().await > 1_000);
+    let before = counts(&mut conn, "another").await;
+    assert_eq!(before[0], before[1]);
+    while maintain_rollups(&db.pool, Log::TABLE).await.unwrap() {}
+    assert_eq!(count_notes().await, 0);
+    for words in ["another", "many", "kind"] {
+        let [by_summaries, by_reading] = counts(&mut conn, words).await;
+        assert_eq!(by_summaries, by_reading, "{words}");
+        assert!(by_reading > 0, "{words}");
     }
 }

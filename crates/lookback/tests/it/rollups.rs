@@ -255,7 +255,9 @@ async fn compare(conn: &mut PgConnection, question: &Question, after: &str) {
     let expected = question.ask(&mut transaction, every).await;
     let found = question.ask(&mut transaction, question.query()).await;
     assert_eq!(found, expected, "{question:?} after {after}");
-    compare_matches(&mut transaction, question, after).await;
+    if question.deleted <= 2 {
+        compare_matches(&mut transaction, question, after).await;
+    }
 }
 
 /// Compares a filter on words that reads summaries with one that reads every record, at one

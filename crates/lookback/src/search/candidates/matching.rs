@@ -22,14 +22,15 @@ use sqlx::{PgConnection, Row as _};
 
 use super::row_set::{RowSet, SEGMENTS_ARE_DISJOINT, check_disjoint};
 use super::tokens::Token;
-use crate::db::{Sql, row};
+use crate::db::{LocalSetting, LocalSettings, Sql, row};
 use crate::error::Error;
 use crate::filter::{MatchedWord, Pattern};
 use crate::model::{ColumnRole, Table};
-use crate::search::index::rollups::watched_partitions;
+use crate::search::index::rollups::known_identities;
 use crate::search::index::templates::{has_digit, runs};
-use crate::search::index::{FULL_POSTING, map_summary_error};
+use crate::search::index::{FULL_POSTING, NEWEST_IDS, map_summary_error};
 use crate::search::statement::scan_settings::{SCAN_COST_SETTING, scan_cost};
+use crate::value::ColumnType;
 
 /// The tables that are read, besides that of the records.
 const TABLES: [&str; 5] = [
@@ -43,9 +44,13 @@ const TABLES: [&str; 5] = [
 /// The number of records of some hundred bytes that are read at a cost of 1.
 const RECORDS_PER_COST: &str = "4.0";
 
-/// The most notes, and ids of postings, with which the summaries are of use.
+/// One record that is not known for this many that are: more are read by the table's own order.
+const KNOWN_PER_UNKNOWN: i64 = 4;
+
+/// The most notes, gaps, and ids of postings with which the summaries are of use.
 const MAX_NOTES: i64 = 10_000;
-const MAX_IDS: i64 = 50_000;
+const MAX_GAPS: i64 = 10_000;
+const MAX_IDS: i64 = 20_000;
 
 /// The most blocks that are read, the newest first: of 256 records each.
 const MAX_BLOCKS: usize = 1_000;
@@ -67,7 +72,9 @@ impl MatchWords {
     ) -> Option<Self> {
         let words = words.filter(|word| !word.is_id);
         let words = words.map(|word| word.text.as_str());
-        // Each run of a phrase is in a text that has the phrase.
+        // Each run of a phrase is in a text that has the phrase. With a letter that is not ASCII,
+        // the text may have others.
+        let phrases = phrases.filter(|phrase| phrase.is_ascii());
         let runs = phrases.flat_map(|phrase| runs(phrase).map(|(run, _)| run));
         let mut chosen = Self {
             digits: Vec::new(),
@@ -98,28 +105,49 @@ pub(crate) struct MatchRows {
     rows: RowSet,
     /// The id from which on these are all; `None` if there are no others.
     floor: Option<i64>,
-    /// The first segment: it is another one once the table is sealed again.
-    generation: i64,
+    /// What the summaries were when they were read.
+    version: Version,
+}
+
+/// The segments, and the partitions that they know.
+#[derive(Clone, Debug, PartialEq)]
+struct Version {
+    newest_segment: i64,
+    /// A digest of the segments up to that one.
+    segments: String,
+    /// The partitions, and the columns that were summarised.
+    known: Vec<String>,
 }
 
 impl MatchRows {
-    /// Finds the rows that may have the words; `None` if the table must be read.
+    /// Finds the rows that may have the words; `None` if the table must be read, or `cost`, that
+    /// of reading what other filters leave, is low.
     pub(crate) async fn find(
         conn: &mut PgConnection,
         table: &'static Table,
         words: &MatchWords,
+        cost: Option<f64>,
     ) -> Result<Option<Self>, Error> {
-        if !table.sealed || table.rollup.is_none() {
+        if !table.sealed || table.rollup.is_none() || !has_steady_texts(table) {
             return Ok(None);
         }
-        let rights = rights(conn).await?;
-        if !rights.0 {
+        let (may_read, set) = rights(conn, table).await?;
+        if !may_read {
             return Ok(None);
         }
-        let scan_cost = scan_cost(table, rights.1.as_deref())?;
+        let scan_cost = scan_cost(table, set.as_deref())?;
+        if cost.is_some_and(|cost| cost <= scan_cost) {
+            return Ok(None);
+        }
         let sql = statement(table, words, scan_cost)?;
-        let row = sql.once().fetch_optional(conn).await;
+        // Compiling it takes longer than running it.
+        let settings = [LocalSetting::new("jit", "off")];
+        let begun = LocalSettings::begin(conn, &settings, |_| Ok(String::new())).await;
+        let (mut settings, _) = begun?;
+        let row = sql.once().fetch_optional(settings.conn()).await;
+        let (_, ended) = settings.end().await;
         let row = row.map_err(|error| map_summary_error(table, Error::from(error)))?;
+        ended?;
         match row {
             Some(row) => Self::read(table, &row),
             None => Ok(None),
@@ -128,8 +156,9 @@ impl MatchRows {
 
     fn read(table: &'static Table, row: &PgRow) -> Result<Option<Self>, Error> {
         check_disjoint(table, row)?;
-        let generation: Option<i64> = row.try_get("generation")?;
-        let (Some(generation), true) = (generation, row.try_get::<bool, _>("is_useful")?) else {
+        let newest_segment: Option<i64> = row.try_get("newest_segment")?;
+        let (Some(newest_segment), true) = (newest_segment, row.try_get::<bool, _>("is_useful")?)
+        else {
             return Ok(None);
         };
         let pairs = |first: &str, last: &str| -> Result<Vec<(i64, i64)>, sqlx::Error> {
@@ -150,7 +179,11 @@ impl MatchRows {
         Ok(Some(Self {
             rows: RowSet::new(ranges, ids),
             floor,
-            generation,
+            version: Version {
+                newest_segment,
+                segments: row.try_get("segments")?,
+                known: row.try_get("known")?,
+            },
         }))
     }
 
@@ -164,35 +197,123 @@ impl MatchRows {
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
         let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
         let target = sql.argument(table.name)?;
-        let generation = sql.argument(self.generation)?;
+        let newest = sql.argument(self.version.newest_segment)?;
+        let segments = sql.argument(&self.version.segments)?;
+        let known = sql.argument(&self.version.known)?;
         // Computed once.
         let is_same = format!(
-            "(SELECT min(id) = {generation} FROM sealed_segments WHERE NOT is_tombstone AND target = {target})"
+            "(SELECT {digest} = {segments} \
+                AND {known}::text[] <@ (SELECT coalesce(array_agg(identity), '{{}}') FROM ({watched}) AS watched) \
+                AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
+              FROM sealed_segments WHERE NOT is_tombstone AND target = {target} AND id <= {newest})",
+            digest = DIGEST,
+            watched = known_identities(table),
         );
         let rows = self.rows.from(table, sql)?;
-        let others = self.rows.excludes(&format!("__n.{id}"), sql)?;
+        let others = self.rows.excludes("record_id", sql)?;
+        // Hardly ever is there a note that the row set lacks.
         Ok(format!(
             "(SELECT * FROM {rows} WHERE {is_same} \
-             UNION ALL SELECT __n.*, FALSE FROM {from} AS __n WHERE {is_same} AND {others} \
-               AND __n.{id} IN (SELECT record_id FROM rollup_corrections WHERE amount = 0 AND target = {target}) \
+             UNION ALL SELECT __r.*, FALSE FROM (\
+               SELECT DISTINCT record_id FROM rollup_corrections \
+               WHERE amount = 0 AND target = {target} AND {is_same} AND {others} OFFSET 0) AS __n \
+             CROSS JOIN LATERAL (SELECT * FROM {from} WHERE {id} = __n.record_id OFFSET 0) AS __r \
              UNION ALL SELECT *, FALSE FROM {from} WHERE {is_same} IS NOT TRUE) AS {alias}",
             alias = table.alias(),
         ))
     }
 }
 
-/// Returns whether the tables exist, and the role may read them, because a filter needs no right
-/// on them; and the setting of the cost of a scan.
-async fn rights(conn: &mut PgConnection) -> Result<(bool, Option<String>), Error> {
-    let each = TABLES.map(|name| {
-        format!("coalesce(has_table_privilege(to_regclass('{name}'), 'SELECT'), FALSE)")
-    });
-    let sql = Sql::new(&format!(
-        "SELECT {} AS may_read, current_setting('{SCAN_COST_SETTING}', TRUE) AS scan_cost",
-        each.join(" AND ")
+/// The aggregate of segments that changes whenever one of them does.
+const DIGEST: &str = "coalesce(md5(string_agg(concat_ws(' ', id, xmin), ',' ORDER BY id)), '')";
+
+/// Returns whether the text of each search field depends on its value alone, and not on
+/// settings of the session.
+fn has_steady_texts(table: &'static Table) -> bool {
+    let mut types = table.search.iter().map(|place| table.columns[*place].ty);
+    types.all(|ty| match ty {
+        ColumnType::Array(element) => has_steady_text(*element),
+        ty => has_steady_text(ty),
+    })
+}
+
+fn has_steady_text(ty: ColumnType) -> bool {
+    use ColumnType::{Enum, Int2, Int4, Int8, Jsonb, Text, Uuid};
+    matches!(ty, Text | Int2 | Int4 | Int8 | Jsonb | Uuid | Enum(_))
+}
+
+/// Returns whether the tables exist, and the role may read them and the whole table, because a
+/// filter needs no right on them; and the setting of the cost of a scan.
+async fn rights(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<(bool, Option<String>), Error> {
+    let mut sql = Sql::default();
+    let of_records = sql.argument(table.quoted())?;
+    let each = TABLES.map(|name| format!("to_regclass('{name}')"));
+    let each = each
+        .into_iter()
+        .chain([format!("to_regclass({of_records})")]);
+    let each = each.map(|name| format!("coalesce(has_table_privilege({name}, 'SELECT'), FALSE)"));
+    sql.push(&format!(
+        "SELECT {each} AND EXISTS (SELECT FROM pg_catalog.pg_attribute \
+           WHERE attrelid = to_regclass('sealed_segments') AND attname = 'partitions') AS may_read, \
+           current_setting('{SCAN_COST_SETTING}', TRUE) AS scan_cost",
+        each = each.collect::<Vec<_>>().join(" AND "),
     ));
     let row = row(conn, sql).await?;
     Ok((row.try_get("may_read")?, row.try_get("scan_cost")?))
+}
+
+/// The conditions of the statement that finds rows.
+struct Conditions {
+    /// Columns of a segment.
+    columns: String,
+    /// Whether a block of the segment `s` may have a word.
+    in_segment: String,
+    /// Whether the block `b` may have records with the words.
+    may: String,
+    /// Whether a template has all words.
+    in_template: String,
+}
+
+impl Conditions {
+    fn of(words: &MatchWords, sql: &mut Sql) -> Result<Self, Error> {
+        let tokens = |words: &[String]| -> Vec<Token> {
+            let words = words.iter().enumerate();
+            words
+                .map(|(number, word)| Token::of(number, word))
+                .collect()
+        };
+        let blocks = |tokens: &[Token]| -> Vec<String> {
+            tokens.iter().map(Token::block_condition).collect()
+        };
+        if !words.digits.is_empty() {
+            return Ok(Self {
+                columns: String::new(),
+                in_segment: "TRUE".to_owned(),
+                may: blocks(&tokens(&words.digits)).join(" AND "),
+                in_template: "FALSE".to_owned(),
+            });
+        }
+        let tokens = tokens(&words.plain);
+        let conditions = blocks(&tokens);
+        let columns = tokens.iter().map(|token| format!("s.{}", token.column()));
+        let masked: Vec<String> = columns.collect();
+        let patterns = words.plain.iter().map(|word| Pattern::containing(word));
+        let patterns = sql.argument(patterns.collect::<Vec<_>>())?;
+        Ok(Self {
+            columns: tokens.iter().map(Token::segment_column).collect(),
+            // A word that is not in the template is within a masked run.
+            in_segment: format!("(NOT s.has_postings OR {})", masked.join(" OR ")),
+            may: format!(
+                "CASE WHEN b.has_templates THEN {} ELSE {} END",
+                conditions.join(" OR "),
+                conditions.join(" AND ")
+            ),
+            in_template: format!("template LIKE ALL ({patterns}::text[])"),
+        })
+    }
 }
 
 /// Returns the statement that finds the rows.
@@ -200,91 +321,68 @@ fn statement(table: &'static Table, words: &MatchWords, scan_cost: f64) -> Resul
     let mut sql = Sql::default();
     let scan_cost = sql.argument(scan_cost)?;
     let target = sql.argument(table.name)?;
-    let has_digits = !words.digits.is_empty();
-    let chosen = if has_digits {
-        &words.digits
-    } else {
-        &words.plain
-    };
-    let tokens = chosen.iter().enumerate();
-    let tokens: Vec<Token> = tokens
-        .map(|(number, word)| Token::of(number, word))
-        .collect();
-    let conditions: Vec<String> = tokens.iter().map(Token::block_condition).collect();
-    let all = conditions.join(" AND ");
-    let (columns, in_segment, may) = if has_digits {
-        (String::new(), "TRUE".to_owned(), all)
-    } else {
-        // A word that is not in the template is within a masked run.
-        let masked: Vec<String> = tokens
-            .iter()
-            .map(|token| format!("s.{}", token.column()))
-            .collect();
-        (
-            tokens.iter().map(Token::segment_column).collect(),
-            format!("(NOT s.has_postings OR {})", masked.join(" OR ")),
-            format!(
-                "CASE WHEN b.has_templates THEN {} ELSE {all} END",
-                conditions.join(" OR ")
-            ),
-        )
-    };
-    let in_templates = if has_digits {
-        "FALSE".to_owned()
-    } else {
-        let patterns = words.plain.iter().map(|word| Pattern::containing(word));
-        let patterns = sql.argument(patterns.collect::<Vec<_>>())?;
-        format!("template LIKE ALL ({patterns}::text[])")
-    };
+    let Conditions {
+        columns,
+        in_segment,
+        may,
+        in_template,
+    } = Conditions::of(words, &mut sql)?;
     let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
     sql.push(&format!(
         "WITH watched AS MATERIALIZED (\
-           SELECT coalesce(array_agg(identity), '{{}}') AS partitions FROM ({watched}) AS watched), \
+           SELECT coalesce(array_agg(identity), '{{}}') AS identities FROM ({watched}) AS watched), \
          segments AS MATERIALIZED (\
-           SELECT s.id, s.first_id, s.last_id, s.rows, s.has_postings{columns}, \
-             CASE WHEN s.partitions <@ (SELECT partitions FROM watched) THEN s.ids END AS ids \
+           SELECT s.id, s.xmin, s.first_id, s.last_id, s.rows, s.has_postings, s.partitions{columns}, \
+             CASE WHEN s.partitions <@ (SELECT identities FROM watched) THEN s.ids END AS ids \
            FROM sealed_segments AS s WHERE NOT s.is_tombstone AND s.target = {target}), \
          sealed AS MATERIALIZED (\
-           SELECT min(id) AS generation, min(first_id) AS first, max(last_id) AS until, \
-             {SEGMENTS_ARE_DISJOINT} AS __are_disjoint, \
-             coalesce(sum(rows) FILTER (WHERE ids IS NOT NULL), 0)::bigint AS known, \
-             coalesce(sum(rows) FILTER (WHERE ids IS NULL), 0)::bigint AS unknown, \
+           SELECT max(id) AS newest_segment, {DIGEST} AS segments, \
+             min(first_id) AS first, max(last_id) AS until, {SEGMENTS_ARE_DISJOINT} AS __are_disjoint, \
+             coalesce(sum(rows) FILTER (WHERE ids IS NOT NULL), 0) AS known, \
+             coalesce(sum(rows) FILTER (WHERE ids IS NULL), 0) AS unknown, \
              coalesce(range_agg(ids), int8multirange()) AS ids FROM segments), \
          gaps AS MATERIALIZED (\
            SELECT coalesce(lower(gap), -9223372036854775808) AS first, \
              coalesce(upper(gap) - 1, 9223372036854775807) AS last \
            FROM unnest(int8multirange(int8range(NULL, NULL)) - (SELECT ids FROM sealed)) AS gap), \
          notes AS MATERIALIZED (\
-           SELECT record_id FROM rollup_corrections \
-           WHERE amount = 0 AND target = {target} LIMIT {MAX_NOTES} + 1), \
+           SELECT DISTINCT record_id FROM rollup_corrections \
+           WHERE amount = 0 AND target = {target} AND record_id <@ (SELECT ids FROM sealed) LIMIT {MAX_NOTES} + 1), \
+         postings AS MATERIALIZED (\
+           SELECT k.id, k.rows > {FULL_POSTING} AS is_truncated, \
+             CASE WHEN k.rows > {FULL_POSTING} THEN {NEWEST_IDS} ELSE k.rows END AS stored FROM (\
+             SELECT id FROM search_templates WHERE target = {target} AND {in_template} OFFSET 0) AS t \
+           CROSS JOIN LATERAL (\
+             SELECT id, rows FROM search_postings \
+             WHERE template_id = t.id AND last_id >= (SELECT first FROM sealed) OFFSET 0) AS k), \
+         use AS MATERIALIZED (\
+           SELECT ({scan_cost} < 0 OR known / {RECORDS_PER_COST} > {scan_cost} \
+               AND unknown + greatest((SELECT max({id}) FROM {from})::numeric - until, 0) \
+                 <= known / {KNOWN_PER_UNKNOWN}) \
+             AND (SELECT coalesce(sum(stored), 0) FROM postings) <= {MAX_IDS} \
+             AND (SELECT count(*) FROM notes) <= {MAX_NOTES} \
+             AND (SELECT count(*) FROM gaps) <= {MAX_GAPS} \
+             AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
+             AS is_useful FROM sealed), \
+         listed AS MATERIALIZED (\
+           SELECT k.newest_ids, p.is_truncated FROM postings AS p JOIN search_postings AS k USING (id) \
+           WHERE (SELECT is_useful FROM use)), \
          blocks AS MATERIALIZED (\
            SELECT b.first_id, b.last_id FROM segments AS s CROSS JOIN LATERAL (\
              SELECT b.first_id, b.last_id, {may} AS may FROM search_blocks AS b \
              WHERE b.target = {target} AND b.first_id BETWEEN s.first_id AND s.last_id OFFSET 0) AS b \
-           WHERE s.ids IS NOT NULL AND {in_segment} AND b.may), \
-         postings AS MATERIALIZED (\
-           SELECT k.rows, k.newest_ids FROM (\
-             SELECT id FROM search_templates WHERE target = {target} AND {in_templates} OFFSET 0) AS t \
-           CROSS JOIN LATERAL (\
-             SELECT rows, newest_ids FROM search_postings \
-             WHERE template_id = t.id AND last_id >= (SELECT first FROM sealed) OFFSET 0) AS k), \
-         listed AS MATERIALIZED (SELECT coalesce(sum(cardinality(newest_ids)), 0) AS ids FROM postings) \
-         SELECT generation, __are_disjoint, \
-           ({scan_cost} < 0 OR known / {RECORDS_PER_COST} > {scan_cost} \
-               AND unknown + greatest((SELECT max({id}) FROM {from}) - until, 0) <= known) \
-             AND (SELECT ids FROM listed) <= {MAX_IDS} \
-             AND (SELECT count(*) FROM notes) <= {MAX_NOTES} \
-             AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
-             AS is_useful, \
+           WHERE (SELECT is_useful FROM use) AND s.ids IS NOT NULL AND {in_segment} AND b.may) \
+         SELECT newest_segment, segments, __are_disjoint, (SELECT is_useful FROM use) AS is_useful, \
+           ARRAY(SELECT DISTINCT unnest(partitions) FROM segments WHERE ids IS NOT NULL) AS known, \
            ARRAY(SELECT first FROM gaps ORDER BY first) AS gap_firsts, \
            ARRAY(SELECT last FROM gaps ORDER BY first) AS gap_lasts, \
-           ARRAY(SELECT record_id FROM notes WHERE record_id IS NOT NULL) AS notes, \
+           ARRAY(SELECT record_id FROM notes) AS notes, \
            ARRAY(SELECT first_id FROM blocks ORDER BY first_id DESC) AS block_firsts, \
            ARRAY(SELECT last_id FROM blocks ORDER BY first_id DESC) AS block_lasts, \
-           ARRAY(SELECT unnest(newest_ids) FROM postings WHERE (SELECT ids FROM listed) <= {MAX_IDS}) AS ids, \
-           (SELECT max(newest_ids[cardinality(newest_ids)]) FROM postings WHERE rows > {FULL_POSTING}) AS floor \
+           ARRAY(SELECT unnest(newest_ids) FROM listed) AS ids, \
+           (SELECT max(newest_ids[cardinality(newest_ids)]) FROM listed WHERE is_truncated) AS floor \
          FROM sealed",
-        watched = watched_partitions(table),
+        watched = known_identities(table),
     ));
     Ok(sql)
 }
@@ -320,6 +418,9 @@ mod tests {
         // Letters that a text may have in another form, ids with separators, and what is short.
         for word in ["résumé", "4111111111111111", "id", "a1", "=>"] {
             assert_eq!(chosen(&[word], &[]), None, "{word}");
+        }
+        for phrase in ["cafe\u{301} noir", "kullanıcı silindi"] {
+            assert_eq!(chosen(&[], &[phrase]), None, "{phrase}");
         }
     }
 }

@@ -19,9 +19,7 @@
 //!
 //! `docs/decisions/0017-roll-ups.md` has the reasons and the measurements.
 
-use std::collections::BTreeMap;
-
-use sqlx::{PgConnection, Row as _};
+use sqlx::PgConnection;
 
 use crate::db::{Sql, one};
 use crate::error::Error;
@@ -30,6 +28,7 @@ use crate::model::{ColumnRole, Table, literal};
 mod counting;
 mod merging;
 mod reading;
+mod text_notes;
 mod trigger;
 mod upkeep;
 mod windows;
@@ -37,6 +36,8 @@ mod windows;
 pub(super) use counting::{MIN_GAP_LIMIT, RECORDS_PER_GAP, count_sealed};
 pub(super) use merging::merge_ranges;
 pub(crate) use reading::{RollupScan, find_rollups, push_rollup_scan};
+pub(crate) use text_notes::known_identities;
+pub(super) use text_notes::{WatchedPartitions, delete_text_notes, watch};
 #[cfg(feature = "migrate")]
 pub(crate) use trigger::is_created_name;
 pub(crate) use trigger::{TRIGGER, is_trigger_current, trigger_statements};
@@ -126,52 +127,10 @@ pub(crate) fn watched_partitions(table: &'static Table) -> String {
         "SELECT c.oid, concat_ws('/', c.oid, pg_relation_filenode(c.oid), t.oid, t.xmin) AS identity \
          FROM (SELECT {regclass}::oid AS oid \
            UNION SELECT relid::oid FROM pg_partition_tree({regclass}) WHERE isleaf) AS c \
+         JOIN pg_catalog.pg_class AS k ON k.oid = c.oid AND k.relkind IN ('r', 'p') AND k.relpersistence = 'p' \
          JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = {name} AND t.tgenabled = 'A'",
         name = literal(TRIGGER),
     )
-}
-
-/// The partitions whose changes are noted: their object ids, and what identifies each.
-pub(super) type WatchedPartitions = BTreeMap<i64, String>;
-
-/// Returns the partitions of a table whose changes are noted from now on; none if the role may
-/// not read the notes, or another version of the library made the trigger.
-pub(super) async fn watch(
-    conn: &mut PgConnection,
-    table: &'static Table,
-) -> Result<WatchedPartitions, Error> {
-    let is_noted =
-        table.rollup.is_some() && may_write(conn).await? && is_trigger_current(conn, table).await?;
-    if !is_noted {
-        return Ok(WatchedPartitions::new());
-    }
-    let sql = Sql::new(&format!(
-        "SELECT oid::bigint, identity FROM ({}) AS watched",
-        watched_partitions(table)
-    ));
-    let rows = sql.fetch_all(conn).await?;
-    let partitions = rows
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    Ok(partitions.collect::<Result<_, sqlx::Error>>()?)
-}
-
-/// Deletes the notes of records in a range of ids whose text changed, before a transaction
-/// summarises them.
-pub(super) async fn delete_text_notes(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    first_id: i64,
-    last_id: i64,
-) -> Result<(), Error> {
-    let mut sql = Sql::new("DELETE FROM rollup_corrections WHERE amount = 0 AND target = ");
-    sql.bind(table.name)?;
-    sql.push(" AND record_id BETWEEN ");
-    sql.bind(first_id)?;
-    sql.push(" AND ");
-    sql.bind(last_id)?;
-    sql.execute(conn).await?;
-    Ok(())
 }
 
 /// Returns whether the tables of roll-ups exist, and the role may read them.

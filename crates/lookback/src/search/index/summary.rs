@@ -8,6 +8,7 @@ use super::bloom_filter::{BloomFilter, FILTER_BITS, TrigramSet};
 use super::insert_rows::insert_rows;
 use super::postings_builder::{PostingsBuilder, SealedRecord};
 use super::rollups::{MIN_GAP_LIMIT, RECORDS_PER_GAP, WatchedPartitions};
+use super::templates::digit_runs;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::value::StoredTime;
@@ -126,6 +127,13 @@ impl SegmentSummary {
                 let text = record.lower();
                 masked.add_record(&text);
                 trigrams.add_record(&text);
+                // In lower case a letter may be two, which end a run: `İ` is one in some locales.
+                // The template of these records masks the run as it was.
+                for run in record.fields.iter().flat_map(|field| digit_runs(field)) {
+                    let run = run.to_lowercase();
+                    masked.add_run(&run);
+                    trigrams.add(&run);
+                }
                 self.postings.add(record, |_| {});
             }
         }
@@ -264,20 +272,18 @@ impl FinishedSummary {
     fn known_ids(&self, watched: &WatchedPartitions) -> Option<(String, Vec<String>)> {
         let most = MIN_GAP_LIMIT.saturating_add(self.rows / RECORDS_PER_GAP);
         // PostgreSQL stores the end of a range as the id after it.
-        let has_end = self.ids.last().is_none_or(|(_, last)| *last < i64::MAX);
-        if self.ids.len() as i64 > most || !has_end {
+        let first = self.ids.first().map(|(first, _)| *first);
+        let last = self.ids.last().map(|(_, last)| *last);
+        let is_stored = first != Some(i64::MIN) && last != Some(i64::MAX);
+        if self.ids.len() as i64 > most || !is_stored {
             return None;
         }
-        let identities = self
-            .partitions
-            .iter()
-            .map(|partition| watched.get(partition));
-        let identities: Option<Vec<String>> = identities.map(|found| found.cloned()).collect();
+        let known = watched.known(&self.partitions);
         let ids = self
             .ids
             .iter()
             .map(|(first, last)| format!("[{first},{last}]"));
         let ids = ids.collect::<Vec<_>>().join(",");
-        identities.map(|identities| (format!("{{{ids}}}"), identities))
+        known.map(|known| (format!("{{{ids}}}"), known))
     }
 }

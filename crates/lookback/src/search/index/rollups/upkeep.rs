@@ -4,6 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::counting::count_range;
 use super::merging::merge;
+use super::text_notes::{fold_text_notes, has_many_text_notes};
 use super::{definition, may_write, try_lock, watched_partitions};
 use crate::db::{Sql, TransactionScope, one};
 use crate::error::Error;
@@ -35,6 +36,8 @@ pub(crate) enum RollupTask {
     },
     /// To delete the corrections of records that no range counts.
     Purge,
+    /// To take the ids of changed texts out of the segments that know them.
+    FoldTexts,
 }
 
 /// Returns the next task of a table that has the trigger: a segment that is not in a valid
@@ -89,7 +92,11 @@ pub(crate) async fn next_task(
         first_time = super::FIRST_TIME,
         end_time = super::END_TIME,
     ));
-    let row = sql.fetch_optional(conn).await?;
+    let row = sql.fetch_optional(&mut *conn).await?;
+    if row.is_none() {
+        let are_many = has_many_text_notes(conn, table).await?;
+        return Ok(are_many.then_some(RollupTask::FoldTexts));
+    }
     row.map(|row| {
         let ids = Option::zip(row.try_get("first_id")?, row.try_get("last_id")?);
         Ok(
@@ -125,6 +132,7 @@ pub(crate) async fn do_task(
             corrections(conn, table).await? < before
         }
         RollupTask::Purge => purge_uncounted(conn, table).await?,
+        RollupTask::FoldTexts => fold_text_notes(conn, table).await?,
     };
     transaction.commit().await?;
     Ok(is_done)
