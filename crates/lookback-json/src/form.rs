@@ -62,3 +62,29 @@ pub fn decoded(text: &str) -> String {
     }
     String::from_utf8_lossy(&plain).into_owned()
 }
+
+/// Decodes text as [`decoded`], or says what is wrong with it.
+///
+/// # Errors
+///
+/// A `%` without two hexadecimal digits, and what is not UTF-8.
+pub fn try_decoded(text: &str) -> Result<String, &'static str> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
+                let (Some(high), Some(low)) = (digit(), digit()) else {
+                    return Err(
+                        "has a % without two hexadecimal digits; in a URL, write %25 for %",
+                    );
+                };
+                bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+            }
+            byte => bytes.push(byte),
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 when its % are decoded")
+}

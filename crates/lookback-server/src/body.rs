@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -54,6 +55,86 @@ impl Room {
     fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         self.taken.merge(permits(&self.all, bytes)?);
         Ok(())
+    }
+}
+
+/// What the records of a body may take: room beside that of its bytes, as long as somebody waits
+/// for the answer.
+pub(crate) struct Budget {
+    room: Room,
+    /// The records that the room has been taken for, and those that there are.
+    paid: usize,
+    records: usize,
+    /// The room of all bodies.
+    most: usize,
+    is_abandoned: Arc<AtomicBool>,
+}
+
+/// The bytes of a record without its texts, which are counted with the body: a body of the
+/// shortest lines would become a hundred times as large.
+const RECORD_BYTES: usize = 512;
+const RECORDS_AT_ONCE: usize = 1_024;
+
+impl Budget {
+    pub(crate) fn new(shared: &Shared, room: Room, is_abandoned: Arc<AtomicBool>) -> Self {
+        Self {
+            room,
+            // Few fit beside any body.
+            paid: RECORDS_AT_ONCE,
+            records: 0,
+            most: shared.settings.all_body_bytes,
+            is_abandoned,
+        }
+    }
+
+    /// Takes the room of one more record.
+    pub(crate) fn take_record(&mut self) -> Result<(), Problem> {
+        self.records += 1;
+        if self.records <= self.paid {
+            return Ok(());
+        }
+        if self.is_abandoned.load(Ordering::Relaxed) {
+            return Err(Problem::new(Kind::Timeout, "nobody waits for the answer"));
+        }
+        let more = RECORDS_AT_ONCE * RECORD_BYTES;
+        // It would never fit, however few others there are.
+        if self.room.taken.num_permits() + more > self.most {
+            return Err(Problem::new(
+                Kind::TooLarge,
+                format!(
+                    "the body has more than {} records: send them in several bodies",
+                    self.paid
+                ),
+            ));
+        }
+        self.room.grow(more)?;
+        self.paid += RECORDS_AT_ONCE;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Budget")
+            .field("records", &self.records)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says that nobody waits any more, once it is dropped.
+#[derive(Default)]
+pub(crate) struct Waiting(Arc<AtomicBool>);
+
+impl Waiting {
+    /// Whether nobody waits.
+    pub(crate) fn is_over(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -3,12 +3,11 @@
 //! axum's own `serve` has no limits of time and number: a client that sends the head of a request
 //! byte by byte would hold its connection for good.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use crate::addresses::Addresses;
 use crate::client::{Encrypted, network};
 use crate::settings::Settings;
 
@@ -238,47 +238,5 @@ impl Connections {
         connection.as_mut().graceful_shutdown();
         // Either way it is over.
         let _ended = tokio::time::timeout(FAREWELL, connection).await;
-    }
-}
-
-/// How many connections each address has.
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection of an address.
-struct OneOfAddress {
-    address: IpAddr,
-    addresses: Arc<Addresses>,
-}
-
-impl Addresses {
-    /// Counts a connection; `None` if the address has the most already.
-    fn take(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<OneOfAddress> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(OneOfAddress {
-            address,
-            addresses: Arc::clone(self),
-        })
-    }
-}
-
-impl Drop for OneOfAddress {
-    fn drop(&mut self) {
-        let mut counts = self
-            .addresses
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
     }
 }

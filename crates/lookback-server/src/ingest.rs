@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::access::MayIngest;
-use crate::body::Received;
+use crate::body::{Budget, Received, Waiting};
 use crate::problem::{Kind, Problem, WrongField};
 use crate::server::Shared;
 
@@ -107,7 +107,7 @@ impl Ingest<'_> {
     /// Receives the body, decodes it, and stores its records.
     pub(crate) async fn run(
         self,
-        decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
+        decode: impl FnOnce(&[u8], Decoded) -> Result<Decoded, Problem> + Send + 'static,
     ) -> Result<Outcome, Problem> {
         self.run_framed(Framing::Http, decode).await
     }
@@ -116,7 +116,7 @@ impl Ingest<'_> {
     async fn run_framed(
         self,
         framing: Framing,
-        decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
+        decode: impl FnOnce(&[u8], Decoded) -> Result<Decoded, Problem> + Send + 'static,
     ) -> Result<Outcome, Problem> {
         let (telemetry, path) = (&self.shared.telemetry, self.path);
         let stored = self.store(framing, decode).await;
@@ -129,7 +129,7 @@ impl Ingest<'_> {
     async fn store(
         self,
         framing: Framing,
-        decode: impl FnOnce(&[u8]) -> Result<Decoded, Problem> + Send + 'static,
+        decode: impl FnOnce(&[u8], Decoded) -> Result<Decoded, Problem> + Send + 'static,
     ) -> Result<Outcome, Problem> {
         let Self {
             shared,
@@ -139,9 +139,8 @@ impl Ingest<'_> {
             body,
         } = self;
         let key = idempotency_key(headers, access, path)?;
-        let _place = shared
-            .ingests
-            .try_acquire()
+        let place = Arc::clone(&shared.ingests)
+            .try_acquire_owned()
             .map_err(|_| Problem::new(Kind::Busy, "too many bodies are being stored"))?;
         let (received, headers) = match framing {
             Framing::Http => {
@@ -151,19 +150,24 @@ impl Ingest<'_> {
             Framing::Grpc => Received::read_message(shared, headers, body).await?,
         };
         let most = shared.settings.decompressed_bytes;
-        // Decompressing, decoding and encoding take long for a large body.
-        let turn = shared.decoding.acquire().await;
+        // Decompressing, decoding and encoding take long for a large body, which goes on when this
+        // is dropped, and so keeps the place.
+        let turn = Arc::clone(&shared.decoding).acquire_owned().await;
+        let (waiting, of) = (Waiting::default(), Arc::clone(shared));
+        let is_abandoned = waiting.is_over();
         let prepared = tokio::task::spawn_blocking(move || {
+            let (_turn, place) = (turn, place);
             let received = received.decompress(&headers, most)?;
             let digest = digest(&received.bytes);
-            let decoded = decode(&received.bytes)?;
+            let budget = Budget::new(&of, received.room, is_abandoned);
+            let decoded = decode(&received.bytes, Decoded::within(budget))?;
             // Its records take as much until they are stored.
-            Prepared::new(decoded).map(|prepared| (prepared, digest, received.room))
+            Prepared::new(decoded.whole()?).map(|prepared| (prepared, digest, place))
         });
-        let (prepared, digest, _room) = prepared
+        let (prepared, digest, _place) = prepared
             .await
             .map_err(|_| Problem::new(Kind::Internal, "the body could not be decoded"))??;
-        drop(turn);
+        drop(waiting);
         let key = key.as_deref().map(|key| (key, digest));
         let mut conn = shared.connection().await?;
         let stored = store(&mut conn, key, &prepared).await?;

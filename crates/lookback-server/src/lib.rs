@@ -26,6 +26,7 @@
 //! page.
 
 mod access;
+mod addresses;
 pub mod alerts;
 mod body;
 mod cancel;

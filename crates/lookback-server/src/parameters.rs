@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use lookback::query::Bucket;
 use lookback::value::parse_time;
 use lookback::{Error, Filter, Json, Model, QueryBuilder, json};
+use lookback_json::form;
 
 use crate::problem::{Kind, Problem, WrongField};
 
@@ -323,8 +324,9 @@ impl Parameters {
                 }
                 Some(known) => {
                     seen.push(known);
-                    let value = lookback_json::form::decoded(value);
-                    parameters.take(known, &value, now)
+                    form::try_decoded(value)
+                        .map_err(str::to_owned)
+                        .and_then(|value| parameters.take(known, &value, now))
                 }
                 None if takes.filters => {
                     parameters.filters.push(pair.to_owned());
@@ -335,10 +337,17 @@ impl Parameters {
             if let Err(problem) = taken {
                 wrong.push(WrongField {
                     record: None,
-                    field: lookback_json::form::decoded(name),
+                    field: form::decoded(name),
                     problem,
                 });
             }
+        }
+        if parameters.after.is_some() && parameters.before.is_some() {
+            wrong.push(WrongField {
+                record: None,
+                field: Parameter::Before.name().to_owned(),
+                problem: "cannot be combined with after: give one of them".to_owned(),
+            });
         }
         if wrong.is_empty() {
             return Ok(parameters);
@@ -363,6 +372,9 @@ impl Parameters {
         let items = || value.split(',').map(|item| item.trim().to_owned());
         const ANY: u64 = i64::MAX.unsigned_abs();
         match name {
+            Parameter::Search if value.contains('\0') => {
+                return Err("contains a NUL character, which no record contains".to_owned());
+            }
             Parameter::Search => self.search = Some(value.to_owned()),
             Parameter::Hits => self.hits = flag()?,
             Parameter::Fold => self.fold = flag()?,

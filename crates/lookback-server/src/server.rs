@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower_http::compression::CompressionLayer;
 
+use crate::addresses::Addresses;
 use crate::alerts::{self, AlertWorker};
 use crate::cancel::DbConnection;
 use crate::ingest::{bulk, grpc, loki, otlp, records as ingest};
@@ -56,9 +57,11 @@ pub(crate) struct Shared {
     /// The bytes that bodies may still take.
     pub(crate) body_room: Arc<Semaphore>,
     /// The bodies that may still be stored at a time.
-    pub(crate) ingests: Semaphore,
+    pub(crate) ingests: Arc<Semaphore>,
     /// The readers that may still follow tables.
     pub(crate) tail_places: Arc<Semaphore>,
+    /// The readers of each address that follow a table.
+    pub(crate) tail_addresses: Arc<Addresses>,
     pub(crate) tails: Tails,
     pub(crate) telemetry: Telemetry,
     /// Whether the server stops: what lasts has to end.
@@ -69,7 +72,7 @@ pub(crate) struct Shared {
     pub(crate) replays: Semaphore,
     /// The bodies that may be decoded at a time: as many as there are processors. Others wait, since
     /// each thread keeps memory of its own.
-    pub(crate) decoding: Semaphore,
+    pub(crate) decoding: Arc<Semaphore>,
     /// The passwords that may be hashed at a time.
     pub(crate) hashing: Semaphore,
     pub(crate) rates: Rates,
@@ -105,7 +108,8 @@ impl Server {
             body_room: Arc::new(Semaphore::new(
                 settings.all_body_bytes.min(Semaphore::MAX_PERMITS),
             )),
-            ingests: Semaphore::new(settings.ingests.min(Semaphore::MAX_PERMITS)),
+            ingests: Arc::new(Semaphore::new(settings.ingests.min(Semaphore::MAX_PERMITS))),
+            tail_addresses: Arc::default(),
             tail_places: Arc::new(Semaphore::new(
                 settings.tail.readers.min(Semaphore::MAX_PERMITS),
             )),
@@ -114,7 +118,9 @@ impl Server {
             stopping: watch::Sender::new(false),
             exports: Arc::new(Semaphore::new(settings.exports.min(Semaphore::MAX_PERMITS))),
             replays: Semaphore::new(REPLAYS),
-            decoding: Semaphore::new(thread::available_parallelism().map_or(2, NonZero::get)),
+            decoding: Arc::new(Semaphore::new(
+                thread::available_parallelism().map_or(2, NonZero::get),
+            )),
             hashing: passwords::places(),
             rates: Rates::new(&settings),
             last_storage: LastReport::default(),

@@ -19,6 +19,7 @@ use serde::Serialize;
 use self::hub::Hub;
 use self::reader::{Client, Reader, Source};
 use crate::access::MayRead;
+use crate::client::Client as Address;
 use crate::openapi::{Access, Operation};
 use crate::parameters::Deleted;
 use crate::problem::{Kind, Problem};
@@ -130,6 +131,18 @@ async fn tail<M: Followed>(
     let place = Arc::clone(&shared.tail_places)
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Busy, "too many readers follow the tables"))?;
+    // So that an address has connections left for anything else.
+    let most = (shared.settings.connections_per_address / 2).max(1);
+    let one_of_address = match Address::of(&parts).network() {
+        Some(address) => {
+            let taken = shared.tail_addresses.take(address, most);
+            Some(taken.ok_or_else(|| {
+                let detail = format!("this address has {most} readers that follow the tables");
+                Problem::new(Kind::Busy, detail)
+            })?)
+        }
+        None => None,
+    };
     let mut query = parameters.filtered::<M>()?;
     if parameters.deleted != Deleted::Without {
         query = M::read_deleted_at(query);
@@ -164,7 +177,7 @@ async fn tail<M: Followed>(
         client: Client {
             shared,
             parts,
-            _place: place,
+            _place: (place, one_of_address),
         },
         position,
     };

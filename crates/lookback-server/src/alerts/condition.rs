@@ -92,9 +92,9 @@ fn measured(rule: &AlertRule) -> String {
         AlertMeasure::Count => subject.to_string(),
         AlertMeasure::NewPatterns => format!("new patterns of {subject}"),
         AlertMeasure::ErrorRate => "error rate".to_owned(),
-        AlertMeasure::P50Latency => "p50 latency (ms)".to_owned(),
-        AlertMeasure::P95Latency => "p95 latency (ms)".to_owned(),
-        AlertMeasure::P99Latency => "p99 latency (ms)".to_owned(),
+        AlertMeasure::P50Latency => "p50 latency".to_owned(),
+        AlertMeasure::P95Latency => "p95 latency".to_owned(),
+        AlertMeasure::P99Latency => "p99 latency".to_owned(),
         AlertMeasure::TrafficCount => "requests of windows".to_owned(),
     };
     format!("{what} in the last {}", period(rule.period))
@@ -110,7 +110,12 @@ fn period(seconds: i32) -> String {
 
 /// The condition of a rule for people: `logs in the last 5m > 20`.
 pub(super) fn text(rule: &AlertRule) -> String {
-    format!("{} {} {}", measured(rule), sign(rule), rule.threshold)
+    format!(
+        "{} {} {}",
+        measured(rule),
+        sign(rule),
+        shown(rule, rule.threshold)
+    )
 }
 
 fn sign(rule: &AlertRule) -> char {
@@ -130,14 +135,40 @@ pub(super) fn holds(rule: &AlertRule, value: Option<f64>) -> bool {
 
 /// The message of a change: `shop: errors is firing: logs in the last 5m: 31 (> 20)`.
 pub(super) fn message(rule: &AlertRule, state: &str, value: Option<f64>) -> String {
-    let value = value.map_or_else(|| "no value".to_owned(), |value| value.to_string());
+    let is_watched = rule.enabled && rule.deleted_at.get().is_none_or(Option::is_none);
+    if !is_watched {
+        return format!(
+            "{} is no longer evaluated: it is {}",
+            rule.name,
+            if rule.enabled { "deleted" } else { "disabled" }
+        );
+    }
+    let value = value.map_or_else(|| "no value".to_owned(), |value| shown(rule, value));
     format!(
         "{} is {state}: {}: {value} ({} {})",
         rule.name,
         measured(rule),
         sign(rule),
-        rule.threshold
+        shown(rule, rule.threshold)
     )
+}
+
+/// A value as people read it: a rate in per cent, a latency in whole milliseconds from ten on.
+fn shown(rule: &AlertRule, value: f64) -> String {
+    let rounded = |value: f64| {
+        let places = if value.abs() >= 10.0 { 1.0 } else { 100.0 };
+        (value * places).round() / places
+    };
+    match rule.measure {
+        AlertMeasure::ErrorRate => {
+            let percent = value * 100.0;
+            format!("{} %", (percent * 10.0).round() / 10.0)
+        }
+        AlertMeasure::P50Latency | AlertMeasure::P95Latency | AlertMeasure::P99Latency => {
+            format!("{} ms", rounded(value))
+        }
+        _ => value.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ pub(crate) async fn bulk(
     let options = ingest.options();
     let (send, actions) = tokio::sync::oneshot::channel();
     let outcome = ingest
-        .run(move |body| {
-            let (decoded, actions) = decode(body, options)?;
+        .run(move |body, decoded| {
+            let (decoded, actions) = decode(body, options, decoded)?;
             // If nobody receives it, nobody waits for the answer.
             let _sent = send.send(actions);
             Ok(decoded)
@@ -138,9 +138,12 @@ impl Action {
 }
 
 /// Decodes pairs of an action and a document.
-fn decode(body: &[u8], options: Options) -> Result<(Decoded, Vec<Action>), Problem> {
+fn decode(
+    body: &[u8],
+    options: Options,
+    mut decoded: Decoded,
+) -> Result<(Decoded, Vec<Action>), Problem> {
     let mut decoder = Decoder::new(options);
-    let mut decoded = Decoded::default();
     let mut actions = Vec::new();
     let mut entries = Vec::new();
     let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -178,10 +181,16 @@ fn decode(body: &[u8], options: Options) -> Result<(Decoded, Vec<Action>), Probl
         if let Err(problem) = decoder.line(document, &mut entries) {
             decoded.reject(&problem);
         }
+        entries
+            .drain(..)
+            .for_each(|entry| decoded.push_entry(entry));
+        if decoded.is_stopped() {
+            break;
+        }
     }
     decoder.finish(&mut entries);
-    for entry in entries {
-        decoded.push_entry(entry);
-    }
+    entries
+        .drain(..)
+        .for_each(|entry| decoded.push_entry(entry));
     Ok((decoded, actions))
 }

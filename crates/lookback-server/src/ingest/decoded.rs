@@ -5,7 +5,8 @@ use lookback::table::ColumnValues;
 use lookback::{Error, NewLog, NewMetric, NewRequestSnapshot};
 use lookback_formats::{Entry, Problem as DecodeProblem};
 
-use crate::problem::WrongField;
+use crate::body::Budget;
+use crate::problem::{Problem, WrongField};
 
 /// The records of a body.
 #[derive(Debug, Default)]
@@ -15,9 +16,41 @@ pub(crate) struct Decoded {
     metrics: Vec<NewMetric>,
     rejected: u64,
     errors: Vec<WrongField>,
+    /// What its records may take; without one, they are few.
+    budget: Option<Budget>,
+    /// Why no more records are taken.
+    stopped: Option<Problem>,
 }
 
 impl Decoded {
+    /// Creates the records of a body within a budget.
+    pub(crate) fn within(budget: Budget) -> Self {
+        Self {
+            budget: Some(budget),
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether no more records are taken.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Returns the records, or why there are too many.
+    pub(crate) fn whole(mut self) -> Result<Self, Problem> {
+        self.stopped.take().map_or(Ok(self), Err)
+    }
+
+    /// Takes the room of one more record, and returns whether there was any.
+    fn has_room(&mut self) -> bool {
+        if self.stopped.is_none()
+            && let Some(budget) = &mut self.budget
+        {
+            self.stopped = budget.take_record().err();
+        }
+        self.stopped.is_none()
+    }
+
     /// The most errors that are told.
     const MOST_ERRORS: usize = 100;
 
@@ -58,6 +91,9 @@ impl Decoded {
     }
 
     fn checked<N: ColumnValues>(&mut self, number: usize, record: Result<N, Error>) -> Option<N> {
+        if !self.has_room() {
+            return None;
+        }
         match record.and_then(|record| check_new(&record).map(|()| record)) {
             Ok(record) => Some(record),
             Err(error) => {

@@ -91,7 +91,9 @@ async fn export(
         };
         let options = ingest.options();
         ingest
-            .run_framed(Framing::Grpc, move |body| decode(push, body, &options))
+            .run_framed(Framing::Grpc, move |body, decoded| {
+                decode(push, body, &options, decoded)
+            })
             .await
     };
     match stored.await {

@@ -46,7 +46,7 @@ pub(crate) async fn push(
     };
     let options = ingest.options();
     let outcome = ingest
-        .run(move |body| otlp::decode(push, body, &options))
+        .run(move |body, decoded| otlp::decode(push, body, &options, decoded))
         .await?;
     if outcome.rejected() > 0 {
         // As Loki does: what is right is stored, and the status tells of the rest.

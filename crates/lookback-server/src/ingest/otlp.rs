@@ -81,7 +81,9 @@ async fn export(
             (Encoding::Protobuf, Signal::Logs) => Push::OtlpLogs,
             (Encoding::Protobuf, Signal::Traces) => Push::OtlpTraces,
         };
-        ingest.run(move |body| decode(push, body, &options)).await
+        ingest
+            .run(move |body, decoded| decode(push, body, &options, decoded))
+            .await
     };
     match stored.await {
         Ok(outcome) => success(encoding, signal, &outcome),
@@ -93,11 +95,14 @@ pub(super) fn decode(
     push: Push,
     body: &[u8],
     options: &lookback_formats::Options,
+    mut decoded: Decoded,
 ) -> Result<Decoded, Problem> {
-    let mut decoded = Decoded::default();
     let records = push::records(push, body, options, push::MAX_BYTES)
         .map_err(|problem| Problem::new(Kind::InvalidBody, problem.to_string()))?;
     for record in records {
+        if decoded.is_stopped() {
+            break;
+        }
         match record {
             Ok(entry) => decoded.push_entry(entry),
             Err(problem) => decoded.reject(&problem),

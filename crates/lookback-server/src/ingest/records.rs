@@ -80,7 +80,7 @@ async fn store(
     };
     let options = ingest.options();
     let outcome = ingest
-        .run(move |body| decode(body, target, options))
+        .run(move |body, decoded| decode(body, target, options, decoded))
         .await?;
     Ok(json_response(&json!({ "data": outcome.json().clone() })))
 }
@@ -102,33 +102,40 @@ fn is_text(media_type: &str) -> bool {
 }
 
 /// Decodes a value of JSON, a list of them, or lines.
-fn decode(body: &[u8], target: Target, options: Options) -> Result<Decoded, Problem> {
+fn decode(
+    body: &[u8],
+    target: Target,
+    options: Options,
+    decoded: Decoded,
+) -> Result<Decoded, Problem> {
     let mut reader = Reader {
         target,
         decoder: Decoder::new(options),
-        decoded: Decoded::default(),
+        decoded,
         entries: Vec::new(),
     };
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let whole: Option<Vec<&RawValue>> = match start {
-        Some(b'[') => serde_json::from_slice(body).ok(),
-        Some(b'{') => serde_json::from_slice(body).ok().map(|value| vec![value]),
-        _ => None,
-    };
-    match whole {
-        Some(values) => {
-            for (index, value) in values.into_iter().enumerate() {
-                reader.record(index + 1, &one_line(value.get()));
-            }
+    let is_json = matches!(start, Some(b'[' | b'{'))
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    match start {
+        // One by one: a list of all of them may be much longer than the body.
+        Some(b'[') if is_json => {
+            let mut list = serde_json::Deserializer::from_slice(body);
+            // It was read once already.
+            let _read = serde::Deserializer::deserialize_seq(&mut list, Values(&mut reader));
         }
-        None => {
+        Some(b'{') if is_json => reader.record(1, &one_line(&String::from_utf8_lossy(body))),
+        _ => {
             for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+                if reader.decoded.is_stopped() {
+                    break;
+                }
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 reader.record(index + 1, line);
             }
         }
     }
-    let decoded = reader.finish();
+    let decoded = reader.finish().whole()?;
     if decoded.len() == 0 {
         let errors: Vec<WrongField> = decoded.errors().cloned().collect();
         return Err(match errors.first() {
@@ -144,6 +151,29 @@ fn decode(body: &[u8], target: Target, options: Options) -> Result<Decoded, Prob
         });
     }
     Ok(decoded)
+}
+
+/// Reads the values of a list as records.
+struct Values<'r>(&'r mut Reader);
+
+impl<'de> serde::de::Visitor<'de> for Values<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut number = 0;
+        while let Some(value) = list.next_element::<&RawValue>()? {
+            if self.0.decoded.is_stopped() {
+                break;
+            }
+            number += 1;
+            self.0.record(number, &one_line(value.get()));
+        }
+        Ok(())
+    }
 }
 
 /// A value of JSON as a line. Line ends are between its parts only.

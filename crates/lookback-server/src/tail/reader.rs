@@ -19,6 +19,7 @@ use super::Followed;
 use super::event::{self, EndReason};
 use super::hub::{Group, Page, Subscription, record_text};
 use crate::access::MayRead;
+use crate::addresses::OneOfAddress;
 use crate::server::Shared;
 
 /// The parts of the body that wait to be sent, and one for the last event.
@@ -46,7 +47,8 @@ pub(super) struct Client {
     pub(super) shared: Arc<Shared>,
     /// The request, by which its access is checked again.
     pub(super) parts: Parts,
-    pub(super) _place: OwnedSemaphorePermit,
+    /// Its place among all readers, and among those of its address.
+    pub(super) _place: (OwnedSemaphorePermit, Option<OneOfAddress>),
 }
 
 /// Why a tail ends.

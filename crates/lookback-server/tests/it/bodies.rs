@@ -204,6 +204,38 @@ async fn what_bodies_decompress_to_takes_room_too() {
     }
 }
 
+/// A record takes some hundred bytes, however short its line is.
+#[tokio::test]
+async fn body_of_very_many_records_is_refused() {
+    let server = TestServer::start_with(|settings| settings.all_body_bytes = 4_000_000).await;
+    let list = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+    for (body, status) in [
+        ("1\n".repeat(20_000), 413),
+        (list(20_000), 413),
+        ("1\n".repeat(3_000), 200),
+        (list(3_000), 200),
+    ] {
+        let sent = gzip(body.as_bytes());
+        let headers = [("content-encoding", "gzip")];
+        let answer = server
+            .post_with("/api/v1/logs", NDJSON, &headers, sent)
+            .await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, status, "{text}");
+        if status == 413 {
+            assert!(
+                text.contains("records: send them in several bodies"),
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(server.messages().await.len(), 6_000);
+    // All room is free again.
+    let status = server.get("/api/v1/status").await.json();
+    assert_eq!(status["data"]["limits"]["body_bytes"]["used"], 0, "{status:?}");
+    assert_eq!(status["data"]["limits"]["ingests"]["used"], 0, "{status:?}");
+}
+
 #[tokio::test]
 async fn zstd_with_a_large_window_is_refused() {
     let server = TestServer::start().await;

@@ -197,6 +197,22 @@ async fn parameters_that_are_sent_twice_weaken_no_filter() {
             assert_eq!(answer.problem(), "invalid-query", "{query}");
         }
     }
+    // What is no text finds nothing, and not everything.
+    for query in [
+        "search=%00",
+        "search=%ff",
+        "search=%zz",
+        "match=%00",
+        "order_by=%ff",
+        "after=WzEs&before=WzEs",
+    ] {
+        let answer = server.get(&format!("/api/v1/logs?{query}")).await;
+        assert_eq!(
+            (answer.status, answer.problem()),
+            (400, "invalid-query".to_owned()),
+            "{query}"
+        );
+    }
     for query in [
         "limit=1&limit=99999",
         "limit=99999&limit=1",

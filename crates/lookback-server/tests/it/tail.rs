@@ -397,6 +397,18 @@ async fn tails_end_at_once_when_the_server_stops() {
     assert_eq!(follower.message().await, "two");
 }
 
+#[tokio::test]
+async fn readers_of_an_address_leave_it_connections() {
+    let server = TestServer::start_with(|settings| settings.connections_per_address = 6).await;
+    let mut followers = Vec::new();
+    for _ in 0..3 {
+        followers.push(Follower::start(&server, "/api/v1/logs/tail").await);
+    }
+    let answer = server.get("/api/v1/logs/tail").await;
+    assert_eq!((answer.status, answer.problem()), (503, "busy".to_owned()));
+    assert_eq!(server.get("/health/live").await.status, 200);
+}
+
 /// A reader that waits for a connection must not keep one: all would wait for each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_readers_share_few_connections() {
