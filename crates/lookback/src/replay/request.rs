@@ -183,6 +183,27 @@ fn url_of(
     target.url(&url).ok_or_else(invalid)
 }
 
+/// Whether a header of a request that came as a span of OpenTelemetry is a field or an attribute
+/// of that span, in lower case: attributes have dots in their names, and headers hardly ever do.
+fn is_of_span(key: &str) -> bool {
+    const FIELDS: [&str; 13] = [
+        "name",
+        "kind",
+        "flags",
+        "status",
+        "events",
+        "links",
+        "spanid",
+        "parentspanid",
+        "starttimeunixnano",
+        "endtimeunixnano",
+        "droppedattributescount",
+        "droppedeventscount",
+        "droppedlinkscount",
+    ];
+    key.contains('.') || FIELDS.contains(&key)
+}
+
 fn headers_of(
     captured: &JsonMap,
     settings: &ReplaySettings,
@@ -195,9 +216,10 @@ fn headers_of(
         .map(|name| name.trim().to_ascii_lowercase())
         .collect();
     let mut headers = HeaderMap::new();
+    let is_span = captured.keys().any(|name| name.eq_ignore_ascii_case("spanid"));
     for (name, value) in captured {
         let key = name.to_ascii_lowercase();
-        if OWN_FIELDS.contains(&&*key) {
+        if OWN_FIELDS.contains(&&*key) || is_span && is_of_span(&key) {
             continue;
         }
         let key = key.strip_prefix(RENAMED_HEADER).unwrap_or(&key);

@@ -170,6 +170,22 @@ fn bodies_are_sent_as_they_were() {
 }
 
 #[test]
+fn fields_of_a_span_are_no_headers() {
+    let mut request = snapshot("GET", "/orders");
+    request.headers = Some(json!({
+        "name": "GET /orders", "spanId": "00f067aa0ba902b7", "startTimeUnixNano": "1", "kind": "2",
+        "http.route": "/orders", "telemetry.sdk.name": "opentelemetry",
+        "user-agent": "curl/8", "accept": "*/*",
+    }));
+    let sent = prepared(&request).unwrap();
+    assert_eq!(shown_headers(&sent), ["accept: */*", "user-agent: curl/8"]);
+    // Of any other request, they are headers.
+    request.headers = Some(json!({"name": "x", "x.y": "z"}));
+    let sent = prepared(&request).unwrap();
+    assert_eq!(shown_headers(&sent), ["name: x", "x.y: z"]);
+}
+
+#[test]
 fn compressed_body_keeps_its_encoding_only_if_it_is_stored_compressed() {
     let mut request = snapshot("POST", "/");
     request.headers = Some(json!({"content-encoding": "gzip", "content-type": "text/plain"}));
