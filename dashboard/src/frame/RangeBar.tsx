@@ -2,6 +2,7 @@
 import { namePrevious } from "../time/range";
 import { Menu } from "../parts/Menu";
 import { useIsNarrow } from "../parts/useIsNarrow";
+import { AsOf } from "./AsOf";
 import { RangePicker } from "./RangePicker";
 import { SavedItems, SavedSearches } from "./SavedSearches";
 import type { SavedProps } from "./SavedSearches";
@@ -15,6 +16,7 @@ export function RangeBar({ compares, ...saved }: SavedProps & { compares: boolea
     <section className={styles.range} aria-label="Range of time">
       <RangePicker compares={compares} />
       {isNarrow ? <Tools {...saved} /> : <Buttons compares={compares} {...saved} />}
+      <AsOf />
     </section>
   );
 }

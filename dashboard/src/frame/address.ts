@@ -20,14 +20,27 @@ interface Place {
   pathname: string;
   search: unknown;
 }
+interface Places {
+  location: Place;
+  matches: Place[];
+}
 
 /**
  * The parameters of the view that is shown. While another view is on its way, the address is already that
  * of the other one: the view that is left keeps its own, and asks for nothing that nobody will see.
  */
-export function paramsShown({ location, matches }: { location: Place; matches: Place[] }): Params {
-  const shown = matches.at(-1);
-  return (shown === undefined || shown.pathname === location.pathname ? location.search : shown.search) as Params;
+export function paramsShown(state: Places): Params {
+  return (isShown(state) ? state.location.search : state.matches.at(-1)?.search) as Params;
+}
+
+/** The path of the view that is shown. */
+export function pathShown({ location, matches }: Places): string {
+  return matches.at(-1)?.pathname ?? location.pathname;
+}
+
+/** Whether the view of the address is the one that is shown. */
+export function isShown(state: Places): boolean {
+  return pathShown(state) === state.location.pathname;
 }
 
 /** All parameters of the address. */

@@ -2,6 +2,7 @@
 import type { QueryKey } from "@tanstack/react-query";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
+import { useReading } from "../../frame/reading";
 import { useWindow } from "../../frame/window";
 import { LiveLine } from "../../parts/LiveLine";
 import { Panel } from "../../parts/Panel";
@@ -41,6 +42,7 @@ export function Logs() {
   const [said, say] = useSaid();
   const control = useRef<ListControl>(null);
 
+  useReading(!isAtTop || state.openId !== null);
   const isTailing = state.isLive && range.kind === "last" && state.view === "lines";
   // What one reads stays where it is.
   const shown = useShownLines(state, isTailing, isPaused || !isAtTop || state.openId !== null);

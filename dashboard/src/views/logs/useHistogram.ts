@@ -48,13 +48,15 @@ export function fillBuckets(buckets: Bucket[], total: number, from: number, unti
 }
 
 /** Counts in the window, which goes on while it is live. */
-export function useHistogram({ current: { from, until, asked, parameters } }: LogsState) {
+export function useHistogram({ isLive, current: { from, until, asked, parameters } }: LogsState) {
   const bucket = bucketFor(from, until, 120);
   return useQuery({
     queryKey: ["logs", "histogram", parameters, bucket.text, asked],
     queryFn: async ({ signal }): Promise<LevelCounts> => {
       const answer = await call<Counted>("/logs/histogram", { parameters: [...parameters, ["bucket", bucket.text]], signal });
-      return fillBuckets(answer.data, answer.metadata.total, from.getTime(), Math.max(until.getTime(), Date.now() < until.getTime() + bucket.ms ? Date.now() : 0), bucket.ms);
+      // While it is live, lines that came since the window was asked for are counted, too.
+      const end = isLive && Date.now() < until.getTime() + bucket.ms ? Math.max(until.getTime(), Date.now()) : until.getTime();
+      return fillBuckets(answer.data, answer.metadata.total, from.getTime(), end, bucket.ms);
     },
     placeholderData: keepPreviousData,
     staleTime: 60_000,

@@ -19,8 +19,7 @@ export function useHistogram({ requests, windows }: Searches) {
   // Latency windows alone know the endpoints that are searched for.
   const isOfEndpoints = windows.length > 0 && requests.length === 0;
   const plan = planBuckets(from, until, "auto", { most: MOST_BUCKETS, hasSeconds: true });
-  const start = new Date(plan.starts[0] ?? from).toISOString();
-  const parameters: [string, string][] = [...requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", plan.parameter], ["timestamp__gte", start], ["timestamp__lt", until.toISOString()]];
+  const parameters: [string, string][] = [...requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", plan.parameter], ["timestamp__gte", from.toISOString()], ["timestamp__lt", until.toISOString()]];
   const histogram = useQuery({
     queryKey: ["requests", "histogram", parameters, asked],
     queryFn: ({ signal }) => call<Histogram>("/requests/histogram", { parameters, signal }),

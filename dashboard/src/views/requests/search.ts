@@ -33,19 +33,12 @@ const ORDER_BY: Record<Order, string | null> = { newest: "-timestamp,-id", slowe
 /** A list that is followed has no end. */
 const UNTIL = "timestamp__lt";
 
-/** The end of a window, as a parameter. */
-function untilOf(until: Date): [string, string] {
-  return [UNTIL, until.toISOString()];
-}
-
 export function useRequestSearch(): RequestSearch {
   const [text] = useParam("q");
   const [orderText] = useParam("order");
   const [deleted] = useParam("deleted");
-  const { asked, filters, isLive, range, text: rangeText, until } = useWindow();
-  // All that is shown is of one moment, also what is asked for later, such as filters that are opened.
-  const ranged = isLive || range.kind === "between" ? filters("timestamp") : [...filters("timestamp"), untilOf(until)];
-  const rangedText = JSON.stringify(ranged);
+  const { asked, filters, isLive, range, text: rangeText } = useWindow();
+  const rangedText = JSON.stringify(filters("timestamp"));
 
   // Turning live on or off moves nothing: the list keeps the range that it had.
   const [held, setHeld] = useState({ rangeText, isLive, rangedText, asked });

@@ -5,6 +5,7 @@ import { list } from "../../api/client";
 import type { RequestSnapshot, Schemas } from "../../api/client";
 import { countNew } from "../../api/live";
 import { useTail } from "../../api/tail";
+import { useReading } from "../../frame/reading";
 import { useWindow } from "../../frame/window";
 import type { RequestSearch } from "./search";
 
@@ -28,6 +29,7 @@ export function useRequestList(search: RequestSearch, isHeld: boolean) {
   const stored = useMemo(() => query.data?.pages.flatMap((page) => page.data) ?? NOTHING, [query.data]);
   // What arrives is added while the list is at its top; further down it waits, so that nothing moves.
   const [isAtTop, setAtTop] = useState(true);
+  useReading(isHeld || !isAtTop);
   const tail = useTail<RequestRow>("/requests/tail", search.followed ?? [], { isLive: isLive && search.followed !== null, isHeld: isHeld || !isAtTop });
   const { arrived } = tail;
   const known = useMemo(() => new Set(stored.map((row) => row.id)), [stored]);
