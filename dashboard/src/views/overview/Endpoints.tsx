@@ -28,7 +28,7 @@ const idOf = ({ endpoint }: EndpointRow) => endpoint;
 
 export function Endpoints({ summary, searches }: { summary: Summary; searches: Searches }) {
   const { rows, source, until, isPending, isOld, error, retry } = summary;
-  const refused = useRefused(searches);
+  const refused = useRefused(searches, summary.period);
   const [sort, setSort] = useParam("sort", "changed");
   const [all, setAll] = useParam("all");
   const kept = sharedParams(useParams());

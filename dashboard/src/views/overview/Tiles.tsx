@@ -23,8 +23,11 @@ interface Props {
   wasNew: ReturnType<typeof useNewPatterns>;
 }
 
-export function Tiles({ summary: { now, before, isOld, isPending, seconds, source, until }, searches, isNew, wasNew }: Props) {
-  const refused = shareOfClass(useHistogram(searches).histogram.data?.data ?? [], "4xx");
+export function Tiles({ summary: { now, before, isOld, isPending, period, source, until }, searches, isNew, wasNew }: Props) {
+  // The minute that the other numbers leave out is left out here, too.
+  const counted = (useHistogram(searches).histogram.data?.data ?? []).filter(({ start }) => new Date(start) < period.until);
+  const refused = shareOfClass(counted, "4xx");
+  const seconds = (period.until.getTime() - period.from.getTime()) / 1000;
   const kept = sharedParams(useParams());
   const q = kept["q"] ?? "";
   const perSecond = (requests: number) => {

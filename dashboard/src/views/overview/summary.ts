@@ -45,8 +45,8 @@ export function useSearches(): Searches {
 
 export interface Summary {
   source: "windows" | "requests";
-  /** How long a time it counts. */
-  seconds: number;
+  /** The time that it counts. */
+  period: { from: Date; until: Date };
   /** The end of what it counts, if the range goes on. */
   until: Date | null;
   now: Measures | null;
@@ -74,7 +74,7 @@ export function useSummary({ windows, requests }: Searches): Summary {
       const was = new Map((wasBefore.data?.rows ?? []).map(({ endpoint, measures }) => [endpoint, measures]));
       return {
         source: "requests" as const,
-        seconds: length / 1000,
+        period: { from, until },
         until: null,
         now: isNow.data?.total ?? null,
         before: wasBefore.data && wasBefore.data.total.requests > 0 ? wasBefore.data.total : null,
@@ -88,7 +88,7 @@ export function useSummary({ windows, requests }: Searches): Summary {
     const { data } = byWindows;
     return {
       source: "windows" as const,
-      seconds: (period.until.getTime() - period.from.getTime()) / 1000,
+      period,
       until: period.isCut ? period.until : null,
       now: data ? measuresOf(data.total) : null,
       before: data?.previous && data.previous.total.requests > 0 ? measuresOf(data.previous.total) : null,
@@ -98,7 +98,7 @@ export function useSummary({ windows, requests }: Searches): Summary {
       error: byWindows.error,
       retry: () => void byWindows.refetch(),
     };
-  }, [byWindows, isNow, length, period, usesRequests, wasBefore.data]);
+  }, [byWindows, from, isNow, period, until, usesRequests, wasBefore.data]);
 }
 
 export interface StatsRow {

@@ -32,9 +32,9 @@ export function useHistogram({ requests, windows }: Searches) {
 /** How many endpoints are counted. */
 const MOST = "200";
 
-/** How many stored requests of each endpoint were refused with 4xx. Latency windows do not count them. */
-export function useRefused({ requests, windows }: Searches): Map<string, number> | null {
-  const { from, until, asked } = useWindow();
+/** How many stored requests of each endpoint were refused with 4xx, in the time that its other numbers are of. Latency windows do not count them. */
+export function useRefused({ requests, windows }: Searches, { from, until }: { from: Date; until: Date }): Map<string, number> | null {
+  const { asked } = useWindow();
   const parameters: [string, string][] = [
     ["measure", "count"],
     ["by", "method,headers.route"],
