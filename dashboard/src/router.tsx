@@ -36,7 +36,8 @@ export const router = createRouter({
   basepath: "/ui",
   parseSearch: (text) => parseParams(text),
   stringifySearch: (params) => formatParams(params),
-  scrollRestoration: true,
+  // Lists find their own place (parts/scrollPlaces.ts): the router would scroll one that was at its top to where the one before was.
+  scrollRestoration: ({ location }) => location.pathname !== "/logs" && location.pathname !== "/requests",
   // What is around a view that fails stays.
   defaultErrorComponent: ({ error, reset }) => <Failure error={error} what="The view" onRetry={reset} />,
 });

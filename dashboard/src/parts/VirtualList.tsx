@@ -1,8 +1,10 @@
 /** Rows of equal height, of which only those in sight are drawn. One row is chosen, by key or click. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useId, useImperativeHandle, useMemo, useRef } from "react";
+import { useCallback, useEffect, useId, useImperativeHandle, useLayoutEffect, useMemo, useRef } from "react";
 import type { KeyboardEvent, MouseEvent, ReactNode, Ref } from "react";
 import { useKeys } from "../frame/keys";
+import { keepPlace, placeOf } from "./scrollPlaces";
+import type { Answered } from "./scrollPlaces";
 import styles from "./VirtualList.module.css";
 
 /** What a view may do with its list. */
@@ -39,10 +41,12 @@ interface Props<T> {
   hasKeys?: boolean;
   /** Whether the rows are those of before, and others are awaited. */
   isStale?: boolean;
+  /** What the rows answer, or will. Those of another question begin at the top, or where they were left. */
+  answers?: Answered | undefined;
 }
 
 export function VirtualList<T>(props: Props<T>) {
-  const { rows, idOf, label, chosen, follow = chosen, onChoose, onOpen, children, onEnd, onTop, onWidth, onPoint, foot, control, hasKeys = false, isStale = false } = props;
+  const { rows, idOf, label, chosen, follow = chosen, onChoose, onOpen, children, onEnd, onTop, onWidth, onPoint, foot, control, hasKeys = false, isStale = false, answers } = props;
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const listId = useId();
@@ -57,14 +61,21 @@ export function VirtualList<T>(props: Props<T>) {
 
   const index = useMemo(() => (chosen === undefined || chosen === null ? -1 : rows.findIndex((row) => idOf(row) === chosen)), [chosen, idOf, rows]);
   const isThere = index >= 0;
-  const wasThere = useRef(false);
-  useEffect(() => {
+  const before = useRef<{ question: string | null; follow: typeof follow; isThere: boolean }>({ question: null, follow: null, isThere: false });
+  const { question = null, version = 0 } = answers ?? {};
+  useLayoutEffect(() => {
+    const was = before.current;
+    // While others are awaited, the rows are those of the question before.
+    const isOther = !isStale && question !== null && question !== was.question;
+    before.current = { question: isOther ? question : was.question, follow, isThere };
+    const place = isOther ? placeOf({ question, version }) : null;
+    // Rows that come first may have the chosen one among them; those of another question begin at the top, or where they were left.
+    if (place !== null || (isOther && was.question !== null)) box.current?.scrollTo({ top: place ?? 0 });
     // A row that comes with the list is shown among its neighbours; by keys, one goes on row by row.
-    if (isThere) virtual.scrollToIndex(index, { align: wasThere.current || index === 0 ? "auto" : "center" });
-    wasThere.current = isThere;
+    else if (isThere && (was.follow !== follow || !was.isThere)) virtual.scrollToIndex(index, { align: was.isThere || index === 0 ? "auto" : "center" });
     // Only a change of the choice scrolls, or the row that was chosen before it came.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [follow, isThere]);
+  }, [follow, isThere, isStale, question]);
 
   useImperativeHandle(control, () => ({
     scrollToTop: () => box.current?.scrollTo({ top: 0 }),
@@ -73,11 +84,12 @@ export function VirtualList<T>(props: Props<T>) {
 
   const isAtTop = useRef<boolean | null>(null);
   const watchTop = useCallback(() => {
+    if (question !== null && before.current.question === question && !isStale) keepPlace({ question, version }, box.current?.scrollTop ?? 0);
     const next = (box.current?.scrollTop ?? 0) < rowHeight / 2;
     if (next === isAtTop.current) return;
     isAtTop.current = next;
     onTop?.(next);
-  }, [onTop, rowHeight]);
+  }, [isStale, onTop, question, rowHeight, version]);
   useEffect(watchTop, [watchTop]);
   useEffect(() => {
     const place = box.current;

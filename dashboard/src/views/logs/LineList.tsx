@@ -3,6 +3,7 @@ import { useCallback, useState } from "react";
 import type { MouseEvent, ReactNode, Ref } from "react";
 import { columnsIn } from "../../parts/columns";
 import { VirtualList } from "../../parts/VirtualList";
+import type { Answered } from "../../parts/scrollPlaces";
 import type { ListControl } from "../../parts/VirtualList";
 import { LineRow } from "./LineRow";
 import type { Cell } from "./LineRow";
@@ -29,6 +30,7 @@ interface Props {
   newKeys?: ReadonlySet<string>;
   deletedIds?: ReadonlySet<number>;
   isStale?: boolean;
+  answers?: Answered;
   hasKeys?: boolean;
   foot?: ReactNode;
   control?: Ref<ListControl>;
@@ -50,7 +52,7 @@ function columnsOf(width: number, hasDays: boolean): number {
 }
 
 export function LineList(props: Props) {
-  const { label, lines, chosenId, followId = chosenId, onChoose, onOpen, onCopies, onPoint, onEnd, onTop, marks = null, cell = null, hasDays, newKeys = NO_KEYS, deletedIds = NO_IDS, isStale = false, hasKeys = false, foot, control } = props;
+  const { label, lines, chosenId, followId = chosenId, onChoose, onOpen, onCopies, onPoint, onEnd, onTop, marks = null, cell = null, hasDays, newKeys = NO_KEYS, deletedIds = NO_IDS, isStale = false, hasKeys = false, answers, foot, control } = props;
   const [width, setWidth] = useState(0);
   const columns = columnsOf(width, hasDays);
   const open = useCallback(
@@ -79,6 +81,7 @@ export function LineList(props: Props) {
       onOpen={open}
       onWidth={setWidth}
       isStale={isStale}
+      answers={answers}
       hasKeys={hasKeys}
       foot={foot}
       {...(onPoint ? { onPoint: point } : {})}

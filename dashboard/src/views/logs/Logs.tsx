@@ -95,6 +95,9 @@ export function Logs() {
     if (isMore && !isLoadingMore && !error) void loadMore();
   }, [error, isLoadingMore, isMore, loadMore]);
 
+  const { order, isDeletedShown, asked } = state;
+  const answers = { question: JSON.stringify(["logs", text, order, rangeText, isDeletedShown]), version: asked };
+
   const isDeleted = (id: number) => deleted.get(id) ?? state.isDeletedShown;
   const detail = !isOpen
     ? null
@@ -146,7 +149,6 @@ export function Logs() {
                   </button>
                 )}
                 <LineList
-                  key={`${text} ${state.order} ${rangeText}`}
                   label="Log lines"
                   lines={lines}
                   chosenId={chosen?.id ?? null}
@@ -162,6 +164,7 @@ export function Logs() {
                   newKeys={newKeys}
                   deletedIds={deletedIds}
                   isStale={shown.isStale}
+                  answers={answers}
                   hasKeys
                   control={control}
                   foot={<ListFoot state={state} shown={shown} onMore={more} />}

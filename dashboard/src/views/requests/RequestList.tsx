@@ -23,6 +23,8 @@ import styles from "./List.module.css";
 interface Props {
   search: RequestSearch;
   list: ReturnType<typeof useRequestList>;
+  /** What the list is of: another one begins at the top. */
+  question: string;
   chosen: number | null;
   onOpen: (row: RequestRow) => void;
   onChoose: (row: RequestRow) => void;
@@ -33,7 +35,7 @@ const LEAST_WIDTH = 200;
 
 const idOf = (row: RequestRow) => row.id;
 
-export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
+export function RequestList({ search, list, question, chosen, onChoose, onOpen }: Props) {
   const control = useRef<ListControl>(null);
   const { query, rows } = list;
   const [pathWidth, setPathWidth] = useState(LEAST_WIDTH);
@@ -58,6 +60,7 @@ export function RequestList({ search, list, chosen, onChoose, onOpen }: Props) {
           control={control}
           hasKeys
           isStale={query.isPlaceholderData}
+          answers={{ question, version: search.listAsked }}
         >
           {(row) => <RequestLine row={row} slowest={slowest} columns={columns} />}
         </VirtualList>

@@ -62,7 +62,7 @@ export function Requests() {
         <Panel label="Request" detail={detail} onClose={close}>
           <div className={styles.columns} data-facets={hasFacets || undefined}>
             {hasFacets && <Facets search={search} />}
-            <RequestList key={rangeText} search={search} list={list} chosen={current} onChoose={(row) => (openId === null ? setChosen(row.id) : show(row.id))} onOpen={(row) => show(row.id)} />
+            <RequestList search={search} list={list} question={JSON.stringify(["requests", search.text, search.order, rangeText, search.isDeleted])} chosen={current} onChoose={(row) => (openId === null ? setChosen(row.id) : show(row.id))} onOpen={(row) => show(row.id)} />
           </div>
         </Panel>
       </div>
