@@ -18,13 +18,13 @@ import { bytes, count, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
-import { aggregateQuery, useDeploys, useWindowPeriod } from "./data";
+import { aggregateQuery, useDeploys, useFirstWindow, useWindowPeriod } from "./data";
 import { measuresOf } from "./endpoints";
 import { Figure } from "./Figures";
 import { HeatMap } from "./HeatMap";
 import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "./links";
-import { untilMinute, WHY_UNTIL } from "./period";
+import { coveredPart, perSecond, sinceMinute, untilMinute, WHY_SINCE, WHY_UNTIL } from "./period";
 import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries, WHAT_FAILED } from "./series";
 import styles from "./Metrics.module.css";
 
@@ -50,6 +50,8 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
   const total = useQuery(aggregateQuery({ asked, from, until, filters, compare: true }));
   const now = useQuery(aggregateQuery({ asked, from: first, until, filters, bucket: plan.parameter, latency: true }));
   const past = useQuery({ ...aggregateQuery({ asked, from: before.from, until: before.until, filters, bucket: plan.parameter }), enabled: isCompared, placeholderData: keepPreviousData });
+
+  const firstWindow = useFirstWindow();
 
   const starts = plan.starts.join();
   const drawn = useMemo(() => {
@@ -101,7 +103,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
           </span>
         )}
       </header>
-      <Figures now={total.data?.total} before={total.data?.previous?.total} seconds={(until.getTime() - from.getTime()) / 1000} />
+      <Figures now={total.data?.total} before={total.data?.previous?.total} covered={firstWindow === undefined ? null : coveredPart(from, until, firstWindow)} />
       {now.isPending && <Loading what={`the latencies of ${name}`} />}
       {now.isError && <Failure error={now.error} what="The latencies" onRetry={() => void now.refetch()} />}
       {past.isError && <p className="quiet small">The period before could not be loaded: {past.error.message}</p>}
@@ -146,7 +148,7 @@ const FIGURES = ["Requests", "Requests/s", "Error rate, 5xx", "p50", "p95", "p99
 type TotalsOf = Parameters<typeof measuresOf>[0];
 
 /** They have their place before they are there, so that the charts below stay where they are. */
-function Figures({ now, before, seconds }: { now: TotalsOf | undefined; before: TotalsOf | undefined; seconds: number }) {
+function Figures({ now, before, covered }: { now: TotalsOf | undefined; before: TotalsOf | undefined; covered: ReturnType<typeof coveredPart> | null }) {
   if (now === undefined) {
     return (
       <dl className={styles.figures} aria-busy>
@@ -157,11 +159,13 @@ function Figures({ now, before, seconds }: { now: TotalsOf | undefined; before: 
     );
   }
   const [is, was] = [measuresOf(now), before && before.requests > 0 ? measuresOf(before) : null];
-  const perSecond = is.requests / seconds;
+  const since = covered?.since ?? null;
   return (
     <dl className={styles.figures}>
       <Figure name="Requests" value={count(is.requests)} change={relativeChange(is.requests, was?.requests ?? null)} />
-      <Figure name="Requests/s" value={perSecond < 10 ? perSecond.toFixed(2) : count(Math.round(perSecond))} change={null} />
+      <Figure name="Requests/s" value={covered === null ? "–" : perSecond(is.requests, covered.seconds)} change={null} {...(since === null ? {} : { title: WHY_SINCE })}>
+        {since !== null && <span className="quiet small"> {sinceMinute(since, new Date())}</span>}
+      </Figure>
       <Figure name="Error rate, 5xx" title={WHAT_FAILED} value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
       {(["p50", "p95", "p99"] as const).map((name) => (
         <Figure key={name} name={name} value={latencyText(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />

@@ -72,6 +72,32 @@ export function useWindowFilters(): [string, string][] {
   return windowFilters(useParam("q")[0]);
 }
 
+/**
+ * The first minute of the range, and of as long before it, that has a window of any endpoint; null where none has one,
+ * and undefined until it is known. What is before the first window was not counted: it is no time without requests.
+ */
+export function useFirstWindow(isAsked = true): Date | null | undefined {
+  const { asked } = useWindow();
+  const { from, until } = useWindowPeriod();
+  const before = new Date(2 * from.getTime() - until.getTime());
+  const parameters: [string, string][] = [
+    ["window_start__gte", before.toISOString()],
+    ["window_start__lt", until.toISOString()],
+    ["order_by", "window_start"],
+    ["limit", "1"],
+    ["total", "none"],
+  ];
+  const { data, isError } = useQuery({
+    queryKey: ["windows", "first", parameters, asked],
+    queryFn: ({ signal }) => read<{ window_start: string }[]>("/metrics", parameters, signal),
+    placeholderData: keepPreviousData,
+    enabled: isAsked,
+    retry: false,
+  });
+  const start = data?.[0]?.window_start;
+  return useMemo(() => (start !== undefined ? new Date(start) : data !== undefined || isError ? null : undefined), [data, isError, start]);
+}
+
 /** Endpoints as the value of `endpoint__in`. */
 export function listOf(endpoints: string[]): string {
   return endpoints.map((endpoint) => `"${endpoint.replace(/["\\]/g, "\\$&")}"`).join(",");

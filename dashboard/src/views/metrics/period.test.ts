@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseRange, resolve } from "../../time/range";
-import { untilMinute, windowPeriod } from "./period";
+import { coveredPart, perSecond, untilMinute, windowPeriod } from "./period";
 
 function cut(text: string, nowText: string) {
   const range = parseRange(text);
@@ -31,4 +31,18 @@ test("a range with fixed ends keeps its start where its end is not stored yet", 
 
 test("the end is a time of the local zone", () => {
   expect(untilMinute(new Date(2026, 10, 29, 9, 5))).toBe("until 09:05");
+});
+
+test("requests per second are those of the time since the first window", () => {
+  const [from, until] = [new Date("2026-11-29T11:00:00Z"), new Date("2026-11-29T12:00:00Z")];
+  const at = (clock: string) => new Date(`2026-11-29T${clock}:00Z`);
+  expect(coveredPart(from, until, at("11:59"))).toEqual({ seconds: 60, since: at("11:59") });
+  // Windows of before cover all of it, and so does a time without any.
+  expect(coveredPart(from, until, at("10:20"))).toEqual({ seconds: 3600, since: null });
+  expect(coveredPart(from, until, at("11:00"))).toEqual({ seconds: 3600, since: null });
+  expect(coveredPart(from, until, null)).toEqual({ seconds: 3600, since: null });
+  // None of the period before was counted, though a part of the range was.
+  expect(coveredPart(at("10:00"), from, at("11:30"))).toEqual({ seconds: 3600, since: null });
+  expect(perSecond(800, 60)).toBe("13.33");
+  expect(perSecond(0, 60)).toBe("0");
 });

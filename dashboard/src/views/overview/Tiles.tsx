@@ -8,7 +8,7 @@ import { count, percent } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import type { Change as ChangeOf } from "../metrics/change";
 import { Change } from "../metrics/Figures";
-import { untilMinute, WHY_UNTIL } from "../metrics/period";
+import { perSecond, sinceMinute, untilMinute, WHY_SINCE, WHY_UNTIL } from "../metrics/period";
 import { latencyText, WHAT_FAILED } from "../metrics/series";
 import { shareOfClass } from "./classes";
 import type { useNewPatterns } from "./panels";
@@ -23,21 +23,28 @@ interface Props {
   wasNew: ReturnType<typeof useNewPatterns>;
 }
 
-export function Tiles({ summary: { now, before, isOld, isPending, period, source, until }, searches, isNew, wasNew }: Props) {
+export function Tiles({ summary: { now, before, counted: covered, isOld, isPending, period, source, until }, searches, isNew, wasNew }: Props) {
   // The minute that the other numbers leave out is left out here, too.
   const counted = (useHistogram(searches).histogram.data?.data ?? []).filter(({ start }) => new Date(start) < period.until);
   const refused = shareOfClass(counted, "4xx");
-  const seconds = (period.until.getTime() - period.from.getTime()) / 1000;
   const kept = sharedParams(useParams());
   const q = kept["q"] ?? "";
-  const perSecond = (requests: number) => {
-    const value = requests / seconds;
-    return value === 0 ? "0" : value < 0.01 ? "< 0.01" : value < 100 ? value.toFixed(2) : count(Math.round(value));
-  };
+  const since = covered?.now.since ?? null;
+  const rate = (requests: number, part: { seconds: number } | undefined) => (part === undefined ? "–" : perSecond(requests, part.seconds));
+  const rateOf = (measures: typeof now, part: { seconds: number } | undefined) => (measures === null || part === undefined ? null : measures.requests / part.seconds);
   const of = <T,>(measures: T | null, show: (measures: T) => string) => (measures === null ? "–" : show(measures));
   return (
     <div className={`${styles.tiles ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isPending || isOld}>
-      <Tile to="/requests" search={{ ...kept, q: received(q) }} name="Requests/s" until={until} value={of(now, ({ requests }) => perSecond(requests))} change={relativeChange(now?.requests ?? null, before?.requests ?? null)} before={of(before, ({ requests }) => perSecond(requests))} />
+      <Tile
+        to="/requests"
+        search={{ ...kept, q: received(q) }}
+        name="Requests/s"
+        {...(since === null ? {} : { title: WHY_SINCE, note: sinceMinute(since, new Date()) })}
+        until={until}
+        value={of(now, ({ requests }) => rate(requests, covered?.now))}
+        change={relativeChange(rateOf(now, covered?.now), rateOf(before, covered?.before))}
+        before={of(before, ({ requests }) => rate(requests, covered?.before))}
+      />
       <Tile
         to="/requests"
         search={{ ...kept, q: withFilter(received(q), "status", "5xx") }}

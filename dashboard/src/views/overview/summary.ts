@@ -7,9 +7,10 @@ import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
 import { withFilter } from "../../query/parse";
 import { NO_ROUTE } from "../../query/route";
-import { aggregateQuery, useWindowPeriod } from "../metrics/data";
+import { aggregateQuery, useFirstWindow, useWindowPeriod } from "../metrics/data";
 import { endpointRows, measuresOf } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
+import { coveredPart } from "../metrics/period";
 import type { Measures } from "../metrics/change";
 
 type Pairs = [string, string][];
@@ -43,6 +44,8 @@ export function useSearches(): Searches {
   }, [text]);
 }
 
+type Covered = ReturnType<typeof coveredPart>;
+
 export interface Summary {
   source: "windows" | "requests";
   /** The time that it counts. */
@@ -51,6 +54,8 @@ export interface Summary {
   until: Date | null;
   now: Measures | null;
   before: Measures | null;
+  /** How long the time is that was counted, of the range and of the period before; null until it is known. */
+  counted: { now: Covered; before: Covered } | null;
   rows: EndpointRow[];
   isPending: boolean;
   /** Whether what is shown is of another range or search, and the new one is on its way. */
@@ -67,14 +72,20 @@ export function useSummary({ windows, requests }: Searches): Summary {
   const hasWindows = byWindows.data !== undefined && byWindows.data.total.requests + (byWindows.data.previous?.total.requests ?? 0) > 0;
   const usesRequests = isByRequests || (byWindows.data !== undefined && !hasWindows && windows.length === 0);
   const length = until.getTime() - from.getTime();
+  const firstWindow = useFirstWindow(!isByRequests);
+  const firstRequest = useFirstRequest(from, until, usesRequests);
+  const first = usesRequests ? firstRequest : firstWindow;
   const isNow = useQuery({ ...requestsQuery(from, until, requests, asked), enabled: usesRequests });
   const wasBefore = useQuery({ ...requestsQuery(new Date(from.getTime() - length), from, requests, asked), enabled: usesRequests });
   return useMemo(() => {
+    const counted = (from: Date, until: Date) =>
+      first === undefined ? null : { now: coveredPart(from, until, first), before: coveredPart(new Date(2 * from.getTime() - until.getTime()), from, first) };
     if (usesRequests) {
       const was = new Map((wasBefore.data?.rows ?? []).map(({ endpoint, measures }) => [endpoint, measures]));
       return {
         source: "requests" as const,
         period: { from, until },
+        counted: counted(from, until),
         until: null,
         now: isNow.data?.total ?? null,
         before: wasBefore.data && wasBefore.data.total.requests > 0 ? wasBefore.data.total : null,
@@ -89,6 +100,7 @@ export function useSummary({ windows, requests }: Searches): Summary {
     return {
       source: "windows" as const,
       period,
+      counted: counted(period.from, period.until),
       until: period.isCut ? period.until : null,
       now: data ? measuresOf(data.total) : null,
       before: data?.previous && data.previous.total.requests > 0 ? measuresOf(data.previous.total) : null,
@@ -98,7 +110,23 @@ export function useSummary({ windows, requests }: Searches): Summary {
       error: byWindows.error,
       retry: () => void byWindows.refetch(),
     };
-  }, [byWindows, from, isNow, period, until, usesRequests, wasBefore.data]);
+  }, [byWindows, first, from, isNow, period, until, usesRequests, wasBefore.data]);
+}
+
+/** The first request that is stored in the range, or as long before it: as `useFirstWindow`. */
+function useFirstRequest(from: Date, until: Date, isAsked: boolean): Date | null | undefined {
+  const { asked } = useWindow();
+  const before = new Date(2 * from.getTime() - until.getTime());
+  const parameters: Pairs = [["measure", "timestamp__min"], NOT_OUTGOING, ["timestamp__gte", before.toISOString()], ["timestamp__lt", until.toISOString()]];
+  const { data, isError } = useQuery({
+    queryKey: ["requests", "first", parameters, asked],
+    queryFn: ({ signal }) => read<{ of: { timestamp__min: string | null } }[]>("/requests/stats", parameters, signal),
+    placeholderData: keepPreviousData,
+    enabled: isAsked,
+    retry: false,
+  });
+  const start = data?.[0]?.of.timestamp__min ?? null;
+  return useMemo(() => (start !== null ? new Date(start) : data !== undefined || isError ? null : undefined), [data, isError, start]);
 }
 
 export interface StatsRow {
