@@ -82,7 +82,7 @@ function columns(most: number): Column<StoredTable>[] {
     { name: "all", label: "Size", isNumber: true, isSorted: true, cell: (table) => bytes(table.bytes.all) },
     { name: "rows", label: "Records", isNumber: true, isSorted: true, cell: (table) => <Records table={table} /> },
     { name: "unsealed", label: "Not sealed", isNumber: true, isSorted: true, cell: (table) => (isSealed(table) ? <span title="New records that are still to be indexed for search; they are found all the same">{count(table.unsealed_rows)}</span> : "–") },
-    { name: "oldest", label: "Oldest", isSorted: true, cell: (table) => (table.oldest === null ? "–" : <Day at={table.oldest} />) },
+    { name: "oldest", label: "Oldest", isSorted: true, cell: (table) => (table.oldest === null ? "–" : <Time at={table.oldest} />) },
     { name: "newest", label: "Newest", isSorted: true, cell: (table) => (table.newest === null ? "–" : <Time at={table.newest} />) },
     { name: "partitions", label: "Partitions", cell: (table) => <span title={statesExplained(table.partitions)}>{statesInWords(table.partitions)}</span> },
   ];
