@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { autoBucket, bucketStarts, fillBuckets, floorTo, MOST_BUCKETS, periodBefore, planBuckets } from "./buckets";
+import { autoBucket, bucketNames, bucketStarts, fillBuckets, floorTo, MOST_BUCKETS, periodBefore, planBuckets } from "./buckets";
 
 const at = (text: string) => new Date(text).getTime();
 const local = (year: number, month: number, day: number) => new Date(year, month - 1, day).getTime();
@@ -46,6 +46,12 @@ describe("planBuckets", () => {
   });
   it("takes the best one for a name that it does not know", () => {
     expect(planBuckets(new Date("2026-11-29T09:00:00Z"), new Date("2026-11-29T10:00:00Z"), "nonsense").name).toBe("1m");
+  });
+  it("takes no bucket that is longer than the range", () => {
+    const [from, until] = [new Date("2026-11-29T09:07:00Z"), new Date("2026-11-29T10:07:00Z")];
+    expect(planBuckets(from, until, "day").name).toBe("1m");
+    expect(planBuckets(from, until, "1h").name).toBe("1h");
+    expect(bucketNames(from, until)).toEqual(["1m", "5m", "15m", "1h"]);
   });
   it("names the zone for the calendar only", () => {
     const [from, until] = [new Date("2026-11-01T00:00:00Z"), new Date("2026-11-29T00:00:00Z")];

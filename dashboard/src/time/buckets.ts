@@ -45,6 +45,11 @@ export function autoBucket(from: Date, until: Date, most: number, names = BUCKET
   return names.find((name) => length / lengthOf(name) <= most) ?? "month";
 }
 
+/** The buckets that are no longer than the range. */
+export function bucketNames(from: Date, until: Date): string[] {
+  return BUCKET_NAMES.filter((name) => lengthOf(name) <= until.getTime() - from.getTime());
+}
+
 interface Limits {
   /** How many buckets there are at most, unless one chooses shorter ones. */
   most?: number;
@@ -54,10 +59,10 @@ interface Limits {
   hasSeconds?: boolean;
 }
 
-/** Cuts a range: by the bucket of this name, or the best one, or a longer one if there would be too many. */
+/** Cuts a range: by the bucket of this name, unless it is longer than the range; or the best one, or a longer one if there would be too many. */
 export function planBuckets(from: Date, until: Date, name: string, { most = 120, limit = MOST_BUCKETS, hasSeconds = false }: Limits = {}): BucketPlan {
   const least = autoBucket(from, until, limit);
-  const wanted = BUCKET_NAMES.includes(name) ? name : autoBucket(from, until, most, hasSeconds ? ALL_NAMES : BUCKET_NAMES);
+  const wanted = bucketNames(from, until).includes(name) ? name : autoBucket(from, until, most, hasSeconds ? ALL_NAMES : BUCKET_NAMES);
   const isTooShort = (until.getTime() - from.getTime()) / lengthOf(wanted) > limit;
   const used = isTooShort ? least : wanted;
   const isOfCalendar = used in CALENDAR;

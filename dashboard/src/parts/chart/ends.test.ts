@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { endLabels } from "./ends";
+import { clearOfStart, endLabels } from "./ends";
 
 const NOW = new Date(2026, 10, 29, 12, 30);
 const at = (hours: number, minutes: number) => new Date(2026, 10, 29, hours, minutes).getTime() / 1000;
@@ -27,4 +27,12 @@ test("an axis without round times has its ends, if they have room", () => {
     ["11:14", 130],
   ]);
   expect(labels([], at(11, 1), at(11, 4))).toEqual([["11:01", 15]]);
+});
+
+test("a label that would reach left of the axis is left out, as the lowest value is there", () => {
+  const clear = (ticks: number[], from: number) => clearOfStart({ at: ticks, step: 900 }, NOW, (time) => (time - from) / 6).at;
+  const ticks = [at(11, 15), at(11, 30), at(11, 45)];
+  expect(clear(ticks, at(11, 15))).toEqual(ticks.slice(1));
+  expect(clear(ticks, at(11, 14))).toEqual(ticks.slice(1));
+  expect(clear(ticks, at(11, 12))).toEqual(ticks);
 });

@@ -11,6 +11,15 @@ export interface Ticks {
   step: number;
 }
 
+/** About half of the width of a letter. */
+const HALF_LETTER = 3.5;
+
+/** The ticks whose labels, in the middle below them, do not reach left of the axis: there is the lowest value. `x` is from its start. */
+export function clearOfStart(ticks: Ticks, now: Date, x: (time: number) => number): Ticks {
+  const texts = timeLabels(ticks.at, ticks.step, now);
+  return { ...ticks, at: ticks.at.filter((tick, index) => x(tick) >= (texts[index] ?? "").length * HALF_LETTER) };
+}
+
 interface End {
   text: string;
   /** The middle of its label. */

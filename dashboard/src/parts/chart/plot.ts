@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import { shortLine } from "../text";
 import { areWhole, timeLabels, timeRoom, valueSteps } from "./axis";
-import { drawEnds } from "./ends";
+import { clearOfStart, drawEnds } from "./ends";
 import type { Ticks } from "./ends";
 import { isBar, lonely, unfinished } from "./series";
 import type { Series } from "./series";
@@ -45,15 +45,23 @@ interface Setup {
 
 /** How far apart ticks of values are at least, in pixels. */
 const TICK_ROOM = 22;
+/** The room of labels of values, and that on the right, in pixels. */
+const VALUES_ROOM = 60;
+const RIGHT_ROOM = 28;
+/** So few bars are wide. */
+const FEW_BARS = 20;
 const fontOf = (size: number) => `${size}px system-ui, sans-serif`;
 const FONT = fontOf(12);
 
 export function options({ kind, isLog, canZoom, group, width, height, colour, shown, onSelect, onCursor }: Setup): uPlot.Options {
   const quiet = colour("--quiet");
   let ticks: Ticks = { at: [], step: 1 };
-  const labels = (at: number[], step: number) => {
-    ticks = { at, step };
-    return timeLabels(at, step, new Date());
+  const labels = (chart: uPlot, at: number[], step: number) => {
+    const { from, until } = shown();
+    const x = (time: number) => ((time * 1000 - from) / (until - from)) * (chart.width - VALUES_ROOM - RIGHT_ROOM);
+    ticks = clearOfStart({ at, step }, new Date(), x);
+    const texts = new Map(timeLabels(ticks.at, step, new Date()).map((text, index) => [ticks.at[index], text]));
+    return at.map((tick) => texts.get(tick) ?? "");
   };
   const hasBars = shown().series.some((one) => isBar(one, kind));
   return {
@@ -61,7 +69,7 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
     height,
     legend: { show: false },
     // The same room on the right for all, so that charts below each other have the same axis of time.
-    padding: [8, 28, 0, 0],
+    padding: [8, RIGHT_ROOM, 0, 0],
     scales: {
       x: { time: true, range: () => [shown().from / 1000, shown().until / 1000] },
       // uPlot types the number as an ambient enum, which a module of its own cannot import.
@@ -76,13 +84,13 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
       ...(group === undefined ? {} : { sync: { key: group, setSeries: false, filters: { pub: (type: string) => type === "mousemove" || type === "mouseleave" } } }),
     },
     axes: [
-      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: (_, at, __, ___, step) => labels(at, step), space: (_, __, from, until) => timeRoom(from, until) },
+      { stroke: quiet, grid: { show: false }, ticks: { show: false }, size: 22, gap: 4, font: FONT, values: (chart, at, _, __, step) => labels(chart, at, step), space: (_, __, from, until) => timeRoom(from, until) },
       {
         stroke: quiet,
         // Cells that are painted have no lines through them.
         grid: { show: shown().paint === undefined, stroke: colour("--line"), width: 1 },
         ticks: { show: false },
-        size: 60,
+        size: VALUES_ROOM,
         gap: 4,
         font: FONT,
         // Low charts have a tick beside zero, too.
@@ -123,8 +131,12 @@ function bandsOf(bars: boolean[]): uPlot.Band[] {
 
 function seriesOptions(one: Series, isOfBars: boolean, colour: Colour): uPlot.Series {
   const stroke = colour(one.colour);
-  const bars = uPlot.paths.bars?.({ size: [0.9] });
-  if (isOfBars && bars) return { label: one.name, stroke, fill: stroke, width: 0, points: { show: false }, paths: bars };
+  const [narrow, wide] = [uPlot.paths.bars?.({ size: [0.9] }), uPlot.paths.bars?.({ size: [1], gap: 2 })];
+  if (isOfBars && narrow && wide) {
+    // The gap beside a wide bar is no time without requests.
+    const bars: uPlot.Series.PathBuilder = (chart, ...rest) => (chart.data[0].length < FEW_BARS ? wide : narrow)(chart, ...rest);
+    return { label: one.name, stroke, fill: stroke, width: 0, points: { show: false }, paths: bars };
+  }
   return {
     label: one.name,
     stroke,

@@ -1,24 +1,31 @@
 /** How the charts are drawn: the length of their buckets, and the axis of latencies. */
 import { useParam } from "../../frame/address";
 import { Switch } from "../../parts/Tools";
-import { BUCKET_NAMES } from "../../time/buckets";
+import { BUCKET_NAMES, bucketNames } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
+import { useWindowPeriod } from "./data";
 
 export function BucketSelect({ plan }: { plan: BucketPlan }) {
   const [bucket, setBucket] = useParam("bucket", "auto");
-  const isLonger = bucket !== "auto" && bucket !== plan.name;
+  const { from, until } = useWindowPeriod();
+  const names = bucketNames(from, until);
+  const isOther = bucket !== "auto" && bucket !== plan.name && BUCKET_NAMES.includes(bucket);
   return (
     <label>
       Bucket
-      <select value={BUCKET_NAMES.includes(bucket) ? bucket : "auto"} onChange={(event) => setBucket(event.target.value)}>
+      <select value={names.includes(bucket) ? bucket : "auto"} onChange={(event) => setBucket(event.target.value)}>
         <option value="auto">auto ({plan.name})</option>
-        {BUCKET_NAMES.map((name) => (
+        {names.map((name) => (
           <option key={name} value={name}>
             {name}
           </option>
         ))}
       </select>
-      {isLonger && <span className="quiet small">{plan.name} is shown: the range is too long for {bucket}</span>}
+      {isOther && (
+        <span className="quiet small">
+          {plan.name} is shown: the range is too {names.includes(bucket) ? "long" : "short"} for {bucket}
+        </span>
+      )}
     </label>
   );
 }

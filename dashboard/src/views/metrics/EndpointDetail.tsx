@@ -44,12 +44,13 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
   useKeys([{ keys: "Escape", name: "All endpoints", run: close }]);
 
   const filters: [string, string][] = [["endpoint", endpoint]];
-  const first = new Date(plan.starts[0] ?? from);
   const before = periodBefore(plan);
+  // The range may begin within its first bucket: of the first one before, as much is left out.
+  const leftOut = from.getTime() - (plan.starts[0] ?? from.getTime());
   // Figures compare the very range; charts compare as many buckets.
   const total = useQuery(aggregateQuery({ asked, from, until, filters, compare: true }));
-  const now = useQuery(aggregateQuery({ asked, from: first, until, filters, bucket: plan.parameter, latency: true }));
-  const past = useQuery({ ...aggregateQuery({ asked, from: before.from, until: before.until, filters, bucket: plan.parameter }), enabled: isCompared, placeholderData: keepPreviousData });
+  const now = useQuery(aggregateQuery({ asked, from, until, filters, bucket: plan.parameter, latency: true }));
+  const past = useQuery({ ...aggregateQuery({ asked, from: new Date(before.from.getTime() + leftOut), until: before.until, filters, bucket: plan.parameter }), enabled: isCompared, placeholderData: keepPreviousData });
 
   const firstWindow = useFirstWindow();
 

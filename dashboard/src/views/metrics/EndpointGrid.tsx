@@ -43,9 +43,8 @@ export function EndpointGrid({ plan }: { plan: BucketPlan }) {
   const { rows: ordered, holds } = useHeldOrder(rows, idOf);
   const shown = ordered.slice(0, Math.max(Number(shownText) || PIECE, 1));
   const pieces = Array.from({ length: Math.ceil(shown.length / PIECE) }, (_, index) => shown.slice(index * PIECE, (index + 1) * PIECE).map(({ endpoint }) => endpoint));
-  const first = new Date(plan.starts[0] ?? from);
   const charts = useQueries({
-    queries: pieces.map((endpoints) => aggregateQuery({ asked, from: first, until, filters: [["endpoint__in", listOf([...endpoints].sort())]], bucket: plan.parameter, byEndpoint: true })),
+    queries: pieces.map((endpoints) => aggregateQuery({ asked, from, until, filters: [["endpoint__in", listOf([...endpoints].sort())]], bucket: plan.parameter, byEndpoint: true })),
     combine: useCallback((results: { data?: { groups: Group[] } | undefined; isError: boolean; isPending: boolean; isPlaceholderData: boolean; error: Error | null }[]) => {
       const byEndpoint = new Map<string, Group[]>();
       for (const { data } of results) {

@@ -38,7 +38,7 @@ export function Traffic({ searches }: { searches: Searches }) {
   const isByWindows = isOfEndpoints || (histogram.data?.metadata.total === 0 && searches.requests.length === 0);
   const period = useWindowPeriod();
   const coarse = planBuckets(period.from, period.until, "auto", { most: MOST_BUCKETS });
-  const windows = useQuery({ ...aggregateQuery({ asked, from: new Date(coarse.starts[0] ?? period.from), until: period.until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
+  const windows = useQuery({ ...aggregateQuery({ asked, from: period.from, until: period.until, filters: searches.windows, bucket: coarse.parameter }), enabled: isByWindows });
 
   const plan = isByWindows ? coarse : fine;
   const axis = isByWindows ? period : { from, until };
