@@ -214,6 +214,41 @@ test("a part of a value is offered while one types", async () => {
   await page.getByRole("listbox", { name: "Completions" }).getByRole("option", { name: /\*ORK\*/ }).waitFor();
 });
 
+test("another search begins at the top, and going back finds the list where it was", async () => {
+  await page.goto("/ui/logs");
+  await rows().first().waitFor();
+  const list = page.getByRole("listbox", { name: "Log lines" });
+  await list.evaluate((element) => element.parentElement.scrollTo({ top: 1200 }));
+  await rows().nth(20).click();
+  await page.waitForURL(/open=\d+/);
+  const left = await list.evaluate((element) => element.parentElement.scrollTop);
+  const isAt = (top) => page.waitForFunction((expected) => document.querySelector("[role=listbox][aria-label='Log lines']")?.parentElement.scrollTop === expected, top);
+  await page.getByRole("region", { name: "Level" }).getByRole("button", { name: /info/ }).first().click();
+  await page.waitForURL(/level%3Ainfo/);
+  await isAt(0);
+  await page.goBack();
+  await page.waitForURL((url) => !url.searchParams.has("q"));
+  await isAt(left);
+});
+
+test("a range until now goes on with another view, and all of a view ends at the same moment", async () => {
+  await page.goto("/ui/requests");
+  await page.getByRole("listbox", { name: "Requests" }).getByRole("option").first().waitFor();
+  await server.call("POST", "/logs", [{ level: "info", source: "LATE", message: "written while another view was shown" }]);
+  const ends = new Set();
+  const note = (request) => {
+    const url = new URL(request.url());
+    if (url.pathname.startsWith("/api/v1/logs")) ends.add(url.searchParams.get("created_at__lt"));
+  };
+  page.on("request", note);
+  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Logs" }).click();
+  await rows().getByText("written while another view was shown").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  page.off("request", note);
+  assert.equal(ends.size, 1, [...ends].join(", "));
+  assert.ok(!ends.has(null), "a call has no end");
+});
+
 test("opening and closing copies keeps the place", async () => {
   await page.goto("/ui/logs?fold=1&q=source%3AWORKER");
   await rows().first().waitFor();
