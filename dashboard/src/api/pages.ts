@@ -5,7 +5,7 @@ import type { Answer, Parameters } from "./client";
 
 interface Options {
   isEnabled?: boolean;
-  /** How often it asks again, in milliseconds. */
+  /** How often it asks again, in milliseconds, as long as one page is all that is shown: it does not change below one's eyes further down. */
   every?: number;
 }
 
@@ -20,7 +20,7 @@ export function usePages<T>(path: string, parameters: Parameters, { isEnabled = 
     getNextPageParam: (last: Answer<T[]>) => last.metadata.next ?? null,
     placeholderData: keepPreviousData,
     enabled: isEnabled,
-    ...(every === undefined ? {} : { refetchInterval: every }),
+    ...(every === undefined ? {} : { refetchInterval: ({ state }: { state: { data?: { pages: unknown[] } | undefined } }) => ((state.data?.pages.length ?? 0) > 1 ? false : every) }),
   });
   return {
     query,

@@ -18,7 +18,7 @@ import { History } from "./History";
 import { DeleteRule, TestRule } from "./RuleDialogs";
 import { RuleForm } from "./RuleForm";
 import { saidOf, useRuleChange, useRules } from "./data";
-import { draftOf } from "./rule";
+import { draftOf, isMeasured } from "./rule";
 import type { Measure, Rule } from "./rule";
 import { State, STATES } from "./State";
 import styles from "./Alerts.module.css";
@@ -79,7 +79,7 @@ export function Alerts() {
 }
 
 function valueOf(rule: Rule, name: string): string | number | null {
-  if (name === "state") return rule.enabled ? STATES[rule.status.state].order : 9;
+  if (name === "state") return rule.enabled ? (isMeasured(rule) ? STATES[rule.status.state].order : 8) : 9;
   if (name === "value") return rule.status.value;
   if (name === "since") return rule.status.since;
   return rule.name.toLowerCase();

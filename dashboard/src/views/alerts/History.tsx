@@ -12,18 +12,23 @@ import { Table } from "../../parts/Table";
 import type { Column } from "../../parts/Table";
 import { ViewHead } from "../../parts/ViewHead";
 import { counted } from "../../time/format";
+import { EVERY_MS } from "./data";
 import type { Rule } from "./rule";
 import styles from "./Alerts.module.css";
 
 export function History({ rules }: { rules: Rule[] }) {
   const [rule, setRule] = useParam("rule");
   const [state, setState] = useParam("state");
-  const changes = usePages<AlertChange>("/alert_changes", {
-    order_by: "-id",
-    limit: 50,
-    ...(/^\d+$/.test(rule) ? { rule_id: rule } : {}),
-    ...(state === "" ? {} : { state }),
-  });
+  const changes = usePages<AlertChange>(
+    "/alert_changes",
+    {
+      order_by: "-id",
+      limit: 50,
+      ...(/^\d+$/.test(rule) ? { rule_id: rule } : {}),
+      ...(state === "" ? {} : { state }),
+    },
+    { every: EVERY_MS },
+  );
   useKeys([{ keys: "h", name: "Refresh the history", run: () => void changes.query.refetch() }]);
   const { query } = changes;
   // A deleted rule has a history, and no name in the list.

@@ -1,4 +1,5 @@
 /** The state of a rule: a sign and a word. */
+import { isMeasured } from "./rule";
 import type { Rule } from "./rule";
 
 export const STATES = {
@@ -10,6 +11,14 @@ export const STATES = {
 
 export function State({ rule }: { rule: Rule }) {
   if (!rule.enabled) return <span className="quiet">‖ paused</span>;
+  // Until the server has looked once, nobody knows whether it is so.
+  if (!isMeasured(rule)) {
+    return (
+      <span className="quiet" title="The server measures it for the first time within 15 seconds">
+        <span aria-hidden>◌</span> not measured yet
+      </span>
+    );
+  }
   const { sign, className, title } = STATES[rule.status.state];
   return (
     <span className={className} title={title}>

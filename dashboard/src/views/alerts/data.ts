@@ -1,15 +1,21 @@
 /** The rules of alerts: read, and changed. */
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { call, read } from "../../api/client";
-import { pairsOf, thresholdOf } from "./rule";
+import { isMeasured, pairsOf, thresholdOf } from "./rule";
 import type { Draft, Rule } from "./rule";
 import type { Said } from "./words";
 
-/** The server evaluates rules every 15 seconds. */
-const EVERY_MS = 15_000;
+/** How often rules are looked at while they are in sight: the server evaluates them every 15 seconds. */
+export const EVERY_MS = 10_000;
+/** A rule that was just made is measured soon. */
+const SOON_MS = 3000;
 
 export function useRules() {
-  return useQuery({ queryKey: ["alerts"], queryFn: ({ signal }) => read<Rule[]>("/alerts", {}, signal), refetchInterval: EVERY_MS });
+  return useQuery({
+    queryKey: ["alerts"],
+    queryFn: ({ signal }) => read<Rule[]>("/alerts", {}, signal),
+    refetchInterval: ({ state }) => (state.data?.some((rule) => rule.enabled && !isMeasured(rule)) ? SOON_MS : EVERY_MS),
+  });
 }
 
 export function useRuleChange() {

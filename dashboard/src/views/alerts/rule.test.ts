@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bodyOf, filterOf, NEW_RULE, pairsOf, searchOf, thresholdOf } from "./rule";
+import { bodyOf, filterOf, isMeasured, NEW_RULE, pairsOf, searchOf, thresholdOf } from "./rule";
 
 describe("filterOf", () => {
   it("writes a search as a filter of the API", () => {
@@ -36,5 +36,14 @@ describe("bodyOf", () => {
     expect(bodyOf(NEW_RULE)).not.toHaveProperty("webhook_url");
     expect(bodyOf({ ...NEW_RULE, hasWebhook: false })["webhook_url"]).toBeNull();
     expect(bodyOf({ ...NEW_RULE, webhook: " https://a.example/x " })["webhook_url"]).toBe("https://a.example/x");
+  });
+});
+
+describe("isMeasured", () => {
+  it("takes the state of a rule that was never evaluated for none", () => {
+    const of = (status: object) => isMeasured({ status: { state: "ok", evaluated_at: null, problem: null, ...status } as never });
+    expect(of({})).toBe(false);
+    expect(of({ evaluated_at: "2026-11-30T03:39:55Z" })).toBe(true);
+    expect(of({ problem: "too slow" })).toBe(true);
   });
 });

@@ -10,6 +10,11 @@ export type Rule = AlertRule & {
   status: { state: "ok" | "pending" | "firing" | "resolving"; since: string | null; value: number | null; evaluated_at: string | null; problem: string | null };
 };
 
+/** Whether the server has looked at least once: until then it says `ok` of a rule, which is no finding. */
+export function isMeasured({ status }: { status: Pick<Rule["status"], "state" | "evaluated_at" | "problem"> }): boolean {
+  return status.evaluated_at !== null || status.problem !== null || status.state !== "ok";
+}
+
 export type Subject = AlertRule["subject"];
 export type Measure = AlertRule["measure"];
 

@@ -10,6 +10,7 @@ import { oneLine, shortLine, withoutCodes } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { bytes, count, duration } from "../../time/format";
+import { isMeasured } from "../alerts/rule";
 import { withPattern } from "../logs/filters";
 import { Panel } from "./Panel";
 import { ROWS, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
@@ -50,10 +51,11 @@ export function Alerts() {
   );
 }
 
-function AlertRow({ alert: { name, subject, filter, condition, enabled, status }, kept }: { alert: Alert; kept: Record<string, string> }) {
+function AlertRow({ alert, kept }: { alert: Alert; kept: Record<string, string> }) {
+  const { name, subject, filter, condition, enabled, status } = alert;
   return (
     <li>
-      <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{enabled ? status.state : "off"}</span>
+      <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{!enabled ? "paused" : isMeasured(alert) ? status.state : "not measured yet"}</span>
       <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${shortLine(name)}\n${shortLine(condition)}`} data-row>
         <bdi>{shortLine(name)}</bdi> <span className="quiet">{condition}</span>
       </Link>

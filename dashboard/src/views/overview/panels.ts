@@ -1,8 +1,9 @@
 /** The lists beside the endpoints: what is new, and what failed. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { list, read } from "../../api/client";
-import type { AlertRule, Log, RequestSnapshot } from "../../api/client";
+import type { Log, RequestSnapshot } from "../../api/client";
 import { useWindow } from "../../frame/window";
+import type { Rule } from "../alerts/rule";
 import { NOT_OUTGOING } from "./summary";
 import type { Searches } from "./summary";
 
@@ -88,21 +89,22 @@ export function useFailedRequests({ requests }: Searches) {
   });
 }
 
-export interface Alert extends AlertRule {
-  condition: string;
-  status: { state: string; since: string | null; value: number | null; problem: string | null };
-}
+export type Alert = Rule;
 
 /** The states in which someone has to look, the most urgent first. */
 const STATES = ["firing", "pending", "resolving"];
+
+const ALERTS_MS = 15_000;
 
 export function useAlerts() {
   const { now, asked } = useWindow();
   return useQuery({
     queryKey: ["alerts", now.getTime(), asked],
-    queryFn: ({ signal }) => read<Alert[]>("/alerts", {}, signal),
+    queryFn: ({ signal }) => read<Rule[]>("/alerts", {}, signal),
     select: sortAlerts,
     placeholderData: keepPreviousData,
+    // It says how it is now, whatever the range.
+    refetchInterval: ALERTS_MS,
   });
 }
 
