@@ -52,7 +52,7 @@ export function ManageSearches({ onClose }: { onClose: () => void }) {
     return (
       <Confirm title="Delete a saved search" action="Delete" run={() => remove(chosen.search.id)} onClose={back}>
         <p>
-          <Name text={chosen.search.name} /> is gone for the whole team.
+          <Name text={chosen.search.name} /> will be deleted for the whole team.
         </p>
       </Confirm>
     );

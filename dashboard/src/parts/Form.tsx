@@ -110,10 +110,12 @@ interface ActionsProps {
   isDanger?: boolean;
   isDisabled?: boolean;
   onCancel?: () => void;
+  /** What the other button says: once something is done, there is nothing to cancel. */
+  cancel?: string;
 }
 
 /** The button that sends, and the one that does not. */
-export function FormActions({ children, sending = "Saving …", isDanger = false, isDisabled = false, onCancel }: ActionsProps) {
+export function FormActions({ children, sending = "Saving …", isDanger = false, isDisabled = false, onCancel, cancel = "Cancel" }: ActionsProps) {
   const { isSending } = useFormContext();
   return (
     <div className={styles.actions}>
@@ -123,7 +125,7 @@ export function FormActions({ children, sending = "Saving …", isDanger = false
       {onCancel && (
         // What does no harm has the focus first.
         <button type="button" onClick={onCancel} data-autofocus={isDanger || undefined}>
-          Cancel
+          {cancel}
         </button>
       )}
     </div>

@@ -32,7 +32,7 @@ export function TestRule({ rule, onClose }: Props) {
         </p>
         <div role="status">{result && <Result result={result} />}</div>
         <FormProblem />
-        <FormActions sending="Sending …" onCancel={onClose}>
+        <FormActions sending="Sending …" onCancel={onClose} cancel={result ? "Close" : "Cancel"}>
           {result ? "Send again" : "Send"}
         </FormActions>
       </Form>
@@ -54,8 +54,13 @@ export function DeleteRule({ rule, onClose }: Props) {
   return (
     <Confirm title="Delete a rule" action="Delete" run={() => change<undefined>("DELETE", `/${rule.id}`)} onClose={onClose}>
       <p>
-        <Name text={rule.name} /> is no longer watched. Its history stays. To watch it again later, pause it instead.
+        <Name text={rule.name} /> will no longer be watched. Its history stays. To watch it again later, pause it instead.
       </p>
+      {(rule.status.state === "firing" || rule.status.state === "resolving") && (
+        <p>
+          It is firing now. {rule.webhook === null ? "It will not become resolved" : "The webhook will get no “resolved” for it"}: the history will say that the rule was deleted.
+        </p>
+      )}
     </Confirm>
   );
 }

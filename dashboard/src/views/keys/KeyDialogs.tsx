@@ -84,7 +84,7 @@ export function RevokeKey({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => 
   return (
     <Confirm title="Revoke a key" action="Revoke" run={revoke} onClose={onClose}>
       <p>
-        Programs that send <Name text={apiKey.name} /> (<code>lb_{apiKey.prefix}_…</code>) are refused from now on. It cannot be taken back.
+        Programs that send <Name text={apiKey.name} /> (<code>lb_{apiKey.prefix}_…</code>) will be refused. This cannot be undone.
       </p>
     </Confirm>
   );

@@ -166,8 +166,8 @@ export function DeleteUser({ user, isSelf, onClose }: Props) {
   return (
     <Confirm title="Delete a user" action="Delete" run={() => change("DELETE", `/${user.id}`)} onClose={onClose}>
       <p>
-        <Name text={user.email} /> can no longer log in{isSelf ? ": it is you. You are logged out." : "."} Deleted users can be restored here. Keys that
-        the user made stay valid.
+        <Name text={user.email} /> will not be able to log in any more{isSelf ? ": it is you, and you will be logged out." : "."} Deleted users can be restored here. Keys
+        that the user made stay valid.
       </p>
     </Confirm>
   );
