@@ -19,10 +19,10 @@ import { DeleteRule, TestRule } from "./RuleDialogs";
 import { RuleForm } from "./RuleForm";
 import { saidOf, useRuleChange, useRules } from "./data";
 import { draftOf, isMeasured } from "./rule";
-import type { Measure, Rule } from "./rule";
+import type { Rule } from "./rule";
 import { State, STATES } from "./State";
 import styles from "./Alerts.module.css";
-import { ruleInWords } from "./words";
+import { ruleInWords, valueInWords } from "./words";
 
 export function Alerts() {
   const isAdmin = useIsAdmin();
@@ -106,14 +106,6 @@ function Words({ rule }: { rule: Rule }) {
   );
 }
 
-const VALUE = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-
-export function valueInWords(measure: Measure, value: number | null): string {
-  if (value === null) return "–";
-  if (measure === "error_rate") return `${VALUE.format(value * 100)} %`;
-  return measure.endsWith("latency") ? `${VALUE.format(value)} ms` : VALUE.format(value);
-}
-
 const PATHS = { logs: "/logs", requests: "/requests", metrics: "/metrics" };
 
 interface Actions {
@@ -146,7 +138,7 @@ function RuleMenu({ rule, isAdmin, open, onPause }: Actions & { rule: Rule }) {
             Change …
           </button>
           <button type="button" role="menuitem" className="plain" onClick={() => onPause(rule)}>
-            {rule.enabled ? "Pause" : "Go on"}
+            {rule.enabled ? "Pause" : "Resume"}
           </button>
           {rule.webhook !== null && (
             <button type="button" role="menuitem" className="plain" onClick={() => open(`test-${rule.id}`)}>

@@ -15,6 +15,7 @@ import { counted } from "../../time/format";
 import { EVERY_MS } from "./data";
 import type { Rule } from "./rule";
 import styles from "./Alerts.module.css";
+import { messageInWords } from "./words";
 
 export function History({ rules }: { rules: Rule[] }) {
   const [rule, setRule] = useParam("rule");
@@ -68,7 +69,7 @@ const COLUMNS: Column<AlertChange>[] = [
   { name: "created_at", label: "Time", cell: (change) => <Time at={change.created_at} /> },
   { name: "state", label: "Became", cell: (change) => <span className={change.state === "firing" ? "level-error" : undefined}>{change.state}</span> },
   { name: "rule_name", label: "Rule", cell: (change) => <Name text={change.rule_name} /> },
-  { name: "message", label: "Message", isWrapped: true, cell: (change) => <Name text={change.message} most={1000} /> },
+  { name: "message", label: "Message", isWrapped: true, cell: (change) => <Name text={messageInWords(change)} most={1000} /> },
   { name: "delivery", label: "Delivery", isWrapped: true, cell: (change) => <Delivery change={change} /> },
 ];
 

@@ -2,16 +2,16 @@
 import { useDeferredValue, useState } from "react";
 import { Dialog } from "../../parts/Dialog";
 import { Field, Form, FormActions, FormProblem } from "../../parts/Form";
-import { withoutCodes } from "../../parts/text";
+import { shortLine, withoutCodes } from "../../parts/text";
 import { useSettled } from "../../parts/useSettled";
 import { FieldError, useForm } from "../../parts/useForm";
 import { parse } from "../../query/parse";
-import { count } from "../../time/format";
-import { saidOf, useCountNow, useRuleChange } from "./data";
+import { searchForModel, withEndpoint } from "../../query/typed";
+import { saidOf, useRuleChange, useValueNow } from "./data";
 import { bodyOf, draftOf, NEW_RULE, thresholdOf } from "./rule";
 import type { Draft, Measure, Rule, Subject } from "./rule";
 import styles from "./Alerts.module.css";
-import { endInWords, ruleInWords, seconds } from "./words";
+import { endInWords, ruleInWords, seconds, valueInWords } from "./words";
 
 const WATCHED: [value: `${Subject}:${Measure}`, label: string][] = [
   ["logs:count", "Number of log lines"],
@@ -31,6 +31,13 @@ export function RuleForm({ rule, onClose }: { rule: Rule | null; onClose: () => 
   const change = useRuleChange();
   const [draft, setDraft] = useState<Draft>(() => (rule ? draftOf(rule) : NEW_RULE));
   const set = (changed: Partial<Draft>) => setDraft((before) => ({ ...before, ...changed }));
+  // The search as it was typed: what is watched takes over what it has of it, and the rest comes back with what was watched before.
+  const [typed, setTyped] = useState(draft.search);
+  const watch = (subject: Subject, measure: Measure) => set({ subject, measure, ...(draft.isRaw ? {} : { search: searchForModel(typed, subject).text }) });
+  const type = (search: string) => {
+    setTyped(search);
+    set({ search });
+  };
   const problem = draft.isRaw ? null : searchProblem(draft);
   const form = useForm({
     fields: { name: "name", subject: "watched", measure: "watched", filter: "search", threshold: "threshold", period: "period", fire_after: "fireAfter", resolve_after: "resolveAfter", webhook_url: "webhook" },
@@ -57,7 +64,7 @@ export function RuleForm({ rule, onClose }: { rule: Rule | null; onClose: () => 
               value={`${draft.subject}:${draft.measure}`}
               onChange={(event) => {
                 const [subject, measure] = event.target.value.split(":") as [Subject, Measure];
-                set({ subject, measure });
+                watch(subject, measure);
               }}
             >
               {WATCHED.map(([value, label]) => (
@@ -71,10 +78,10 @@ export function RuleForm({ rule, onClose }: { rule: Rule | null; onClose: () => 
         <Field
           name="search"
           label={draft.isRaw ? "Filter, as the API has it" : "Only those with"}
-          hint={draft.isRaw ? "No search of the box says the same." : HINTS[draft.subject]}
+          hint={draft.isRaw ? "No search of the box says the same." : <SearchHint draft={draft} onChoose={type} />}
           problem={problem}
         >
-          {(control) => <input {...control} className="data" spellCheck={false} autoComplete="off" value={draft.search} onChange={(event) => set({ search: event.target.value })} />}
+          {(control) => <input {...control} className="data" spellCheck={false} autoComplete="off" value={draft.search} onChange={(event) => type(event.target.value)} />}
         </Field>
         <div className={styles.row}>
           <Field name="comparison" label="It is">
@@ -108,6 +115,20 @@ const HINTS: Record<Subject, string> = {
   requests: "As in the search of the requests: status:5xx path:/orders*. Empty for all.",
   metrics: "As in the search of the metrics: endpoint:*checkout*. Empty for all.",
 };
+
+/** An example, or the form that windows have for a route: they know endpoints only. */
+function SearchHint({ draft: { subject, search }, onChoose }: { draft: Draft; onChoose: (search: string) => void }) {
+  const endpoint = subject === "metrics" ? withEndpoint(search) : search;
+  if (endpoint === search) return HINTS[subject];
+  return (
+    <>
+      Here a route is part of an endpoint:{" "}
+      <button type="button" onClick={() => onChoose(endpoint)}>
+        Use <bdi className="data">{shortLine(endpoint, 60)}</bdi>
+      </button>
+    </>
+  );
+}
 
 /** What is wrong with the search, as its box says it. */
 function searchProblem({ search, subject }: Draft): string | null {
@@ -162,7 +183,7 @@ function Webhook({ draft, before, set }: WebhookProps) {
         Call a webhook
       </label>
       {draft.hasWebhook && (
-        <Field name="webhook" label="Address" hint={before === null ? "It gets a POST with JSON, in which chat programs such as Slack find a text to show. Lists show its host only." : `Empty keeps ${before}`}>
+        <Field name="webhook" label="Address" hint={before === null ? "It gets a POST with JSON, in which chat programs such as Slack find a text to show. Once saved, only its host is shown." : `Empty keeps ${before}`}>
           {(control) => (
             <input
               {...control}
@@ -184,7 +205,7 @@ function InWords({ draft, before, isAskable }: { draft: Draft; before: string | 
   const webhook = draft.hasWebhook ? draft.webhook.trim() || (before ?? "…") : null;
   const said = useDeferredValue(saidOf(draft, webhook));
   const settled = useSettled(draft, 400);
-  const now = useCountNow(settled, isAskable && settled === draft);
+  const now = useValueNow(settled, isAskable && settled === draft);
   return (
     <div className={styles.words} aria-live="polite">
       <p>
@@ -192,7 +213,7 @@ function InWords({ draft, before, isAskable }: { draft: Draft; before: string | 
       </p>
       <p className="quiet small">
         <bdi>{endInWords(said)}</bdi>
-        {isAskable && now.data !== undefined && draft.measure === "count" && draft.subject !== "metrics" && ` Now it is ${count(now.data)}.`}
+        {isAskable && now.data !== undefined && ` ${now.data === null ? "Nothing is measured now: no such requests in this time." : `Now it is ${valueInWords(draft.measure, now.data)}.`}`}
       </p>
     </div>
   );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bodyOf, filterOf, isMeasured, NEW_RULE, pairsOf, searchOf, thresholdOf } from "./rule";
+import { parse } from "../../query/parse";
+import { bodyOf, filterOf, isMeasured, NEW_RULE, pairsOf, searchOf, searchOfFilter, thresholdOf } from "./rule";
 
 describe("filterOf", () => {
   it("writes a search as a filter of the API", () => {
@@ -45,5 +46,15 @@ describe("isMeasured", () => {
     expect(of({})).toBe(false);
     expect(of({ evaluated_at: "2026-11-30T03:39:55Z" })).toBe(true);
     expect(of({ problem: "too slow" })).toBe(true);
+  });
+});
+
+describe("searchOfFilter", () => {
+  it("is a search that means the same to the view", () => {
+    expect(searchOfFilter("", "logs")).toBe("");
+    const query = parse(searchOfFilter("level=error&source=shop%3A%3Aapi&match=disk+full&message__contains=a+%22b%22", "logs"), "logs");
+    expect(query.problems).toEqual([]);
+    expect(query.filters).toEqual([["level", "error"], ["source", "shop::api"], ["message__contains", 'a "b"']]);
+    expect(query.words).toBe("disk full");
   });
 });

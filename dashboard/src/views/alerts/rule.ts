@@ -1,7 +1,9 @@
 /** A rule of alerts as the API has it, and as it is typed in. */
 import type { AlertRule } from "../../api/client";
-import { parse, withFilter } from "../../query/parse";
+import { quote } from "../../query/lex";
+import { parse } from "../../query/parse";
 import type { Model } from "../../query/parse";
+import { typedOf } from "../../query/typed";
 
 export type Rule = AlertRule & {
   condition: string;
@@ -99,16 +101,12 @@ export function filterOf(draft: Pick<Draft, "search" | "subject" | "isRaw">): st
 
 /** The text of the search box that is the same as a filter, or null if there is none. */
 export function searchOf(filter: string, model: Model): string | null {
-  const pairs = [...new URLSearchParams(filter)];
-  let text = "";
-  for (const [name, value] of pairs) {
-    if (name === "match") text = `${text} ${value}`.trim();
-    else if (/[.[]|__/.test(name)) text = `${text} ${name}=${/[\s"]/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value}`.trim();
-    else text = withFilter(text, name, value);
-  }
-  const again = pairsOf({ search: text, subject: model, isRaw: false });
-  const written = (all: Pairs) => all.map((pair) => pair.join("=")).sort().join("&");
-  return written(again) === written(pairs) ? text : null;
+  return typedOf([...new URLSearchParams(filter)], model);
+}
+
+/** The search that shows what a rule looks at; a group that no text says stays in the form of the API. */
+export function searchOfFilter(filter: string, model: Model): string {
+  return searchOf(filter, model) ?? [...new URLSearchParams(filter)].map(([name, value]) => (name === "match" ? value : `${name}=${/[\s"]/.test(value) ? quote(value) : value}`)).join(" ");
 }
 
 /** What is sent for a draft; an empty webhook of a rule that has one stays out. */

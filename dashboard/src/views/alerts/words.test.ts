@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endInWords, ruleInWords, seconds } from "./words";
+import { endInWords, messageInWords, ruleInWords, seconds, valueInWords } from "./words";
 import type { Said } from "./words";
 
 const rule: Said = {
@@ -34,9 +34,9 @@ describe("ruleInWords", () => {
   });
 
   it("says rates in percent and latencies in milliseconds", () => {
-    expect(ruleInWords({ ...rule, subject: "metrics", measure: "error_rate", threshold: 0.05, pairs: [], webhook: null })).toBe("When the error rate is above 5 % over 5 minutes, note it here.");
+    expect(ruleInWords({ ...rule, subject: "metrics", measure: "error_rate", threshold: 0.05, pairs: [], webhook: null })).toBe("When the error rate is above 5\u00a0% over 5 minutes, note it here.");
     expect(ruleInWords({ ...rule, subject: "metrics", measure: "p95_latency", threshold: 800, pairs: [["endpoint__contains", "checkout"]], webhook: null })).toBe(
-      "When the p95 latency of endpoints with “checkout” in endpoint is above 800 ms over 5 minutes, note it here.",
+      "When the p95 latency of endpoints with “checkout” in endpoint is above 800\u00a0ms over 5 minutes, note it here.",
     );
   });
 
@@ -73,5 +73,28 @@ describe("endInWords", () => {
 describe("seconds", () => {
   it("has the largest whole unit", () => {
     expect([0, 1, 60, 90, 300, 3600, 86_400].map(seconds)).toEqual(["0 seconds", "1 second", "1 minute", "90 seconds", "5 minutes", "1 hour", "1 day"]);
+  });
+});
+
+describe("valueInWords", () => {
+  it("has the format of what is measured", () => {
+    expect(valueInWords("error_rate", 0.32954545454545453)).toBe("33.0 %");
+    expect(valueInWords("p95_latency", 1234.5)).toBe("1.23 s");
+    expect(valueInWords("count", 12_431)).toBe("12,431");
+    expect(valueInWords("count", null)).toBe("–");
+  });
+});
+
+describe("messageInWords", () => {
+  it("shows the numbers of a message by what is measured", () => {
+    const payload = { measure: "error_rate", threshold: 0.05, value: 0.32954545454545453 };
+    expect(messageInWords({ message: "pay 0.05 is firing: error rate in the last 5m: 0.32954545454545453 (> 0.05)", payload })).toBe("pay 0.05 is firing: error rate in the last 5m: 33.0 % (> 5.0 %)");
+    expect(messageInWords({ message: "pay is resolved: error rate in the last 5m: no value (> 0.05)", payload: { ...payload, value: null } })).toBe("pay is resolved: error rate in the last 5m: no value (> 5.0 %)");
+    expect(messageInWords({ message: "slow: p95 latency (ms) in the last 5m: 1234.5 (> 800)", payload: { measure: "p95_latency", threshold: 800, value: 1234.5 } })).toBe("slow: p95 latency in the last 5m: 1.23 s (> 800 ms)");
+  });
+
+  it("leaves other messages as they are", () => {
+    expect(messageInWords({ message: "pay was deleted while it was firing", payload: { measure: "error_rate", threshold: 0.05, value: 0.1 } })).toBe("pay was deleted while it was firing");
+    expect(messageInWords({ message: "x", payload: null })).toBe("x");
   });
 });

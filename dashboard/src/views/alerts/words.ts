@@ -1,4 +1,6 @@
 /** Says a rule in words: "When more than 5 log lines with level error come in 5 minutes, call …". */
+import { globOf } from "../../query/typed";
+import { count, duration, percent } from "../../time/format";
 import type { Measure, Pairs, Subject } from "./rule";
 
 export interface Said {
@@ -20,7 +22,32 @@ const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
 export function ruleInWords(rule: Said): string {
   const lasting = rule.fireAfter > 0 ? `, and it stays so for ${seconds(rule.fireAfter)}` : "";
   const then = rule.webhook === null ? "note it here" : `call ${rule.webhook}`;
-  return `When ${condition(rule)}${lasting}, ${then}${then.endsWith("…") ? "" : "."}`;
+  return `When ${conditionInWords(rule)}${lasting}, ${then}${then.endsWith("…") ? "" : "."}`;
+}
+
+/** What is measured, as everywhere: rates in percent, latencies as durations, counts. */
+export function valueInWords(measure: string, value: number | null): string {
+  if (value === null) return "–";
+  if (measure === "error_rate") return percent(value);
+  return measure.endsWith("latency") ? duration(value) : count(value);
+}
+
+interface Changed {
+  message: string;
+  payload: unknown;
+}
+
+/** The message of a change, in which older servers wrote numbers as they were computed. */
+export function messageInWords({ message, payload }: Changed): string {
+  const { measure, threshold, value } = (payload ?? {}) as { measure?: unknown; threshold?: unknown; value?: unknown };
+  if (typeof measure !== "string" || typeof threshold !== "number") return message;
+  const limit = valueInWords(measure, threshold);
+  // A name that others chose stands before it.
+  const end = message.lastIndexOf(" in the last ");
+  if (end < 0) return message;
+  let said = message.slice(end);
+  if (typeof value === "number") said = said.replace(`: ${String(value)} (`, `: ${valueInWords(measure, value)} (`);
+  return message.slice(0, end).replace(/ latency \(ms\)$/, " latency") + said.replace(/([<>]) (\d[\d.e-]*)\)$/, (all, sign: string, number: string) => (Number(number) === threshold ? `${sign} ${limit})` : all));
 }
 
 /** When it is over. */
@@ -29,7 +56,8 @@ export function endInWords(rule: Pick<Said, "resolveAfter" | "webhook">): string
   return rule.resolveAfter > 0 ? `When that has not been so for ${seconds(rule.resolveAfter)}, ${then}.` : `As soon as that is not so, ${then}.`;
 }
 
-function condition(rule: Said): string {
+/** What has to be so for it: `the error rate is above 5 % over 5 minutes`. */
+export function conditionInWords(rule: Said): string {
   const { measure, comparison, threshold } = rule;
   const time = seconds(rule.period);
   const where = rule.pairs.length === 0 ? "" : ` ${conditions(rule.pairs)}`;
@@ -43,9 +71,9 @@ function condition(rule: Said): string {
     case "traffic_count":
       return `${comparison === "above" ? "more" : "fewer"} than ${NUMBER.format(threshold)} requests${where} are counted in ${time}`;
     case "error_rate":
-      return `the error rate${of(where)} is ${comparison} ${NUMBER.format(threshold * 100)} % over ${time}`;
+      return `the error rate${of(where)} is ${comparison} ${NUMBER.format(threshold * 100)}\u00a0% over ${time}`;
     default:
-      return `the ${measure.replace("_", " ")}${of(where)} is ${comparison} ${NUMBER.format(threshold)} ms over ${time}`;
+      return `the ${measure.replace("_", " ")}${of(where)} is ${comparison} ${NUMBER.format(threshold)}\u00a0ms over ${time}`;
   }
 }
 
@@ -75,10 +103,10 @@ const LOOKUPS: Record<string, (field: string, value: string) => string> = {
   lte: (field, value) => `${field} of ${value} or less`,
   between: (field, value) => `${field} ${value.replace(",", " to ")}`,
   notbetween: (field, value) => `${field} not ${value.replace(",", " to ")}`,
-  like: (field, value) => `${field} like ${value}`,
-  ilike: (field, value) => `${field} like ${value}`,
-  notlike: (field, value) => `${field} not like ${value}`,
-  notilike: (field, value) => `${field} not like ${value}`,
+  like: (field, value) => `${field} ${globOf(value) ?? `like ${value}`}`,
+  ilike: (field, value) => `${field} ${globOf(value) ?? `like ${value}`}`,
+  notlike: (field, value) => `${field} not ${globOf(value) ?? `like ${value}`}`,
+  notilike: (field, value) => `${field} not ${globOf(value) ?? `like ${value}`}`,
   contains: (field, value) => `“${value}” in ${field}`,
   icontains: (field, value) => `“${value}” in ${field}`,
   startswith: (field, value) => `${field} beginning with ${value}`,

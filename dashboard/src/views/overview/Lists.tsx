@@ -10,10 +10,12 @@ import { oneLine, shortLine, withoutCodes } from "../../parts/text";
 import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { bytes, count, duration } from "../../time/format";
-import { isMeasured } from "../alerts/rule";
+import { saidOf } from "../alerts/data";
+import { draftOf, isMeasured, searchOfFilter } from "../alerts/rule";
+import { conditionInWords, valueInWords } from "../alerts/words";
 import { withPattern } from "../logs/filters";
 import { Panel } from "./Panel";
-import { ROWS, searchOf, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
+import { ROWS, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
 import type { Alert, Pattern, useNewPatterns } from "./panels";
 import type { Searches } from "./summary";
 import styles from "./Overview.module.css";
@@ -52,15 +54,16 @@ export function Alerts() {
 }
 
 function AlertRow({ alert, kept }: { alert: Alert; kept: Record<string, string> }) {
-  const { name, subject, filter, condition, enabled, status } = alert;
+  const { name, subject, enabled, status } = alert;
+  const condition = conditionInWords(saidOf(draftOf(alert), null));
   return (
     <li>
       <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{!enabled ? "paused" : isMeasured(alert) ? status.state : "not measured yet"}</span>
-      <Link to={`/${subject}`} search={{ ...kept, q: searchOf(filter) }} title={`${shortLine(name)}\n${shortLine(condition)}`} data-row>
+      <Link to={`/${subject}`} search={{ ...kept, q: searchOfFilter(alert.filter ?? "", subject) }} title={`${shortLine(name)}\n${shortLine(condition)}`} data-row>
         <bdi>{shortLine(name)}</bdi> <span className="quiet">{condition}</span>
       </Link>
       {status.problem !== null && <span className="small" title={oneLine(status.problem)}>cannot be evaluated</span>}
-      {status.value !== null && <span className="small">{count(Math.round(status.value * 1000) / 1000)}</span>}
+      {status.value !== null && <span className="small">{valueInWords(alert.measure, status.value)}</span>}
       {status.since !== null && <Age at={status.since} isOfRange={false} className={AGE} />}
     </li>
   );

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parse } from "../../query/parse";
 import { classOf, classSeries, shareOfClass } from "./classes";
-import { searchOf, sortAlerts } from "./panels";
+import { sortAlerts } from "./panels";
 import type { Alert } from "./panels";
 
 describe("classSeries", () => {
@@ -31,15 +30,5 @@ describe("sortAlerts", () => {
     const alert = (name: string, state: string, enabled = true, problem: string | null = null) => ({ name, enabled, status: { state, since: null, value: null, problem } }) as Alert;
     const sorted = sortAlerts([alert("d", "ok"), alert("e", "firing", false), alert("c", "ok", true, "too slow"), alert("b", "pending"), alert("a", "firing")]);
     expect(sorted.map(({ name }) => name)).toEqual(["a", "b", "c", "d", "e"]);
-  });
-});
-
-describe("searchOf", () => {
-  it("is a search that means the same to the view", () => {
-    expect(searchOf(null)).toBe("");
-    const query = parse(searchOf("level=error&source=shop%3A%3Aapi&match=disk+full&message__contains=a+%22b%22"), "logs");
-    expect(query.problems).toEqual([]);
-    expect(query.filters).toEqual([["level", "error"], ["source", "shop::api"], ["message__contains", 'a "b"']]);
-    expect(query.words).toBe("disk full");
   });
 });

@@ -117,16 +117,6 @@ export function sortAlerts(alerts: Alert[]): Alert[] {
   return [...alerts].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
 }
 
-/** The search that shows what a rule looks at: its filter is that of the API. */
-export function searchOf(filter: string | null): string {
-  return [...new URLSearchParams(filter ?? "")]
-    .map(([name, value]) => {
-      if (name === "match") return value;
-      return `${name}=${/[\s"]/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value}`;
-    })
-    .join(" ");
-}
-
 /** Whether nothing at all is stored. One call, as long as there are logs. */
 export function useIsStoreEmpty(): boolean {
   const { data } = useQuery({
