@@ -177,16 +177,19 @@ test("a route is named the same by the facet and by the endpoint, and finds as m
   await page.waitForURL((url) => url.searchParams.get("q")?.endsWith("method:GET route:/carts/{id}") === true);
 });
 
-test("requests that the application sent are counted apart, and can be left out", async () => {
+test("calls that the application sent are left out as in the overview, and can be shown", async () => {
   const one = { method: "POST", path: "/pay", status_code: 502, duration: 1, stage: "sent", version: "1", timestamp: new Date().toISOString() };
   await server.call("POST", "/requests", [one, one, { ...one, path: "/charges", headers: { direction: "outgoing" } }]);
   await open("?q=stage:sent");
-  await page.getByText(/With 1 that the application sent itself, 1 of them 5xx/).waitFor();
-  await page.getByRole("link", { name: "Leave them out" }).click();
-  await page.waitForURL((url) => url.searchParams.get("q") === "stage:sent -direction:outgoing");
+  await page.getByText("Without 1 outgoing call").waitFor();
   await page.waitForFunction(() => document.querySelectorAll("[aria-label=Requests] [role=option]").length === 2);
-  await page.getByRole("link", { name: "Count them, too" }).click();
-  await page.waitForURL((url) => url.searchParams.get("q") === "stage:sent");
+  await page.getByRole("button", { name: "With outgoing calls" }).click();
+  await page.waitForURL((url) => url.searchParams.get("outgoing") === "1" && url.searchParams.get("q") === "stage:sent");
+  await page.getByText(/With 1 outgoing call, 1 of them 5xx/).waitFor();
+  await page.waitForFunction(() => document.querySelectorAll("[aria-label=Requests] [role=option]").length === 3);
+  await page.getByRole("link", { name: "1 outgoing call" }).click();
+  await page.waitForURL((url) => url.searchParams.get("q") === "stage:sent direction:outgoing");
+  await page.waitForFunction(() => document.querySelectorAll("[aria-label=Requests] [role=option]").length === 1);
 });
 
 test("a country that nobody knows says how it is found", async () => {

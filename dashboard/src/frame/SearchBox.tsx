@@ -11,7 +11,7 @@ import { parse } from "../query/parse";
 import type { Model, Term } from "../query/parse";
 import { useParam } from "./address";
 import { useKeys } from "./keys";
-import { RECORDS } from "./SearchNotes";
+import { RECORDS } from "./NotUsed";
 import { SearchTerms } from "./SearchTerms";
 import { shortLine } from "../parts/text";
 import styles from "./SearchBox.module.css";

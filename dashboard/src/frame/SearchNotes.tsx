@@ -5,11 +5,11 @@ import { shortLine } from "../parts/text";
 import { parse } from "../query/parse";
 import type { Model } from "../query/parse";
 import { sharedParams, useParam, useParams } from "./address";
+import { NotUsed, RECORDS } from "./NotUsed";
 import styles from "./SearchNotes.module.css";
 
 /** How many problems are listed. */
 const MOST = 3;
-export const RECORDS: Record<Model, string> = { logs: "log lines", requests: "requests", metrics: "metrics" };
 
 interface Props {
   model: Model;
@@ -54,7 +54,7 @@ export function SearchNotes({ model, isOfAll }: Props) {
       {problems.length > MOST && <p className="quiet">and {problems.length - MOST} more</p>}
       {waiting.length > 0 && (
         <p className="quiet">
-          Not used here, as {RECORDS[model]} have no such field: <bdi className="data">{shortLine(waiting.map(({ start, end }) => asked.slice(start, end)).join(" "), 60)}</bdi>
+          <NotUsed terms={waiting.map(({ start, end }) => asked.slice(start, end)).join(" ")} model={model} />
         </p>
       )}
     </div>

@@ -18,7 +18,7 @@ import { History } from "./History";
 import { DeleteRule, TestRule } from "./RuleDialogs";
 import { RuleForm } from "./RuleForm";
 import { saidOf, useRuleChange, useRules } from "./data";
-import { draftOf, isMeasured } from "./rule";
+import { draftOf, isMeasured, recordsOf } from "./rule";
 import type { Rule } from "./rule";
 import { State, STATES } from "./State";
 import styles from "./Alerts.module.css";
@@ -125,7 +125,7 @@ function RuleMenu({ rule, isAdmin, open, onPause }: Actions & { rule: Rule }) {
     <Menu label="⋯" name={`What to do with ${shortLine(rule.name, 60)}`}>
       {/* The records that it counts, in its period and the one before. */}
       {!draft.isRaw && (
-        <Link role="menuitem" to={PATHS[rule.subject]} search={{ q: draft.search, range: `${Math.ceil((2 * rule.period) / 60)}m` }}>
+        <Link role="menuitem" to={PATHS[rule.subject]} search={{ ...recordsOf(rule), range: `${Math.ceil((2 * rule.period) / 60)}m` }}>
           Look at its records
         </Link>
       )}

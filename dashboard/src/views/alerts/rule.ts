@@ -109,6 +109,11 @@ export function searchOfFilter(filter: string, model: Model): string {
   return searchOf(filter, model) ?? [...new URLSearchParams(filter)].map(([name, value]) => (name === "match" ? value : `${name}=${/[\s"]/.test(value) ? quote(value) : value}`)).join(" ");
 }
 
+/** The parameters of a view that shows what a rule looks at: rules count the calls that the application sent, too. */
+export function recordsOf({ filter, subject }: Pick<Rule, "filter" | "subject">): Record<string, string> {
+  return { q: searchOfFilter(filter ?? "", subject), ...(subject === "requests" ? { outgoing: "1" } : {}) };
+}
+
 /** What is sent for a draft; an empty webhook of a rule that has one stays out. */
 export function bodyOf(draft: Draft): Record<string, unknown> {
   return {

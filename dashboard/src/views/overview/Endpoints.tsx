@@ -16,6 +16,7 @@ import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { latencyText, WHAT_FAILED } from "../metrics/series";
 import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "../metrics/links";
+import { NotUsedHere } from "./NotUsedHere";
 import { Panel } from "./Panel";
 import type { Searches, Summary } from "./summary";
 import { useRefused } from "./useHistogram";
@@ -47,7 +48,7 @@ export function Endpoints({ summary, searches }: { summary: Summary; searches: S
     </div>
   );
   return (
-    <Panel title="Endpoints" room={ROOM} beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? none : null}>
+    <Panel title="Endpoints" note={<NotUsedHere text={searches.text} model={searches.traffic} />} room={ROOM} beside={sorts} isPending={isPending} isOld={isOld} error={error} onRetry={retry} empty={rows.length === 0 ? none : null}>
       <table className={styles.table}>
         <thead>
           <tr>

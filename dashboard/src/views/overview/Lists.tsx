@@ -1,6 +1,5 @@
 /** Alerts, errors, new patterns, failed requests: the newest of each, and the way to all of them. */
 import { Link } from "@tanstack/react-router";
-import { received } from "./summary";
 import { useStatus } from "../../api/status";
 import { sharedParams, useParams } from "../../frame/address";
 import { statusLines } from "../../frame/stateLines";
@@ -11,9 +10,10 @@ import { Level, Status } from "../../parts/Show";
 import { withFilter } from "../../query/parse";
 import { bytes, count, duration } from "../../time/format";
 import { saidOf } from "../alerts/data";
-import { draftOf, isMeasured, searchOfFilter } from "../alerts/rule";
+import { draftOf, isMeasured, recordsOf } from "../alerts/rule";
 import { conditionInWords, valueInWords } from "../alerts/words";
 import { withPattern } from "../logs/filters";
+import { NotUsedHere } from "./NotUsedHere";
 import { Panel } from "./Panel";
 import { ROWS, useAlerts, useFailedRequests, useNewestErrors } from "./panels";
 import type { Alert, Pattern, useNewPatterns } from "./panels";
@@ -59,7 +59,7 @@ function AlertRow({ alert, kept }: { alert: Alert; kept: Record<string, string> 
   return (
     <li>
       <span className={`${styles.state ?? ""} ${status.state === "firing" ? (styles.firing ?? "") : ""}`}>{!enabled ? "paused" : isMeasured(alert) ? status.state : "not measured yet"}</span>
-      <Link to={`/${subject}`} search={{ ...kept, q: searchOfFilter(alert.filter ?? "", subject) }} title={`${shortLine(name)}\n${shortLine(condition)}`} data-row>
+      <Link to={`/${subject}`} search={{ ...kept, ...recordsOf(alert) }} title={`${shortLine(name)}\n${shortLine(condition)}`} data-row>
         <bdi>{shortLine(name)}</bdi> <span className="quiet">{condition}</span>
       </Link>
       {status.problem !== null && <span className="small" title={oneLine(status.problem)}>cannot be evaluated</span>}
@@ -76,6 +76,7 @@ export function NewestErrors({ searches }: { searches: Searches }) {
   return (
     <Panel
       title="Newest errors"
+      note={<NotUsedHere text={searches.text} model="logs" />}
       room={ROOM}
       beside={
         <Link to="/logs" search={{ ...kept, q }}>
@@ -99,6 +100,7 @@ export function NewPatterns({ patterns }: { patterns: ReturnType<typeof useNewPa
   return (
     <Panel
       title="New patterns"
+      note={<NotUsedHere text={kept["q"] ?? ""} model="logs" />}
       room={ROOM}
       beside={
         <Link to="/logs" search={search}>
@@ -136,10 +138,11 @@ function Patterns({ patterns, search, hasLevel = false }: { patterns: Pattern[];
 export function FailedRequests({ searches }: { searches: Searches }) {
   const failed = useFailedRequests(searches);
   const kept = sharedParams(useParams());
-  const q = withFilter(received(searches.text), "status", "5xx");
+  const q = withFilter(searches.text, "status", "5xx");
   return (
     <Panel
       title="Failed requests, 5xx"
+      note={<NotUsedHere text={searches.text} model="requests" />}
       room={ROOM}
       beside={
         <Link to="/requests" search={{ ...kept, q }}>

@@ -8,6 +8,8 @@ interface Props {
   title: string;
   /** What stands beside the title. */
   beside?: ReactNode;
+  /** A line below the title. */
+  note?: ReactNode;
   /** The height of its content, about: that much room is kept until it is there, so that nothing moves when it comes. */
   room?: string;
   isPending?: boolean;
@@ -20,13 +22,14 @@ interface Props {
   children: ReactNode;
 }
 
-export function Panel({ title, beside, room = "0px", isPending = false, isOld = false, error = null, onRetry, empty = null, children }: Props) {
+export function Panel({ title, beside, note, room = "0px", isPending = false, isOld = false, error = null, onRetry, empty = null, children }: Props) {
   return (
     <section className={styles.panel} aria-label={title} aria-busy={isPending || isOld} style={isPending ? { minHeight: `calc(28px + ${room})` } : undefined}>
       <header>
         <h2>{title}</h2>
         {beside}
       </header>
+      {note}
       {error !== null ? (
         <p role="alert" className="small">
           Could not be loaded: {error instanceof ApiError ? error.detail : String(error)}{" "}

@@ -1,8 +1,8 @@
 /** Four numbers, each with what it was in the period before, and a way to what explains it. */
 import { Link } from "@tanstack/react-router";
-import { received } from "./summary";
 import type { ReactNode } from "react";
 import { sharedParams, useParams } from "../../frame/address";
+import { shortLine } from "../../parts/text";
 import { withFilter } from "../../query/parse";
 import { count, percent } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
@@ -12,6 +12,7 @@ import { perSecond, sinceMinute, untilMinute, WHY_SINCE, WHY_UNTIL } from "../me
 import { latencyText, WHAT_FAILED } from "../metrics/series";
 import { shareOfClass } from "./classes";
 import type { useNewPatterns } from "./panels";
+import { notUsedBy } from "./summary";
 import type { Searches, Summary } from "./summary";
 import { useHistogram } from "./useHistogram";
 import styles from "./Overview.module.css";
@@ -29,6 +30,7 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
   const refused = shareOfClass(counted, "4xx");
   const kept = sharedParams(useParams());
   const q = kept["q"] ?? "";
+  const notUsed = { traffic: notUsedBy(q, searches.traffic), logs: notUsedBy(q, "logs") };
   const since = covered?.now.since ?? null;
   const rate = (requests: number, part: { seconds: number } | undefined) => (part === undefined ? "–" : perSecond(requests, part.seconds));
   const rateOf = (measures: typeof now, part: { seconds: number } | undefined) => (measures === null || part === undefined ? null : measures.requests / part.seconds);
@@ -37,8 +39,9 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
     <div className={`${styles.tiles ?? ""} ${isOld ? (styles.isOld ?? "") : ""}`} aria-busy={isPending || isOld}>
       <Tile
         to="/requests"
-        search={{ ...kept, q: received(q) }}
+        search={{ ...kept, q }}
         name="Requests/s"
+        notUsed={notUsed.traffic}
         {...(since === null ? {} : { title: WHY_SINCE, note: sinceMinute(since, new Date()) })}
         until={until}
         value={of(now, ({ requests }) => rate(requests, covered?.now))}
@@ -47,8 +50,9 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
       />
       <Tile
         to="/requests"
-        search={{ ...kept, q: withFilter(received(q), "status", "5xx") }}
+        search={{ ...kept, q: withFilter(q, "status", "5xx") }}
         name="Error rate, 5xx"
+        notUsed={notUsed.traffic}
         title={WHAT_FAILED}
         note={refused === null ? "" : `4xx: ${percent(refused)}`}
         until={until}
@@ -60,6 +64,7 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
         to={source === "windows" ? "/metrics" : "/requests"}
         search={source === "windows" ? { ...kept, sort: "slowest" } : { ...kept, order: "slowest" }}
         name="Latency, p95"
+        notUsed={notUsed.traffic}
         until={until}
         value={of(now, ({ p95 }) => latencyText(p95))}
         change={relativeChange(now?.p95 ?? null, before?.p95 ?? null)}
@@ -69,6 +74,7 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
         to="/logs"
         search={{ ...kept, view: "patterns", new: "1" }}
         name="New log patterns"
+        notUsed={notUsed.logs}
         value={isNew.data ? count(isNew.data.total) : "–"}
         change={relativeChange(isNew.data?.total ?? null, wasNew.data?.total ?? null)}
         before={wasNew.data ? count(wasNew.data.total) : "–"}
@@ -89,9 +95,11 @@ interface TileProps {
   /** What it counts, and what it leaves out. */
   title?: string;
   note?: string;
+  /** The filters of the search that it leaves out. */
+  notUsed: string;
 }
 
-function Tile({ to, search, name, until = null, value, change, before, title, note = "" }: TileProps) {
+function Tile({ to, search, name, until = null, value, change, before, title, note = "", notUsed }: TileProps) {
   return (
     <Link to={to} search={search} className={styles.tile} title={title} data-row>
       <span className={`quiet small ${styles.tileName ?? ""}`}>
@@ -102,6 +110,11 @@ function Tile({ to, search, name, until = null, value, change, before, title, no
         <span className={styles.number}>{value}</span> <Change change={change} />
       </span>
       <span className="quiet small">before: {before}{note && ` · ${note}`}</span>
+      {notUsed !== "" && (
+        <span className="quiet small">
+          Not used here: <bdi className="data">{shortLine(notUsed, 40)}</bdi>
+        </span>
+      )}
     </Link>
   );
 }

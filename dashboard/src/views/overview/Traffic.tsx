@@ -16,8 +16,8 @@ import { aggregateQuery, useDeploys, useWindowPeriod } from "../metrics/data";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
 import { trafficSeries } from "../metrics/series";
 import { classSeries } from "./classes";
+import { NotUsedHere } from "./NotUsedHere";
 import { Panel } from "./Panel";
-import { received } from "./summary";
 import type { Searches } from "./summary";
 import { useHistogram } from "./useHistogram";
 import styles from "./Overview.module.css";
@@ -54,13 +54,14 @@ export function Traffic({ searches }: { searches: Searches }) {
   const open = useCallback(
     (low: Date, high: Date) => {
       const range = formatRange({ kind: "between", from: low, until: high });
-      void navigate({ to: "/requests", search: (before: Record<string, string>) => ({ q: received(before["q"] ?? ""), range }) });
+      void navigate({ to: "/requests", search: (before: Record<string, string>) => ({ q: before["q"] ?? "", range }) });
     },
     [navigate],
   );
   return (
     <Panel
       title="Traffic"
+      note={<NotUsedHere text={searches.text} model={searches.traffic} />}
       room={`${HEIGHT + 20}px`}
       beside={
         <span className="quiet small" hidden={shown.isPending}>
@@ -83,7 +84,7 @@ export function Traffic({ searches }: { searches: Searches }) {
               <rect width="8" height="8" style={{ fill: `var(${colour})` }} />
             </svg>{" "}
             {/^[1-5]xx$/.test(name) ? (
-              <Link to="/requests" search={{ ...kept, q: withFilter(received(searches.text), "status", name) }}>
+              <Link to="/requests" search={{ ...kept, q: withFilter(searches.text, "status", name) }}>
                 {name}
               </Link>
             ) : (

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { classOf, classSeries, shareOfClass } from "./classes";
 import { sortAlerts } from "./panels";
+import { notUsedBy } from "./summary";
 import type { Alert } from "./panels";
 
 describe("classSeries", () => {
@@ -30,5 +31,14 @@ describe("sortAlerts", () => {
     const alert = (name: string, state: string, enabled = true, problem: string | null = null) => ({ name, enabled, status: { state, since: null, value: null, problem } }) as Alert;
     const sorted = sortAlerts([alert("d", "ok"), alert("e", "firing", false), alert("c", "ok", true, "too slow"), alert("b", "pending"), alert("a", "firing")]);
     expect(sorted.map(({ name }) => name)).toEqual(["a", "b", "c", "d", "e"]);
+  });
+});
+
+describe("notUsedBy", () => {
+  it("has the filters that a kind of record has no field for, without what is so anyway", () => {
+    const text = "method:POST level:error endpoint:*pay* -direction:outgoing payment";
+    expect(notUsedBy(text, "logs")).toBe("method:POST endpoint:*pay*");
+    expect(notUsedBy(text, "requests")).toBe("level:error endpoint:*pay*");
+    expect(notUsedBy("-direction:outgoing", "metrics")).toBe("");
   });
 });

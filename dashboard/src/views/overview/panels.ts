@@ -4,7 +4,7 @@ import { list, read } from "../../api/client";
 import type { Log, RequestSnapshot } from "../../api/client";
 import { useWindow } from "../../frame/window";
 import type { Rule } from "../alerts/rule";
-import { NOT_OUTGOING } from "./summary";
+import { NOT_OUTGOING } from "../requests/outgoing";
 import type { Searches } from "./summary";
 
 /** How many rows a list has. */

@@ -5,26 +5,34 @@ import { read } from "../../api/client";
 import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
-import { withFilter } from "../../query/parse";
+import type { Model } from "../../query/parse";
 import { NO_ROUTE } from "../../query/route";
 import { aggregateQuery, useFirstWindow, useWindowPeriod } from "../metrics/data";
 import { endpointRows, measuresOf } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
 import { coveredPart } from "../metrics/period";
 import type { Measures } from "../metrics/change";
+import { NOT_OUTGOING } from "../requests/outgoing";
 
 type Pairs = [string, string][];
 
-/** Calls that the application sent itself are no traffic of it. */
-export const NOT_OUTGOING: [string, string] = ["headers.direction__ne", "outgoing"];
+/** The filters of a search that records of a model have no field for. That calls which the application sent are no traffic of it is so anyway. */
+export function notUsedBy(text: string, model: Model): string {
+  return parse(text, model)
+    .terms.filter((term) => term.isOfAnotherModel)
+    .map(({ start, end }) => text.slice(start, end))
+    .filter((term) => parse(term, "requests").filters.every((pair) => !isNotOutgoing(pair)))
+    .join(" ");
+}
 
-/** A search for the requests that the overview counts, so that a list has as many. */
-export function received(text: string): string {
-  return withFilter(text, "direction", "outgoing", true);
+function isNotOutgoing([name, value]: [string, string]): boolean {
+  return name === NOT_OUTGOING[0] && value === NOT_OUTGOING[1];
 }
 
 export interface Searches {
   text: string;
+  /** What counts traffic by this search: requests, unless windows alone have its fields. */
+  traffic: "requests" | "metrics";
   /** Filters of windows, of requests with words, and of logs with words. */
   windows: Pairs;
   requests: Pairs;
@@ -37,10 +45,12 @@ export function useSearches(): Searches {
     const of = (model: "requests" | "logs"): Pairs => {
       const { filters: all, words } = parse(text, model);
       // What each call of the overview says anyway is no search: links back to it bring it along.
-      const filters = all.filter(([name, value]) => name !== NOT_OUTGOING[0] || value !== NOT_OUTGOING[1]);
+      const filters = all.filter((pair) => !isNotOutgoing(pair));
       return words === "" ? filters : [...filters, ["match", words]];
     };
-    return { text, windows: parse(text, "metrics").filters, requests: of("requests"), logs: of("logs") };
+    const windows = parse(text, "metrics").filters;
+    const requests = of("requests");
+    return { text, traffic: windows.length > 0 && requests.length === 0 ? "metrics" : "requests", windows, requests, logs: of("logs") };
   }, [text]);
 }
 

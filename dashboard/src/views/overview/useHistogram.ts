@@ -4,7 +4,8 @@ import { call, read } from "../../api/client";
 import { useWindow } from "../../frame/window";
 import { planBuckets } from "../../time/buckets";
 import type { HistogramBucket } from "./classes";
-import { nameOf, NOT_OUTGOING } from "./summary";
+import { NOT_OUTGOING } from "../requests/outgoing";
+import { nameOf } from "./summary";
 import type { Searches, StatsRow } from "./summary";
 
 interface Histogram {
@@ -14,10 +15,10 @@ interface Histogram {
 
 const MOST_BUCKETS = 90;
 
-export function useHistogram({ requests, windows }: Searches) {
+export function useHistogram({ requests, traffic }: Searches) {
   const { from, until, asked } = useWindow();
   // Latency windows alone know the endpoints that are searched for.
-  const isOfEndpoints = windows.length > 0 && requests.length === 0;
+  const isOfEndpoints = traffic === "metrics";
   const plan = planBuckets(from, until, "auto", { most: MOST_BUCKETS, hasSeconds: true });
   const parameters: [string, string][] = [...requests, NOT_OUTGOING, ["by", "status_code"], ["bucket", plan.parameter], ["timestamp__gte", from.toISOString()], ["timestamp__lt", until.toISOString()]];
   const histogram = useQuery({

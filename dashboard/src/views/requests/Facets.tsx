@@ -6,8 +6,9 @@ import { useCounts } from "../../parts/useCounts";
 import { useLast } from "../../parts/useLast";
 import { useLate } from "../../parts/useSettled";
 import { pickedValues } from "../../query/picked";
-import { ROUTE_FIELD, UNMATCHED } from "../../query/route";
+import { NO_ROUTE, ROUTE_FIELD, UNMATCHED } from "../../query/route";
 import { CLASSES, FEW, classesOf, toggleClass, withoutStatus } from "./choices";
+import { sentOf } from "./outgoing";
 import { parametersOf as parametersOfText } from "./search";
 import type { RequestSearch } from "./search";
 import styles from "./Requests.module.css";
@@ -19,27 +20,40 @@ interface Field {
   title: string;
   /** What a value is called, where its own text does not say it. */
   nameOf?: (value: string | null) => string | null;
+  /** Whether it counts what the list leaves out, so that it can be chosen. */
+  isOfAll?: boolean;
 }
 
 const FIELDS: Field[] = [
   { field: "method", name: "method", title: "Method" },
-  { field: ROUTE_FIELD, name: "route", title: "Route", nameOf: (value) => (value === UNMATCHED ? "(no such route)" : null) },
+  { field: ROUTE_FIELD, name: "route", title: "Route", nameOf: (value) => (value === null ? NO_ROUTE : value === UNMATCHED ? "(no such route)" : null) },
   { field: "path", name: "path", title: "Path" },
   { field: "stage", name: "stage", title: "Stage" },
   { field: "version", name: "version", title: "Version" },
   { field: "geo_country", name: "country", title: "Country" },
   { field: "user_id", name: "user", title: "User" },
-  { field: "headers.direction", name: "direction", title: "Sent or received", nameOf: (value) => (value === null ? "received" : value === "outgoing" ? "sent by the application" : null) },
+  { field: "headers.direction", name: "direction", title: "Sent or received", isOfAll: true, nameOf: (value) => (value === null ? "received" : value === "outgoing" ? "sent by the application" : null) },
 ];
 
 export function Facets({ search }: { search: RequestSearch }) {
   const [deleted] = useParam("deleted");
-  const parametersOf = (text: string) => [...search.ranged, ...parametersOfText(text, search.order, deleted)];
+  const { hasOutgoing } = search;
+  const parametersOf = (text: string) => [...search.ranged, ...parametersOfText(text, search.order, deleted, hasOutgoing)];
+  const parametersOfAll = (text: string) => [...search.ranged, ...parametersOfText(text, search.order, deleted, true)];
+  const isSent = hasOutgoing || sentOf(search.text) === "sent";
   return (
     <aside id="request-facets" className={styles.facets} aria-label="Fields">
       <ClassFacet search={search} parametersOf={parametersOf} />
-      {FIELDS.map((one) => (
-        <FieldFacet key={one.field} model="requests" parametersOf={parametersOf} asked={search.asked} few={FEW} {...one} />
+      {FIELDS.map(({ isOfAll = false, nameOf, ...one }) => (
+        <FieldFacet
+          key={one.field}
+          model="requests"
+          parametersOf={isOfAll ? parametersOfAll : parametersOf}
+          asked={search.asked}
+          few={FEW}
+          {...one}
+          {...(nameOf ? { nameOf: (value) => (value === null && one.field === ROUTE_FIELD && isSent ? "no route (outgoing calls)" : nameOf(value)) } : {})}
+        />
       ))}
     </aside>
   );

@@ -15,6 +15,7 @@ import { WhyNothing } from "../../parts/WhyNothing";
 import { parse } from "../../query/parse";
 import { count } from "../../time/format";
 import { nameRange } from "../../time/range";
+import { decides, withoutOutgoing } from "./outgoing";
 import { ListHead, RequestLine } from "./RequestLine";
 import type { RequestSearch } from "./search";
 import type { RequestRow, useRequestList } from "./useRequestList";
@@ -110,12 +111,17 @@ function ListState({ list: { query } }: Pick<Props, "list">) {
 function NothingFound({ search }: { search: RequestSearch }) {
   const { range } = useWindow();
   const setParams = useSetParams();
-  const unsearched: [string, string][] = [...search.ranged, ...(search.isDeleted ? [["deleted", "only"] as [string, string]] : [])];
+  const unsearched: [string, string][] = [...search.ranged, ...withoutOutgoing(search.text, search.hasOutgoing), ...(search.isDeleted ? [["deleted", "only"] as [string, string]] : [])];
   return (
     <Empty title={titleOf(search, nameRange(range))}>
       {search.text !== "" && (
         <button type="button" onClick={() => setParams({ q: "" })}>
           Clear the search
+        </button>
+      )}
+      {!search.hasOutgoing && !decides(search.text) && (
+        <button type="button" onClick={() => setParams({ outgoing: "1" })}>
+          With outgoing calls
         </button>
       )}
       <LookLonger />

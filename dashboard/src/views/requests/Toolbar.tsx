@@ -6,6 +6,7 @@ import { Choice } from "../../parts/Choice";
 import { CopyLink } from "../../parts/CopyLink";
 import { ExportMenu } from "../../parts/ExportMenu";
 import { Toolbar } from "../../parts/Toolbar";
+import { namesRecords, searchFor, sentOf } from "./outgoing";
 import type { RequestSearch } from "./search";
 
 interface Props {
@@ -20,6 +21,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
   const [chart, setChart] = useParam("chart", "time");
   const [deleted, setDeleted] = useParam("deleted");
   const isAdmin = useIsAdmin();
+  const isWith = search.hasOutgoing && sentOf(search.text) === "both";
   const actions = (
     <>
       {isAdmin && (
@@ -47,6 +49,16 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
       <button type="button" aria-pressed={hasFacets} aria-controls={hasFacets ? "request-facets" : undefined} onClick={onFacets}>
         Fields
       </button>
+      {!namesRecords(search.text) && (
+        <button
+          type="button"
+          aria-pressed={isWith}
+          title="Calls that the application sent itself; the overview leaves them out"
+          onClick={() => setParams({ q: searchFor(search.text, "both"), outgoing: isWith ? "" : "1" })}
+        >
+          With outgoing calls
+        </button>
+      )}
       <Choice
         label="Order"
         chosen={search.order}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countSent, searchFor, sentOf } from "./outgoing";
+import { countSent, NOT_OUTGOING, searchFor, sentOf, withoutOutgoing } from "./outgoing";
 
 test("a search says which requests it asks for", () => {
   expect(["", "status:5xx", "-direction:outgoing", "direction:outgoing status:5xx", "direction:null", "headers.direction:outgoing"].map(sentOf)).toEqual(["both", "both", "received", "sent", "received", "sent"]);
@@ -17,4 +17,11 @@ test("those sent are counted", () => {
   const group = (direction: string | null, count: number) => ({ by: { "headers.direction": direction }, of: { count } });
   expect(countSent([group(null, 5), group("outgoing", 3)])).toBe(3);
   expect(countSent([])).toBe(0);
+});
+
+test("calls that the application sent are left out, unless they are asked for or the search decides", () => {
+  expect(withoutOutgoing("status:5xx", false)).toEqual([NOT_OUTGOING]);
+  expect(withoutOutgoing("status:5xx", true)).toEqual([]);
+  for (const text of ["direction:outgoing", "-direction:outgoing", "direction:null", "trace:0af7651916cd43dd8448eb211c80319c", "id:7"]) expect(withoutOutgoing(text, false), text).toEqual([]);
+  expect(withoutOutgoing("direction", false)).toEqual([NOT_OUTGOING]);
 });

@@ -1,9 +1,27 @@
-/** Requests that the application sent itself: capture notes these beside those that it received, and the overview counts the latter alone. */
+/** Requests that the application sent itself: capture notes these beside those that it received. The overview counts the latter alone, and the list shows them alone unless others are asked for. */
 import { pickedValues, withoutPicked } from "../../query/picked";
-import { withFilter } from "../../query/parse";
+import { parse, withFilter } from "../../query/parse";
 
 const FIELD = "headers.direction";
 const OUTGOING = "outgoing";
+
+/** Calls that the application sent itself are no traffic of it: counts and lists leave them out. */
+export const NOT_OUTGOING: [string, string] = ["headers.direction__ne", OUTGOING];
+
+/** Whether a search names one request or one trace, of which all is shown. */
+export function namesRecords(text: string): boolean {
+  return parse(text, "requests").terms.some(({ parameter }) => parameter !== null && /^(id|trace_id)(__in)?$/.test(parameter[0]));
+}
+
+/** Whether a search decides by itself: by what it says of the direction, or as it names records. */
+export function decides(text: string): boolean {
+  return namesRecords(text) || parse(text, "requests").terms.some(({ parameter }) => parameter !== null && parameter[0].startsWith(FIELD));
+}
+
+/** What a search is restricted to unless it decides, or they are asked for. */
+export function withoutOutgoing(text: string, hasOutgoing: boolean): [string, string][] {
+  return hasOutgoing || decides(text) ? [] : [NOT_OUTGOING];
+}
 
 /** Which requests a search asks for. */
 export type Sent = "both" | "received" | "sent";

@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { useParam } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { parse } from "../../query/parse";
+import { withoutOutgoing } from "./outgoing";
 
 export type Order = "newest" | "slowest" | "ranked";
 export type Deleted = "" | "only";
@@ -15,6 +16,8 @@ export interface RequestSearch {
   hasWords: boolean;
   /** Whether deleted requests are shown, and only these. */
   isDeleted: boolean;
+  /** Whether calls that the application sent itself are shown, too. */
+  hasOutgoing: boolean;
   /** How often the window of counts, and that of the list, was asked for: part of the keys of both. */
   asked: number;
   listAsked: number;
@@ -37,6 +40,7 @@ export function useRequestSearch(): RequestSearch {
   const [text] = useParam("q");
   const [orderText] = useParam("order");
   const [deleted] = useParam("deleted");
+  const hasOutgoing = useParam("outgoing")[0] === "1";
   const { asked, filters, isLive, range, text: rangeText } = useWindow();
   const rangedText = JSON.stringify(filters("timestamp"));
 
@@ -50,13 +54,14 @@ export function useRequestSearch(): RequestSearch {
 
   return useMemo(() => {
     const order = isLive ? "newest" : orderOf(orderText, parse(text, "requests").words);
-    const asks = parametersOf(text, order, deleted);
+    const asks = parametersOf(text, order, deleted, hasOutgoing);
     const order_by = ORDER_BY[order];
     return {
       text,
       order,
       hasWords: parse(text, "requests").words !== "",
       isDeleted: deleted === "only",
+      hasOutgoing,
       asked,
       listAsked,
       ranged: JSON.parse(rangedText) as Pairs,
@@ -64,7 +69,7 @@ export function useRequestSearch(): RequestSearch {
       listed: [...(JSON.parse(heldText) as Pairs), ...asks, ...(order_by === null ? [["hits", "true"] as [string, string]] : [["order_by", order_by] as [string, string]])],
       followed: order === "newest" && range.kind === "last" ? [...(JSON.parse(heldText) as Pairs).filter(([name]) => name !== UNTIL), ...asks, ["last", "50"]] : null,
     };
-  }, [asked, deleted, heldText, isLive, listAsked, orderText, range.kind, rangedText, text]);
+  }, [asked, deleted, hasOutgoing, heldText, isLive, listAsked, orderText, range.kind, rangedText, text]);
 }
 
 /** With words the best come first, as in the view of logs; without words there is nothing to rank by. */
@@ -74,7 +79,7 @@ function orderOf(asked: string, words: string): Order {
 }
 
 /** The parameters of a text: those of its filters, and its words. */
-export function parametersOf(text: string, order: Order, deleted: string): Pairs {
+export function parametersOf(text: string, order: Order, deleted: string, hasOutgoing: boolean): Pairs {
   const { filters, words } = parse(text, "requests");
-  return [...filters, ...(words === "" ? [] : [[order === "ranked" ? "search" : "match", words] as [string, string]]), ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
+  return [...filters, ...withoutOutgoing(text, hasOutgoing), ...(words === "" ? [] : [[order === "ranked" ? "search" : "match", words] as [string, string]]), ...(deleted === "only" ? [["deleted", "only"] as [string, string]] : [])];
 }
