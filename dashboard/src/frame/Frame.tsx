@@ -2,12 +2,15 @@
 import { Link, Outlet, useLocation, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";
+import { Menu } from "../parts/Menu";
+import { useIsNarrow } from "../parts/useIsNarrow";
 import { useScrollHint } from "../parts/useScrollHint";
 import { Account } from "./Account";
 import { sharedParams, useParams } from "./address";
 import type { Params } from "./address";
 import { useKeys } from "./keys";
 import { Keys, KeysHelp } from "./KeysHelp";
+import { MoreViews, useMoreViews } from "./MoreViews";
 import { Palette } from "./Palette";
 import { RangeBar } from "./RangeBar";
 import { RangeNote } from "./RangeNote";
@@ -28,6 +31,8 @@ const IN_CHART = "In a chart (Tab goes to it)";
 
 export function Frame() {
   const isAdmin = useIsAdmin();
+  const isNarrow = useIsNarrow();
+  const more = useMoreViews(isAdmin);
   const params = useParams();
   const shared = sharedParams(params);
   const path = useLocation({ select: (location) => location.pathname });
@@ -56,7 +61,7 @@ export function Frame() {
     ),
   ]);
   const main = useFocusOnNavigation(useShownView());
-  const bar = useScrollHint<HTMLElement>();
+  const bar = useScrollHint<HTMLDivElement>();
   useEffect(() => {
     bar.current?.querySelector("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [bar, path]);
@@ -78,12 +83,19 @@ export function Frame() {
       <div className={styles.head}>
         <header className={styles.top}>
           <span className={styles.name}>Lookback</span>
-          <nav ref={bar} aria-label="Views" className={styles.views}>
-            {VIEWS.filter((one) => one.place === "top").map((one) => (
-              <Link key={one.path} to={one.path} search={shared as never} aria-current={one.path === path ? "page" : undefined}>
-                {one.name}
-              </Link>
-            ))}
+          <nav aria-label="Views" className={styles.nav}>
+            <div ref={bar} className={styles.views}>
+              {VIEWS.filter((one) => one.place === "top" || (!isNarrow && one.place === "wide")).map((one) => (
+                <Link key={one.path} to={one.path} search={shared as never} aria-current={one.path === path ? "page" : undefined}>
+                  {one.name}
+                </Link>
+              ))}
+            </div>
+            {!isNarrow && (
+              <Menu label="More ▾" name="More views" hasCurrent={more.hasCurrent}>
+                <MoreViews views={more.views} />
+              </Menu>
+            )}
           </nav>
           {view?.model ? <SearchBox model={view.model} isOfAll={view.isOfAll === true} /> : <span className={styles.gap} />}
           <button type="button" className={`plain ${styles.everything ?? ""}`} onClick={() => setFront("palette")} title="Views, searches, endpoints and actions">

@@ -8,10 +8,12 @@ interface Props {
   title?: string;
   /** What the button is called where its label is only a sign. */
   name?: string;
+  /** Whether the page that is shown is one of those in it. */
+  hasCurrent?: boolean;
   children: ReactNode;
 }
 
-export function Menu({ label, title, name, children }: Props) {
+export function Menu({ label, title, name, hasCurrent = false, children }: Props) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
@@ -36,6 +38,7 @@ export function Menu({ label, title, name, children }: Props) {
         className="plain"
         popoverTarget={id}
         aria-haspopup="menu"
+        aria-current={hasCurrent || undefined}
         aria-label={name}
         title={title}
         onKeyDown={(event) => {
