@@ -272,9 +272,11 @@ test("a search is saved under a name, renamed, opened, and deleted", async () =>
   await page.getByText(/100 lines/).first().waitFor();
   await page.getByRole("button", { name: /^Saved/ }).click();
   await page.getByRole("menuitem", { name: /Save this search/ }).click();
+  await page.getByRole("dialog").getByText("source:WORKER").waitFor();
   await page.getByRole("textbox", { name: "Name" }).fill("of the worker");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByText("Saved as “of the worker”").waitFor();
   const [saved] = (await server.call("GET", "/saved_searches")).data;
   assert.deepEqual([saved.name, saved.view, new URL(`?${saved.parameters}`, server.url).searchParams.get("q")?.trim()], ["of the worker", "logs", "source:WORKER"]);
   await page.getByRole("button", { name: /^Saved/ }).click();

@@ -4,6 +4,8 @@ import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useIsAdmin } from "../api/session";
 import { Menu } from "../parts/Menu";
 import { useIsNarrow } from "../parts/useIsNarrow";
+import { shortLine } from "../parts/text";
+import { useSaid } from "../parts/useSaid";
 import { useScrollHint } from "../parts/useScrollHint";
 import { Account } from "./Account";
 import { sharedParams, useParams } from "./address";
@@ -26,6 +28,9 @@ import styles from "./Frame.module.css";
 const SaveSearch = lazy(async () => ({ default: (await import("./SavedDialogs")).SaveSearch }));
 const ManageSearches = lazy(async () => ({ default: (await import("./SavedDialogs")).ManageSearches }));
 
+/** How long a word of what was done stays. */
+const SAID_MS = 5000;
+
 /** Keys that a chart takes by itself while it has the focus. */
 const IN_CHART = "In a chart (Tab goes to it)";
 
@@ -40,6 +45,7 @@ export function Frame() {
   const navigate = useNavigate();
   const { refresh, isLive, setLive } = useWindow();
   const [front, setFront] = useState<"palette" | "keys" | "save" | "saved" | null>(null);
+  const [said, say] = useSaid(SAID_MS);
   const views = VIEWS.filter((one) => isAdmin || !one.isForAdmins);
   const hasRange = view?.hasRange === true;
   useKeys([
@@ -113,11 +119,14 @@ export function Frame() {
       <main ref={main} id="view" className={styles.view} tabIndex={-1}>
         <Outlet />
       </main>
+      <p role="status" className={said === "" ? "hidden-label" : styles.said}>
+        <bdi>{said}</bdi>
+      </p>
       <StateLine />
       {front === "palette" && <Palette hasRange={hasRange} onClose={() => setFront(null)} onKeys={() => setFront("keys")} onSave={() => setFront("save")} onManage={() => setFront("saved")} />}
       {front === "keys" && <KeysHelp onClose={() => setFront(null)} />}
       <Suspense>
-        {front === "save" && <SaveSearch path={path} params={params} onClose={() => setFront(null)} />}
+        {front === "save" && <SaveSearch path={path} params={params} onSaved={(name) => say(`Saved as “${shortLine(name, 60)}”: it is under Saved.`)} onClose={() => setFront(null)} />}
         {front === "saved" && <ManageSearches onClose={() => setFront(null)} />}
       </Suspense>
     </div>

@@ -1,20 +1,33 @@
 /** The dialogs that save a search, and that list, rename and delete those that are saved. */
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import type { ReactNode } from "react";
 import { useChangeSaved, useSavedSearches } from "../api/saved";
 import type { SavedSearch } from "../api/saved";
 import { Confirm } from "../parts/Confirm";
 import { Dialog } from "../parts/Dialog";
 import { Field, Form, FormActions, FormProblem } from "../parts/Form";
 import { Name } from "../parts/Name";
+import { shortLine } from "../parts/text";
 import { useForm, valueOf } from "../parts/useForm";
+import { DEFAULT_RANGE, nameRange, parseRange } from "../time/range";
 import type { Params } from "./address";
 import styles from "./SavedDialogs.module.css";
 import { VIEWS } from "./views";
 
 const LONGEST_NAME = 200;
 
-function NameForm({ title, name = "", action, send, onClose }: { title: string; name?: string; action: string; send: (name: string) => Promise<void>; onClose: () => void }) {
+interface NameProps {
+  title: string;
+  name?: string;
+  action: string;
+  send: (name: string) => Promise<void>;
+  onClose: () => void;
+  /** What stands above the name. */
+  children?: ReactNode;
+}
+
+function NameForm({ title, name = "", action, send, onClose, children }: NameProps) {
   const form = useForm({
     fields: ["name"],
     // A name that is taken is of the name.
@@ -27,6 +40,7 @@ function NameForm({ title, name = "", action, send, onClose }: { title: string; 
   return (
     <Dialog title={title} kind="form" onClose={onClose}>
       <Form form={form} label={title}>
+        {children}
         <Field name="name" label="Name" hint="The whole team sees it.">
           {(control) => <input {...control} defaultValue={name} autoComplete="off" maxLength={LONGEST_NAME} required />}
         </Field>
@@ -37,9 +51,43 @@ function NameForm({ title, name = "", action, send, onClose }: { title: string; 
   );
 }
 
-export function SaveSearch({ path, params, onClose }: { path: string; params: Params; onClose: () => void }) {
+interface SaveProps {
+  path: string;
+  params: Params;
+  /** Called with the name, once it is saved. */
+  onSaved: (name: string) => void;
+  onClose: () => void;
+}
+
+export function SaveSearch({ path, params, onSaved, onClose }: SaveProps) {
   const { save } = useChangeSaved();
-  return <NameForm title="Save this search" action="Save" send={(name) => save(name, path, params)} onClose={onClose} />;
+  const send = async (name: string) => {
+    await save(name, path, params);
+    onSaved(name);
+  };
+  return (
+    <NameForm title="Save this search" action="Save" send={send} onClose={onClose}>
+      <WhatIsSaved path={path} params={params} />
+    </NameForm>
+  );
+}
+
+function WhatIsSaved({ path, params }: { path: string; params: Params }) {
+  const range = parseRange(params["range"] ?? DEFAULT_RANGE);
+  const search = params["q"] ?? "";
+  return (
+    <dl className={styles.what}>
+      <dt>View</dt>
+      <dd>{VIEWS.find((view) => view.path === path)?.name}, as it is shown now</dd>
+      <dt>Search</dt>
+      <dd>{search === "" ? "none: all records" : <bdi className="data">{shortLine(search, 300)}</bdi>}</dd>
+      <dt>Range</dt>
+      <dd>
+        {range && nameRange(range)}
+        {range?.kind === "last" && ", up to the time when it is opened"}
+      </dd>
+    </dl>
+  );
 }
 
 export function ManageSearches({ onClose }: { onClose: () => void }) {
