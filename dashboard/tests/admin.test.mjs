@@ -20,7 +20,7 @@ test("a user is added, given a role, deleted and restored", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.getByRole("row", { name: /eve@shop\.example/ }).waitFor({ state: "detached" });
   assert.equal((await server.call("GET", "/users?deleted=only")).data[0].id, eve.id);
-  await page.getByRole("button", { name: /Deleted/ }).or(page.getByLabel(/Deleted/)).first().click();
+  await page.getByRole("button", { name: /Show deleted/ }).or(page.getByLabel(/Show deleted/)).first().click();
   await page.getByRole("button", { name: /Restore eve/ }).or(page.getByRole("menuitem", { name: /Restore/ })).first().click();
   await page.getByRole("row", { name: /eve@shop\.example/ }).first().waitFor();
   for (let tries = 0; (await server.call("GET", "/users?email=eve@shop.example")).data.length === 0; tries++) {

@@ -157,7 +157,7 @@ test("a live tail shows what arrives, and pauses", async () => {
   await server.call("POST", "/logs", [{ level: "error", source: "TAIL", message: "the second line of the tail" }]);
   await page.waitForTimeout(1500);
   assert.equal(await page.getByText("the second line of the tail").count(), 0);
-  await page.getByRole("button", { name: /Pause|Go on/ }).click();
+  await page.getByRole("button", { name: /Pause|Resume/ }).click();
   await page.getByText("the second line of the tail").first().waitFor({ timeout: 10_000 });
 });
 

@@ -82,7 +82,7 @@ export function Palette({ onClose, ...actions }: Actions & { onClose: () => void
           ))}
         </div>
         <p role="status" className="quiet small">
-          {found.length === 0 ? (isLoading ? "Looking for endpoints …" : "Nothing has this name.") : `${found.length === MOST ? "the first " : ""}${found.length} found`}
+          {found.length === 0 ? (isLoading ? "Looking for endpoints …" : "Nothing has this name.") : found.length === MOST ? `The first ${MOST} matches` : `${found.length} ${found.length === 1 ? "match" : "matches"}`}
         </p>
       </div>
     </Dialog>

@@ -101,8 +101,8 @@ function TypedRange({ range, from, until, now, onChoose }: { range: Range; from:
       <Time name="from" label="From" value={first} onChange={setFirst} now={now} wrong={wrong?.wrong === "from" ? wrong.text : null} isTried={isTried} />
       <Time name="until" label="Until" value={last} onChange={setLast} now={now} wrong={wrong?.wrong === "until" ? wrong.text : null} isTried={isTried} exact={wrong ? undefined : read} />
       <p className="quiet small">
-        In {zone}: <span className="data">2026-11-29 10:00</span>, <span className="data">10:00</span>, <span className="data">-2h</span>, <span className="data">yesterday</span>; with a zone, or seconds
-        since 1970.
+        In {zone}: <span className="data">2026-11-29 10:00</span>, <span className="data">10:00</span>, <span className="data">-2h</span>, <span className="data">yesterday</span>. Of another zone: <span className="data">2026-11-29 10:00+02:00</span>. Unix time,
+        in seconds, is read, too.
       </p>
       <button type="submit" className="primary">
         Show

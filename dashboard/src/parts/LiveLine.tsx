@@ -19,7 +19,7 @@ export function LiveLine({ what, tail, isPaused, onPause }: Props) {
   const isPast = range.kind === "between";
   const said = () => {
     if (isPast) return "The range ends in the past: nothing new comes into it.";
-    if (isPaused) return "Paused. What arrives waits.";
+    if (isPaused) return `Paused: new ${what} wait until you resume.`;
     if (tail.state === "off" || tail.state === "connecting") return "Connecting …";
     if (tail.state === "open") return "Live.";
     const attempt = tail.retries > 1 ? ` (attempt ${count(tail.retries)})` : "";
@@ -45,7 +45,7 @@ export function LiveLine({ what, tail, isPaused, onPause }: Props) {
         </button>
       ) : (
         <button type="button" aria-pressed={isPaused} onClick={() => onPause(!isPaused)}>
-          {isPaused ? "Go on" : "Pause"}
+          {isPaused ? "Resume" : "Pause"}
         </button>
       )}
     </p>

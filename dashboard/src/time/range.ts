@@ -108,6 +108,12 @@ export function bucketFor(from: Date, until: Date, most = 80, finest = 0): { tex
   return { text: found[0], ms: found[1] };
 }
 
+/** A range within a sentence: `the last hour`, `29 Nov 10:00 – 11:00`. */
+export function rangeInWords(range: Range): string {
+  const name = nameRange(range);
+  return range.kind === "last" ? `the ${name[0]?.toLowerCase() ?? ""}${name.slice(1)}` : name;
+}
+
 /** How a range is called: `Last hour`, `29 Nov 10:00 – 11:00`. */
 export function nameRange(range: Range, locale?: string): string {
   if (range.kind === "last") {

@@ -56,13 +56,13 @@ function AllKeys() {
       <ViewHead title="API keys">
         <FindBox label="Find a name" />
         <Switch isOn={deleted === "with"} onChange={(isOn) => setDeleted(isOn ? "with" : "")}>
-          Revoked, too
+          Show revoked keys, too
         </Switch>
         <button type="button" className="primary" onClick={() => setDialog("new")}>
           Make a key
         </button>
       </ViewHead>
-      <OpenNote>No key is needed while it runs so; keys that are made now work once it asks for them.</OpenNote>
+      <OpenNote>No key is needed now. Keys that you make work as soon as the server requires them.</OpenNote>
       {keys.query.isPending && <Loading what="the keys" />}
       {keys.query.isError && <Failure error={keys.query.error} what="The keys" onRetry={() => void keys.query.refetch()} />}
       {isEmpty &&

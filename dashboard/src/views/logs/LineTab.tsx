@@ -9,6 +9,7 @@ import { sharedParams, useParam, useParams } from "../../frame/address";
 import { JsonTree } from "../../parts/JsonTree";
 import type { Leaf } from "../../parts/JsonTree";
 import { shortLine, withoutCodes } from "../../parts/text";
+import { useIsNarrow } from "../../parts/useIsNarrow";
 import { togglePicked } from "../../query/picked";
 import { count } from "../../time/format";
 import { canFilter, withCopies } from "./filters";
@@ -26,6 +27,8 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
   const [text, setText] = useParam("q");
   const params = useParams();
   const isAdmin = useIsAdmin();
+  // A telephone has no such keys.
+  const isNarrow = useIsNarrow();
   const [request, ...otherRequests] = requests;
   const only = otherRequests.length === 0 ? request : undefined;
   const fields = useMemo(() => ({ level: log.level, source: log.source, created_at: log.created_at, trace_id: log.trace_id, id: log.id, meta: log.meta }), [log]);
@@ -47,7 +50,7 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
         )}
       </p>
       <h2 className={styles.head}>Fields</h2>
-      <p className="quiet small">f keeps only lines with the value that has the focus, x leaves them out.</p>
+      {!isNarrow && <p className="quiet small">Move to a value, then press f to show only lines with it, or x to leave them out.</p>}
       <JsonTree key={`fields ${log.id}`} value={fields} path="" label="Fields of the line" open={3} onFilter={filter} canFilter={canFilter} />
       {isAdmin && <Removal log={log} isDeleted={isDeleted} onDeleted={onDeleted} />}
     </div>

@@ -18,7 +18,7 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
     <>
       {isAdmin && (
         <button type="button" aria-pressed={state.isDeletedShown} title="Only deleted lines, to restore them" onClick={() => setParams({ deleted: state.isDeletedShown ? "" : "only", open: "", copies: "" })}>
-          Deleted
+          Show deleted
         </button>
       )}
       <ExportMenu what="logs" formats={["jsonl", "csv", "parquet"]} addressOf={(format) => exportAddress("/logs", state.parameters, format)} />

@@ -175,7 +175,7 @@ export function FailedRequests({ searches }: { searches: Searches }) {
 export function Health() {
   const status = useStatus();
   // Its place, until it is known what it tells.
-  if (status === undefined) return <div style={{ minHeight: "calc(28px + 3 * var(--row))" }} />;
+  if (status === undefined) return <div style={{ minHeight: "calc(28px + 2 * var(--row))" }} />;
   if (status === null) return null;
   const { body_bytes } = status.limits;
   const lines = statusLines(status, status);
@@ -204,12 +204,6 @@ export function Health() {
           <li>
             <span className={styles.text}>Dropped or refused since start</span>
             <span className="small">{count((status.syslog?.dropped ?? 0) + status.refused_bodies.busy)}</span>
-          </li>
-        )}
-        {status.maintenance && (
-          <li>
-            <span className={styles.text} title="New records are summarised in the background, so that searches are fast; until then they are found all the same">New records not indexed for search yet</span>
-            <span className="small">{count(status.maintenance.unsealed_ids)}</span>
           </li>
         )}
       </ul>

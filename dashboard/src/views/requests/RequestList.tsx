@@ -14,7 +14,7 @@ import type { ListControl } from "../../parts/VirtualList";
 import { WhyNothing } from "../../parts/WhyNothing";
 import { parse } from "../../query/parse";
 import { count } from "../../time/format";
-import { nameRange } from "../../time/range";
+import { rangeInWords } from "../../time/range";
 import { decides, withoutOutgoing } from "./outgoing";
 import { ListHead, RequestLine } from "./RequestLine";
 import type { RequestSearch } from "./search";
@@ -113,7 +113,7 @@ function NothingFound({ search }: { search: RequestSearch }) {
   const setParams = useSetParams();
   const unsearched: [string, string][] = [...search.ranged, ...withoutOutgoing(search.text, search.hasOutgoing), ...(search.isDeleted ? [["deleted", "only"] as [string, string]] : [])];
   return (
-    <Empty title={titleOf(search, nameRange(range))}>
+    <Empty title={titleOf(search, rangeInWords(range))}>
       {search.text !== "" && (
         <button type="button" onClick={() => setParams({ q: "" })}>
           Clear the search
@@ -134,7 +134,7 @@ function NothingFound({ search }: { search: RequestSearch }) {
 
 function titleOf({ text, isDeleted }: RequestSearch, range: string): string {
   const what = isDeleted ? "deleted request" : "request";
-  return text === "" ? `No ${what}s in: ${range}.` : `${noneHas(parse(text, "requests"), what) ?? `No ${what} is like this`} in: ${range}.`;
+  return text === "" ? `No ${what}s in ${range}.` : `${noneHas(parse(text, "requests"), what) ?? `No ${what} is like this`} in ${range}.`;
 }
 
 /** How requests come here, if none ever did. */

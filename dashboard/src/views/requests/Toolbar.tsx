@@ -26,7 +26,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
     <>
       {isAdmin && (
         <button type="button" aria-pressed={deleted === "only"} title="Only deleted requests, to restore them" onClick={() => setDeleted(deleted === "only" ? "" : "only")}>
-          Deleted
+          Show deleted
         </button>
       )}
       <ExportMenu what="requests" formats={["har", "jsonl", "csv", "parquet", "curl"]} addressOf={(format) => exportAddress("/requests", search.listed, format)} />

@@ -6,7 +6,7 @@ import styles from "./Storage.module.css";
 const PARTS: [part: "table" | "indexes" | "search", name: string][] = [
   ["table", "records"],
   ["indexes", "indexes"],
-  ["search", "search summaries"],
+  ["search", "search summaries (which words are where)"],
 ];
 
 export function Bytes({ bytes: sizes, most }: { bytes: StoredTable["bytes"]; most: number }) {

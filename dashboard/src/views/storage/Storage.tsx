@@ -53,6 +53,9 @@ export function Storage() {
       {tables.length > 0 && (
         <>
           <Legend />
+          <p className="quiet small padded">
+            Sealed records are summarised, so that searches skip what cannot match. New ones wait for it until there are enough of them, and are searched one by one: nothing is missing.
+          </p>
           <Table label="Tables" columns={columns(most)} rows={sortRows(tables, sort, valueOf)} idOf={(table) => table.table} sort={sort} onSort={setSort} onOpen={show} />
           {tables.map((table) => (
             <TableDetail key={table.table} table={table} />
@@ -81,7 +84,7 @@ function columns(most: number): Column<StoredTable>[] {
     { name: "bar", label: "Size by part", isLabelHidden: true, cell: (table) => <Bytes bytes={table.bytes} most={most} /> },
     { name: "all", label: "Size", isNumber: true, isSorted: true, cell: (table) => bytes(table.bytes.all) },
     { name: "rows", label: "Records", isNumber: true, isSorted: true, cell: (table) => <Records table={table} /> },
-    { name: "unsealed", label: "Not sealed", isNumber: true, isSorted: true, cell: (table) => (isSealed(table) ? <span title="New records that are still to be indexed for search; they are found all the same">{count(table.unsealed_rows)}</span> : "–") },
+    { name: "unsealed", label: "Newest, not sealed", isNumber: true, isSorted: true, cell: (table) => (isSealed(table) ? <span title="New records that are not summarised for search yet; they are found all the same">{count(table.unsealed_rows)}</span> : "–") },
     { name: "oldest", label: "Oldest", isSorted: true, cell: (table) => (table.oldest === null ? "–" : <Time at={table.oldest} />) },
     { name: "newest", label: "Newest", isSorted: true, cell: (table) => (table.newest === null ? "–" : <Time at={table.newest} />) },
     { name: "partitions", label: "Partitions", cell: (table) => <span title={statesExplained(table.partitions)}>{statesInWords(table.partitions)}</span> },

@@ -49,7 +49,7 @@ export function waitInWords(unsealed: number): string {
 }
 
 /** What the states are called; the command line and the API have the words on the left. */
-export const STATE_NAMES: Record<Partition["state"], string> = { frozen: "frozen", sealed: "sealed", hot: "in use", precreated: "prepared", default: "catch-all" };
+export const STATE_NAMES: Record<Partition["state"], string> = { frozen: "frozen", sealed: "sealed", hot: "in use", precreated: "prepared", default: "for all others" };
 
 /** `2 frozen, 1 in use`. */
 export function statesInWords(partitions: Partition[]): string {

@@ -70,13 +70,13 @@ function AllUsers() {
       <ViewHead title="Users">
         <FindBox label="Find an e-mail" />
         <Switch isOn={deleted === "with"} onChange={(isOn) => setDeleted(isOn ? "with" : "")}>
-          Deleted, too
+          Show deleted users, too
         </Switch>
         <button type="button" className="primary" onClick={() => setDialog("new")}>
           Add a user
         </button>
       </ViewHead>
-      <OpenNote>No user is needed while it runs so; users that are added now can log in once it asks them to.</OpenNote>
+      <OpenNote>No user is needed now. Users that you add can log in as soon as the server requires it.</OpenNote>
       {users.query.isPending && <Loading what="the users" />}
       {users.query.isError && <Failure error={users.query.error} what="The users" onRetry={() => void users.query.refetch()} />}
       {users.query.isSuccess &&

@@ -150,7 +150,7 @@ function Answer({ record, answer, leftOut, ignored, onIgnore }: AnswerProps) {
       )}
       {answer.response && leftOut.length > 0 && (
         <p className="quiet small">
-          Sent without <bdi>{shortLine(leftOut.join(", "))}</bdi>, as said above: the answer may differ for that alone.
+          Sent without <bdi>{shortLine(leftOut.join(", "))}</bdi> (see above). The answer may differ for that reason alone.
         </p>
       )}
       {answer.response && <Comparison record={record} answer={answer} ignored={ignored} onIgnore={onIgnore} />}
