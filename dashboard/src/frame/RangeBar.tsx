@@ -55,7 +55,7 @@ function Tools(saved: SavedProps) {
     <Menu
       label={
         <span aria-hidden>
-          {isLive && "● "}⋯
+          {isLive && "● Live "}⋯
         </span>
       }
       name={`Range, live and saved searches${isLive ? ": live is on" : ""}`}

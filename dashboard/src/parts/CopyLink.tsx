@@ -2,14 +2,23 @@
 import { useState } from "react";
 import { useWindow } from "../frame/window";
 import { nameRange } from "../time/range";
-import { withTimes } from "./links";
+import { withoutOpen, withTimes } from "./links";
 import { Menu } from "./Menu";
 import { Copy } from "./Show";
 
-export function CopyLink() {
+interface Props {
+  /** What the link shows: the view, or the record that is open in it. */
+  of: "view" | "line";
+}
+
+export function CopyLink({ of }: Props) {
   const { range, from, until } = useWindow();
   const [said, setSaid] = useState("");
-  if (range.kind === "between") return <Copy text={() => location.href}>Copy link</Copy>;
+  const name = `Copy link to ${of}`;
+  // Beside a line there is less room.
+  const label = of === "view" ? name : `Link to ${of}`;
+  const address = () => (of === "view" ? withoutOpen(location.href) : location.href);
+  if (range.kind === "between") return <Copy text={address}>{label}</Copy>;
   const copy = async (text: string) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -20,12 +29,12 @@ export function CopyLink() {
     setTimeout(() => setSaid(""), 2500);
   };
   return (
-    <Menu label={<span aria-live="polite">{said || "Copy link ▾"}</span>}>
-      <button type="button" role="menuitem" className="plain" title="Shows the time up to when it is opened" onClick={() => void copy(location.href)}>
-        Copy link ({nameRange(range).toLowerCase()}, whenever it is opened)
+    <Menu label={<span aria-live="polite">{said || `${label} ▾`}</span>}>
+      <button type="button" role="menuitem" className="plain" title="Shows the time up to when it is opened" onClick={() => void copy(address())}>
+        {name} ({nameRange(range).toLowerCase()}, whenever it is opened)
       </button>
-      <button type="button" role="menuitem" className="plain" title="Shows the same records to everybody who opens it" onClick={() => void copy(withTimes(location.href, from, until))}>
-        Copy link with these times
+      <button type="button" role="menuitem" className="plain" title="Shows the same records to everybody who opens it" onClick={() => void copy(withTimes(address(), from, until))}>
+        {name} with these times
       </button>
     </Menu>
   );

@@ -63,7 +63,7 @@ export function DetailActions({ log }: { log: Log }) {
     <>
       <Copy text={log.message}>Copy message</Copy>
       <Copy text={() => JSON.stringify(log, null, 2)}>Copy as JSON</Copy>
-      <CopyLink />
+      <CopyLink of="line" />
     </>
   );
 }

@@ -62,20 +62,37 @@ export function Patterns({ state, newKeys }: { state: LogsState; newKeys: Readon
     setParams({ q: withPattern(state.text, example), new: "", view: "", order: "newest", range: shown.text });
   };
   return (
-    <VirtualList
-      rows={data}
-      idOf={idOf}
-      label="Patterns"
-      chosen={chosen}
-      onChoose={(pattern) => setChosen(idOf(pattern))}
-      onOpen={open}
-      onWidth={setWidth}
-      isStale={answer.isPlaceholderData}
-      hasKeys
-      foot={metadata.total > data.length && <p className={styles.foot}>These are the {count(data.length)} most frequent of {count(metadata.total)} patterns.</p>}
-    >
-      {(pattern) => <PatternRow pattern={pattern} width={width} marks={marks} isNew={isNewOnly || newKeys.has(copyKey(pattern.example))} />}
-    </VirtualList>
+    <div className={styles.patterns}>
+      <Head />
+      <VirtualList
+        rows={data}
+        idOf={idOf}
+        label="Patterns"
+        chosen={chosen}
+        onChoose={(pattern) => setChosen(idOf(pattern))}
+        onOpen={open}
+        onWidth={setWidth}
+        isStale={answer.isPlaceholderData}
+        hasKeys
+        foot={metadata.total > data.length && <p className={styles.foot}>These are the {count(data.length)} most frequent of {count(metadata.total)} patterns.</p>}
+      >
+        {(pattern) => <PatternRow pattern={pattern} width={width} marks={marks} isNew={isNewOnly || newKeys.has(copyKey(pattern.example))} />}
+      </VirtualList>
+    </div>
+  );
+}
+
+/** What the columns are. A row says it by itself to those who hear it. */
+function Head() {
+  return (
+    <div className={styles.head} aria-hidden>
+      <span className={styles.count}>Lines</span>
+      <span className={styles.share}>Share</span>
+      <span className={styles.level}>Level</span>
+      <span className={styles.source}>Source</span>
+      <span className={styles.message}>Pattern</span>
+      <span className={styles.times}>First – last</span>
+    </div>
   );
 }
 

@@ -22,7 +22,7 @@ export function LogsToolbar({ state, said }: { state: LogsState; said: string })
         </button>
       )}
       <ExportMenu what="logs" formats={["jsonl", "csv", "parquet"]} addressOf={(format) => exportAddress("/logs", state.parameters, format)} />
-      <CopyLink />
+      <CopyLink of="view" />
     </>
   );
   const more = state.view === "lines" && (

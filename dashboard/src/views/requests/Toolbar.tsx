@@ -30,7 +30,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
         </button>
       )}
       <ExportMenu what="requests" formats={["har", "jsonl", "csv", "parquet", "curl"]} addressOf={(format) => exportAddress("/requests", search.listed, format)} />
-      <CopyLink />
+      <CopyLink of="view" />
     </>
   );
   const more = (

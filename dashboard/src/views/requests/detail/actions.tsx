@@ -25,11 +25,11 @@ export function RequestActions({ request: { record, isDeleted } }: { request: Op
           Copy as JSON
         </button>
         <button type="button" role="menuitem" className="plain" onClick={() => void navigator.clipboard.writeText(location.href)}>
-          Copy link
+          Copy link to request
         </button>
         {range.kind === "last" && (
           <button type="button" role="menuitem" className="plain" onClick={() => void navigator.clipboard.writeText(withTimes(location.href, from, until))}>
-            Copy link with these times
+            Copy link to request with these times
           </button>
         )}
         {isAdmin && <DeleteItem record={record} isDeleted={isDeleted} />}
