@@ -80,6 +80,29 @@ test("a replay without a masked header says so before it is sent, and beside the
   await page.getByText(/Sent without authorization/).waitFor();
 });
 
+test("masked values of a body are named and asked about before anything is sent, and the answer stays for who comes back", async () => {
+  await server.call("POST", "/requests", [
+    { method: "POST", path: "/cards", status_code: 201, duration: 2, stage: "masked-body", version: "1", timestamp: new Date().toISOString(), body: { card: { number: "[masked]", cvc: "[masked]" } }, response_body: { ok: true } },
+  ]);
+  await open("?q=stage:masked-body");
+  await rows().first().click();
+  await page.getByRole("tab", { name: /Replay/ }).click();
+  await page.getByLabel("Send it to").fill(target.url);
+  await page.getByText(/2 values were masked before they were stored: card\.number, card\.cvc/).waitFor();
+  const send = page.getByRole("button", { name: "Send", exact: true });
+  assert.equal(await send.getAttribute("aria-disabled"), "true");
+  await page.getByLabel(/Send masked values/).check();
+  await send.click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText(/card\.number, card\.cvc are sent as the text/).waitFor();
+  await dialog.getByRole("button", { name: "Send POST" }).click();
+  const comparison = page.getByRole("region", { name: "Comparison of the responses" });
+  await comparison.getByRole("link", { name: "Its logs" }).click();
+  await page.waitForURL(/\/logs\?q=trace/);
+  await page.goBack();
+  await comparison.waitFor();
+});
+
 test("Enter right after typing sends once, when it is known what is sent", async () => {
   await server.call("POST", "/requests", [
     { method: "GET", path: "/report", query: { month: "13" }, status_code: 500, duration: 2, stage: "enter", version: "1", timestamp: new Date().toISOString(), response_body: { error: "no such month" } },

@@ -25,7 +25,8 @@ test("from the overview to the route that fails, its log line and its replay in 
   await click(page.getByRole("tab", { name: /Logs/ }));
   await page.getByText(/failed: payment gateway timeout/).first().waitFor();
   await click(page.getByRole("tab", { name: /Replay/ }));
-  await click(page.getByLabel("Send it to"));
+  // The address has the focus.
+  await page.locator("input[type=url]:focus").waitFor();
   await page.keyboard.type(target.url);
   await click(page.getByRole("button", { name: "Send", exact: true }));
   await click(page.getByRole("dialog").getByRole("button", { name: "Send POST" }));

@@ -25,19 +25,32 @@ export function isMasked(value: unknown): boolean {
   return typeof value === "string" ? /\[masked(:[0-9a-f]{16})?\]/.test(value) : Array.isArray(value) && value.some(isMasked);
 }
 
-/** How many values of a body are masked; it stops at `most` values, since bodies can be large. */
-export function countMasked(value: unknown, most = 20_000): number {
-  let found = 0;
+/** How many values of a body are masked. */
+export function countMasked(value: unknown): number {
+  return maskedIn(value).length;
+}
+
+/** The places of the masked values of a body, such as `$.card.number`; it stops at `most` values, since bodies can be large. */
+export function maskedIn(value: unknown, most = 20_000): string[] {
+  const found: string[] = [];
+  const left: { value: unknown; place: string }[] = [{ value, place: "$" }];
   let seen = 0;
-  const stack = [value];
-  while (stack.length > 0 && seen++ < most) {
-    const one = stack.pop();
-    if (typeof one === "string") found += isMasked(one) ? 1 : 0;
-    else if (typeof one === "object" && one !== null) {
-      for (const part of Object.values(one as Record<string, unknown>)) if (stack.length < most) stack.push(part);
+  for (let one = left.pop(); one !== undefined && seen++ < most; one = left.pop()) {
+    if (typeof one.value === "string") {
+      if (isMasked(one.value)) found.push(one.place);
+    } else if (typeof one.value === "object" && one.value !== null) {
+      const { place, value: whole } = one;
+      const isList = Array.isArray(whole);
+      // The last comes off first: places are in the order of the body.
+      for (const [key, part] of Object.entries(whole as Record<string, unknown>).reverse()) if (left.length < most) left.push({ value: part, place: place + (isList ? `[${key}]` : memberOf(key)) });
     }
   }
   return found;
+}
+
+/** A member as places name it: `.name`, or `["a name"]`. */
+export function memberOf(key: string): string {
+  return /^[A-Za-z_][\w-]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }
 
 /** By which rule a value was masked, as far as the value shows it. */

@@ -1,4 +1,5 @@
 /** One request: what was asked, what was answered, what was logged and called, and sending it again. */
+import { useState } from "react";
 import type { ReactNode } from "react";
 import { ApiError } from "../../../api/client";
 import { useTrace } from "../../../api/trace";
@@ -59,6 +60,8 @@ export function useRequestDetail(id: number | null, rows: RequestRow[], onOpen: 
 function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) => void }) {
   const { record } = request;
   const [tab, setTab] = useParam("tab", "request");
+  // A request that is opened with a tab leaves the focus where it is: in the list.
+  const [firstTab] = useState(tab);
   const [text] = useParam("q");
   const setParams = useSetParams();
   const trace = useTrace(record.trace_id);
@@ -92,7 +95,7 @@ function Body({ request, onOpen }: { request: OpenRequest; onOpen: (id: number) 
       {chosen === "response" && <ResponseTab record={record} onFilter={filter} />}
       {chosen === "logs" && <TraceTab key="logs" record={record} trace={trace} show="all" onOpen={onOpen} />}
       {chosen === "calls" && <TraceTab key="calls" record={record} trace={trace} show="calls" onOpen={onOpen} />}
-      {chosen === "replay" && <Replay record={record} />}
+      {chosen === "replay" && <Replay record={record} hasFocus={firstTab !== "replay"} />}
     </Tabs>
   );
 }

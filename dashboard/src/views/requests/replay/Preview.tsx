@@ -3,7 +3,7 @@ import { ApiError } from "../../../api/client";
 import { Copy } from "../../../parts/Show";
 import { Loading } from "../../../parts/State";
 import { Text } from "../detail/Value";
-import { plainReason, wayOut } from "./api";
+import { plainReason, unfilled } from "./api";
 import type { MaskedPlaces } from "./api";
 import type { Preview } from "./usePreview";
 import styles from "./Replay.module.css";
@@ -21,11 +21,8 @@ export function PreviewPart({ preview: { data, error, isOld, of }, masked, isOpe
   const { request } = data;
   return (
     <div style={{ opacity: isOld ? 0.6 : 1 }} aria-busy={isOld}>
-      {data.result === "not_sent" && (
-        <p className={styles.problem}>
-          It cannot be sent as it was captured: {plainReason(data.reason ?? "")}. {wayOut(masked)}
-        </p>
-      )}
+      {/* What is masked is asked about above. */}
+      {data.result === "not_sent" && (of.sendMasked || unfilled(masked, of).length === 0) && <p className={styles.problem}>It cannot be sent as it was captured: {plainReason(data.reason ?? "")}.</p>}
       {!data.target_is_allowed && <NotAllowed target={of.target} curl={data.curl ?? null} />}
       {request && (
         <details key={String(isOpen)} open={isOpen} className={styles.preview}>

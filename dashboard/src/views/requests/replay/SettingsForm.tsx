@@ -1,34 +1,43 @@
 /** Where a request is sent, and the values that were masked. */
-import { useId, useState } from "react";
+import { useEffect, useId, useRef } from "react";
+import type { Ref } from "react";
 import type { RequestSnapshot } from "../../../api/client";
-import { bodyText } from "./api";
+import { bodyText, capturedTargets, unfilled } from "./api";
 import type { MaskedPlaces, Settings } from "./api";
+import { MaskedConsent } from "./Masked";
 import { rememberedTargets } from "./remembered";
+import type { Suggestion } from "./useTarget";
 import styles from "./Replay.module.css";
 
 interface Props {
   record: RequestSnapshot;
   masked: MaskedPlaces;
   settings: Settings;
+  /** What stands in the address without anybody's choice of now. */
+  suggestion: Suggestion | null;
+  /** Whether the form was asked for just now, and takes the focus. */
+  hasFocus: boolean;
+  consent: Ref<HTMLInputElement>;
   onChange: (settings: Settings) => void;
 }
 
-export function SettingsForm({ record, masked, settings, onChange }: Props) {
+export function SettingsForm({ record, masked, settings, suggestion, hasFocus, consent, onChange }: Props) {
   const id = useId();
-  const [kept] = useState(() => rememberedTargets()[0] ?? "");
-  // The browser remembers where requests were sent: what stands there is nobody's choice of now.
-  const isKept = settings.target !== "" && settings.target === kept;
+  const address = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (hasFocus) takeFocus(address.current);
+  }, [hasFocus]);
   const set = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
   return (
     <div className={styles.settings}>
       <label className={styles.line}>
         <span>
-          Send it to {isKept && <span className="quiet small">kept from your last replay</span>}
+          Send it to {suggestion?.target === settings.target && <span className="quiet small">{suggestion.why}</span>}
         </span>
-        <input type="url" required className="data" list={`${id}-targets`} placeholder="https://staging.example.com" spellCheck={false} value={settings.target} onChange={(event) => set({ target: event.target.value.trim() })} />
+        <input ref={address} type="url" required className="data" list={`${id}-targets`} placeholder="https://staging.example.com" spellCheck={false} value={settings.target} onChange={(event) => set({ target: event.target.value.trim() })} />
       </label>
       <datalist id={`${id}-targets`}>
-        {rememberedTargets().map((target) => (
+        {[...new Set([...rememberedTargets(), ...capturedTargets(record)])].map((target) => (
           <option key={target} value={target} />
         ))}
       </datalist>
@@ -43,27 +52,26 @@ export function SettingsForm({ record, masked, settings, onChange }: Props) {
           <button type="button" onClick={() => set({ body: bodyText(record) })}>
             Change the body
           </button>
-          {masked.body > 0 && <span className="quiet small"> {masked.body} of its values are masked.</span>}
         </p>
       ) : (
         <label>
           <span>
             Body{" "}
-            <button type="button" className="plain small" onClick={() => set({ body: null })}>
-              as captured
+            <button type="button" onClick={() => set({ body: null })}>
+              Use the body as captured
             </button>
           </span>
           <textarea className="data" rows={8} spellCheck={false} value={settings.body} onChange={(event) => set({ body: event.target.value })} />
         </label>
       )}
-      {(masked.body > 0 || masked.query.length > 0) && (
-        <label className={styles.check}>
-          <input type="checkbox" checked={settings.sendMasked} onChange={(event) => set({ sendMasked: event.target.checked })} />
-          Send masked values as the text [masked]
-        </label>
-      )}
+      <MaskedConsent places={unfilled(masked, settings)} isSent={settings.sendMasked} onSend={(sendMasked) => set({ sendMasked })} box={consent} />
     </div>
   );
+}
+
+/** Who goes through the tabs by arrows stays on them, and a keyboard on the glass hides what is sent. */
+function takeFocus(address: HTMLInputElement | null): void {
+  if (!matchMedia("(pointer: coarse)").matches && !document.activeElement?.matches("[role=tab]:focus-visible")) address?.focus({ preventScroll: true });
 }
 
 function MaskedInput({ kind, name, hint, value, onChange }: { kind: string; name: string; hint: string; value: string; onChange: (value: string) => void }) {

@@ -1,5 +1,5 @@
 /** Says, before a request is sent, which headers it goes without: their values were never stored. */
-import { shortLine } from "../../../parts/text";
+import { Places } from "./Masked";
 import styles from "./Replay.module.css";
 
 interface Props {
@@ -15,14 +15,7 @@ export function Withheld({ names, isInForm = false }: Props) {
     <p className={styles.withheld} role="note">
       <span aria-hidden>⚠ </span>
       <strong>
-        It is sent without{" "}
-        {names.map((name, index) => (
-          <span key={name}>
-            {index > 0 && ", "}
-            <bdi className="data">{shortLine(name, 80)}</bdi>
-          </span>
-        ))}
-        .
+        It is sent without <Places names={names} />.
       </strong>{" "}
       {isOne ? "Its value was" : "Their values were"} masked before {isOne ? "it was" : "they were"} stored, so the answer may differ for that alone, such as 401 in place of the one that was captured.
       {isInForm && ` Fill ${isOne ? "it" : "them"} in above to send ${isOne ? "it" : "them"}.`}

@@ -1,8 +1,8 @@
 /** Sending a captured request again: what is asked of the server, and what it answers. */
 import { call } from "../../../api/client";
 import type { RequestSnapshot } from "../../../api/client";
-import { countMasked, isMasked } from "../masked";
-import { readBody, readHeaders } from "../snapshot";
+import { isMasked, maskedIn } from "../masked";
+import { header, readBody, readHeaders } from "../snapshot";
 
 export interface Settings {
   target: string;
@@ -42,7 +42,8 @@ export interface ReplayAnswer {
 export interface MaskedPlaces {
   headers: string[];
   query: string[];
-  body: number;
+  /** As the server names them: `$.card.number`. */
+  body: string[];
 }
 
 export function maskedPlaces(record: RequestSnapshot): MaskedPlaces {
@@ -52,7 +53,7 @@ export function maskedPlaces(record: RequestSnapshot): MaskedPlaces {
       .headers.filter(({ value }) => isMasked(value))
       .map(({ name }) => name),
     query: query.filter(([, value]) => isMasked(value)).map(([name]) => name),
-    body: countMasked(record.body),
+    body: maskedIn(record.body),
   };
 }
 
@@ -61,15 +62,17 @@ export function withheldHeaders({ headers }: MaskedPlaces, settings: Settings): 
   return headers.filter((name) => (settings.headers[name] ?? "") === "");
 }
 
-/** What can be done about masked values without which a request is not sent. */
-export function wayOut({ query, body }: MaskedPlaces): string {
-  const ways = [
-    query.length > 0 ? `fill in ${query.length === 1 ? "the masked parameter" : "the masked parameters"} above` : "",
-    body > 0 ? "press “Change the body” and write what was masked" : "",
-  ].filter((way) => way !== "");
-  if (ways.length === 0) return "";
-  const all = ways.join(", and ");
-  return `${all.slice(0, 1).toUpperCase()}${all.slice(1)}; or send masked values as the text [masked].`;
+/** The masked values of the query and the body for which nothing else was given: without consent the request is not sent. */
+export function unfilled({ query, body }: MaskedPlaces, settings: Settings): string[] {
+  return [...query.filter((name) => (settings.query[name] ?? "") === "").map((name) => `parameter ${name}`), ...(settings.body === null ? body.map((place) => (place === "$" ? "the body" : place.replace(/^\$\./, ""))) : [])];
+}
+
+/** Where a request went when it was captured, as far as it shows that: the likelier address first. */
+export function capturedTargets(record: RequestSnapshot): string[] {
+  const host = header(record.headers, "host");
+  if (host === null) return [];
+  const isSecure = header(record.headers, "x-forwarded-proto") === "https";
+  return (isSecure ? ["https", "http"] : ["http", "https"]).map((scheme) => `${scheme}://${host}`).filter(isTarget);
 }
 
 /** The captured body as a text to change. */

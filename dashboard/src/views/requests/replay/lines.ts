@@ -1,4 +1,5 @@
 /** Two responses as lines beside each other. */
+import { memberOf } from "../masked";
 
 export interface Line {
   text: string;
@@ -44,10 +45,6 @@ function write(value: unknown, place: string, indent: string, before: string, li
     else write((value as Record<string, unknown>)[key], place + memberOf(key), `${indent}  `, `${JSON.stringify(key)}: `, lines);
   }
   lines.push({ text: `${indent}${close}`, place });
-}
-
-function memberOf(key: string): string {
-  return /^[A-Za-z_][\w-]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }
 
 /** Puts equal lines beside each other, by the longest list of lines that both have. */

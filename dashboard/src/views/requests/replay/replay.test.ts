@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { RequestSnapshot } from "../../../api/client";
+import { maskedIn } from "../masked";
 import { isIgnored, ruleAnywhere, ruleFor } from "./ignore";
 import { bodyLines, pair } from "./lines";
-import { isTarget, plainReason, wayOut, withheldHeaders } from "./api";
+import { capturedTargets, isTarget, plainReason, unfilled, withheldHeaders } from "./api";
 
 describe("rules of what may differ", () => {
   test("are the same for every item of a list", () => {
@@ -68,15 +70,29 @@ test("reasons are without names of parameters", () => {
 });
 
 describe("masked values", () => {
-  const masked = (headers: string[], query: string[] = [], body = 0) => ({ headers, query, body });
+  const masked = (headers: string[], query: string[] = [], body: string[] = []) => ({ headers, query, body });
   test("of headers are left out unless they are filled in", () => {
     const settings = { target: "", headers: { authorization: "Bearer x", cookie: "" }, query: {}, body: null, sendMasked: false };
     expect(withheldHeaders(masked(["authorization", "cookie", "x-key"]), settings)).toEqual(["cookie", "x-key"]);
   });
-  test("of others have a way out that is in the form", () => {
-    expect(wayOut(masked(["authorization"]))).toBe("");
-    expect(wayOut(masked([], ["token"]))).toBe("Fill in the masked parameter above; or send masked values as the text [masked].");
-    expect(wayOut(masked([], [], 2))).toBe("Press “Change the body” and write what was masked; or send masked values as the text [masked].");
-    expect(wayOut(masked([], ["a", "b"], 1))).toBe("Fill in the masked parameters above, and press “Change the body” and write what was masked; or send masked values as the text [masked].");
+  test("of others are named until they are filled in", () => {
+    const settings = { target: "", headers: {}, query: { token: "1" }, body: null, sendMasked: false };
+    const places = masked(["authorization"], ["token", "key"], ["$.card.number", "$", '$["a key"]']);
+    expect(unfilled(places, settings)).toEqual(["parameter key", "card.number", "the body", '$["a key"]']);
+    expect(unfilled(places, { ...settings, query: { token: "1", key: "2" }, body: "{}" })).toEqual([]);
+    expect(unfilled(masked(["authorization"]), settings)).toEqual([]);
   });
+  test("have the places that the server names, in the order of the body", () => {
+    expect(maskedIn({ card: { number: "[masked]", kind: "x" }, list: ["a", "b [masked]"], "a key": "[masked:9f86d081884c7d65]" })).toEqual(["$.card.number", "$.list[1]", '$["a key"]']);
+    expect(maskedIn("token=[masked]")).toEqual(["$"]);
+    expect(maskedIn(null)).toEqual([]);
+  });
+});
+
+test("a request went to its host, by TLS where a proxy says so", () => {
+  const captured = (headers: Record<string, string>) => capturedTargets({ headers } as unknown as RequestSnapshot);
+  expect(captured({ Host: "127.0.0.1:3417" })).toEqual(["http://127.0.0.1:3417", "https://127.0.0.1:3417"]);
+  expect(captured({ host: "shop.example", "x-forwarded-proto": "https" })).toEqual(["https://shop.example", "http://shop.example"]);
+  expect(captured({})).toEqual([]);
+  expect(captured({ host: "a b" })).toEqual([]);
 });
