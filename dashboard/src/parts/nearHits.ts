@@ -31,6 +31,29 @@ export function noneHas({ terms, filters }: Pick<Query, "terms" | "filters">, no
   return sought.length === 1 ? `${such} has “${shortLine(only.word.replace(/^"|"$/g, ""), 40)}”` : `${such} has all the words`;
 }
 
+/** A word of a search, and what a hit has in its place. */
+export interface FoundWord {
+  word: string;
+  kind: string;
+  matched: string;
+}
+
+/** The search with the words that the best hit has in place of misspelt ones; null if that is the same search. */
+export function respelt(text: string, words: readonly FoundWord[]): string | null {
+  const right = new Map(words.filter((one) => one.kind === "misspelling").map((one) => [one.word.toLowerCase(), one.matched]));
+  const changed = text
+    .split(/(\s+)/)
+    .map((piece) => piece.replace(/^("?)(.*?)("?)$/s, (whole: string, before: string, word: string, after: string) => {
+      const found = right.get(word.toLowerCase());
+      return found === undefined ? whole : `${before}${found}${after}`;
+    }))
+    .join("");
+  return changed === text ? null : changed;
+}
+
+/** Said of a list by rank, whose times would suggest that it is in their order. */
+export const BY_RANK = "best first, not by time";
+
 /** What stands in the place of numbers where only near records were found. */
 export function nearNote(query: Pick<Query, "terms" | "filters">, noun: string): string {
   return `${noneHas(query, noun) ?? `No ${noun} has all the words`}; the list shows the nearest.`;

@@ -4,7 +4,9 @@ import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
 import { useLast } from "../../parts/useLast";
-import { countingOf, nearNote } from "../../parts/nearHits";
+import { BY_RANK, countingOf } from "../../parts/nearHits";
+import type { FoundWord } from "../../parts/nearHits";
+import { NearNote } from "../../parts/NearNote";
 import { useLate } from "../../parts/useSettled";
 import { checkTerms } from "../../query/terms";
 import { count, counted, short } from "../../time/format";
@@ -13,8 +15,15 @@ import { LEVELS, useHistogram } from "./useHistogram";
 import type { LogsState } from "./state";
 import styles from "./Histogram.module.css";
 
-/** `listed` is the number of rows of the list; null until it is known. */
-export function Histogram({ state, listed }: { state: LogsState; listed: number | null }) {
+interface Props {
+  state: LogsState;
+  /** The number of rows of the list; null until it is known. */
+  listed: number | null;
+  /** What the best hit was found by. */
+  found: readonly FoundWord[];
+}
+
+export function Histogram({ state, listed, found }: Props) {
   const { data: answer, error, isPlaceholderData } = useHistogram(state);
   const data = useLast(answer);
   const patterns = usePatternCount(state);
@@ -33,7 +42,7 @@ export function Histogram({ state, listed }: { state: LogsState; listed: number 
     return (
       <section className={styles.box} aria-label="Lines over time" data-stale={isStale || undefined}>
         <p className={styles.totals}>
-          {counting === "near" && <span role="status">{nearNote(state.query, "line")}</span>}
+          {counting === "near" && <NearNote text={state.text} query={state.query} noun="line" found={found} />}
           {counting === "near" && notes.map((note) => <span key={note}>{note}</span>)}
         </p>
       </section>
@@ -69,7 +78,7 @@ export function Histogram({ state, listed }: { state: LogsState; listed: number 
                 {patterns.total_is_exact ? "" : "+"} {patterns.total === 1 ? "pattern" : "patterns"}
               </span>
             )}
-            {state.order === "ranked" && <span className="quiet">with all the words</span>}
+            {state.order === "ranked" && <span className="quiet">with all the words, {BY_RANK}</span>}
           </>
         )}
         <span className={styles.hint}>{ZOOM_HINT}</span>

@@ -1,10 +1,13 @@
 /** The levels and sources of what is shown, with their counts, and places of the metadata that lines have. */
 import { useMemo, useState } from "react";
 import { FieldFacet } from "../../parts/FieldFacet";
+import { countingOf } from "../../parts/nearHits";
+import { NoFields } from "../../parts/NearNote";
 import { Level } from "../../parts/Show";
 import { pickedValues } from "../../query/picked";
 import type { Line } from "./lines";
 import type { LogsState } from "./state";
+import { useHistogram } from "./useHistogram";
 import styles from "./LogFacets.module.css";
 
 /** Places of the metadata that often tell where a line is from. */
@@ -12,7 +15,15 @@ const PLACES = ["stage", "service", "env", "host", "version"];
 /** How many lines are looked at for them. */
 const LOOKED_AT = 200;
 
-export function LogFacets({ state, lines }: { state: LogsState; lines: Line[] }) {
+interface Props {
+  state: LogsState;
+  lines: Line[];
+  /** The number of rows of the list; null until it is known. */
+  listed: number | null;
+}
+
+export function LogFacets({ state, lines, listed }: Props) {
+  const { data: counts } = useHistogram(state);
   const places = useMemo(() => {
     const found = new Set<string>();
     for (const { log } of lines.slice(0, LOOKED_AT)) {
@@ -22,9 +33,11 @@ export function LogFacets({ state, lines }: { state: LogsState; lines: Line[] })
     return PLACES.map((place) => `meta.${place}`).filter((place) => found.has(place));
   }, [lines]);
   const { parametersOf, asked } = state.current;
-  // Those of a ranked list are of the lines with all the words. Where none has, a note above the list says so.
+  const counting = countingOf({ isRanked: state.order === "ranked", counted: counts?.total ?? null, listed });
+  // Those of a ranked list are of the lines with all the words.
   const isAlwaysThere = state.order !== "ranked";
   const shared = { model: "logs", parametersOf, asked, isAlwaysThere } as const;
+  if (counting === "near" || counting === "nothing") return <NoFields noun="line" className={styles.none} />;
   return (
     <div className={styles.facets}>
       <FieldFacet {...shared} field="level" title="Level" show={(level) => <Level level={level} />} />

@@ -5,6 +5,7 @@ import { useParam, useSetParams } from "../../frame/address";
 import { useReading } from "../../frame/reading";
 import { useWindow } from "../../frame/window";
 import { LiveLine } from "../../parts/LiveLine";
+import type { FoundWord } from "../../parts/nearHits";
 import { Panel } from "../../parts/Panel";
 import { Level, Time } from "../../parts/Show";
 import { shortLine } from "../../parts/text";
@@ -28,6 +29,7 @@ import { useRowKeys } from "./useRowKeys";
 import { useShownLines } from "./useShownLines";
 import styles from "./Logs.module.css";
 
+const NO_WORDS: readonly FoundWord[] = [];
 const isCount = ([model, kind]: QueryKey) => model === "logs" && (kind === "histogram" || kind === "facet");
 
 export function Logs() {
@@ -119,13 +121,13 @@ export function Logs() {
     <div className={styles.view} data-facets={facets || undefined} data-open={isOpen || undefined}>
       <h1 className="hidden-label">Logs</h1>
       <LogsToolbar state={state} said={said} />
-      <Histogram state={state} listed={listed} />
+      <Histogram state={state} listed={listed} found={lines[0]?.found ?? NO_WORDS} />
       {state.isLive && state.view === "lines" && <LiveLine what="lines" tail={tail} isPaused={isPaused} onPause={setPaused} />}
       {shown.error && lines.length > 0 && <Problem error={shown.error} onRetry={() => void shown.retry()} />}
       {shown.copiesError && <Problem what="copies" error={shown.copiesError} onRetry={() => void shown.retryCopies()} />}
       <div className={styles.body}>
         <aside id="log-facets" className={styles.facets} aria-label="Fields">
-          <LogFacets state={state} lines={shown.lines} />
+          <LogFacets state={state} lines={shown.lines} listed={listed} />
         </aside>
         <div className={styles.main}>
           <Panel label="Log line" detail={detail} onClose={close}>

@@ -1,5 +1,6 @@
 /** Lines as the list has them: records, what a search said of them, and copies that are folded. */
 import type { Log, LogHit } from "../../api/client";
+import type { FoundWord } from "../../parts/nearHits";
 import { foundTexts, marksOf, templateOf } from "./text";
 
 export interface Line {
@@ -16,6 +17,8 @@ export interface Line {
   similarity?: number | null;
   /** What the search found in the message. */
   marks: RegExp | null;
+  /** The words of the search, and what the line has of them. */
+  found?: readonly FoundWord[];
 }
 
 const known = new WeakMap<Log, Line>();
@@ -32,7 +35,7 @@ export function lineOfHit(log: LogHit): Line {
   const { copies, highlights, why } = log.hit;
   const found = highlights.filter((one) => one.field === "message").flatMap((one) => foundTexts(one.text, one.ranges));
   const matched = why.words.filter((one) => one.field === "message").map((one) => one.matched);
-  return { ...lineOf(log), copies: copies?.count ?? 1, copiesAreExact: copies?.count_is_exact ?? true, marks: marksOf(found.length > 0 ? found : matched) };
+  return { ...lineOf(log), copies: copies?.count ?? 1, copiesAreExact: copies?.count_is_exact ?? true, found: why.words, marks: marksOf(found.length > 0 ? found : matched) };
 }
 
 const keys = new WeakMap<Log, string>();

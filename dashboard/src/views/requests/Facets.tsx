@@ -2,6 +2,7 @@
 import { useParam } from "../../frame/address";
 import { Facet } from "../../parts/Facets";
 import { FieldFacet } from "../../parts/FieldFacet";
+import { NoFields } from "../../parts/NearNote";
 import { useCounts } from "../../parts/useCounts";
 import { useLast } from "../../parts/useLast";
 import { useLate } from "../../parts/useSettled";
@@ -41,6 +42,14 @@ export function Facets({ search }: { search: RequestSearch }) {
   const parametersOf = (text: string) => [...search.ranged, ...parametersOfText(text, search.order, deleted, hasOutgoing)];
   const parametersOfAll = (text: string) => [...search.ranged, ...parametersOfText(text, search.order, deleted, true)];
   const isSent = hasOutgoing || sentOf(search.text) === "sent";
+  const isRanked = search.order === "ranked";
+  const all = useCounts("requests", search.counted, search.asked, isRanked);
+  if (isRanked && all.data !== undefined && !all.isPlaceholderData && (all.data[0]?.of.count ?? 0) === 0)
+    return (
+      <aside id="request-facets" className={styles.facets} aria-label="Fields">
+        <NoFields noun="request" className={styles.noFields} />
+      </aside>
+    );
   return (
     <aside id="request-facets" className={styles.facets} aria-label="Fields">
       <ClassFacet search={search} parametersOf={parametersOf} />

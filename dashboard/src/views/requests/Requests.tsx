@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useParam, useSetParams } from "../../frame/address";
 import { useWindow } from "../../frame/window";
 import { LiveLine } from "../../parts/LiveLine";
+import type { FoundWord } from "../../parts/nearHits";
 import { Panel } from "../../parts/Panel";
 import { useFollowedCounts } from "../../parts/useFollowedCounts";
 import { Countries } from "./Countries";
@@ -21,6 +22,7 @@ import styles from "./Requests.module.css";
 const hasRoom = (hasDetail: boolean) => matchMedia(`(min-width: ${hasDetail ? 1500 : 1000}px)`).matches;
 
 /** Counts that follow the requests that arrive; percentiles follow as the window goes on. */
+const NO_WORDS: readonly FoundWord[] = [];
 const isCount = ([model, kind]: QueryKey) => model === "requests" && (kind === "histogram" || kind === "facet");
 
 export function Requests() {
@@ -56,7 +58,7 @@ export function Requests() {
     <div className={styles.view} data-open={openId !== null || undefined}>
       <h1 className="hidden-label">Requests</h1>
       <RequestsToolbar search={search} said={said} hasFacets={hasFacets} onFacets={() => setFacets(hasFacets ? "hide" : "show")} />
-      {chart === "country" ? <Countries search={search} /> : <Traffic search={search} listed={listed} />}
+      {chart === "country" ? <Countries search={search} /> : <Traffic search={search} listed={listed} found={list.rows[0]?.hit?.why.words ?? NO_WORDS} />}
       {isLive && <LiveLine what="requests" tail={list.tail} isPaused={isPaused} onPause={setPaused} />}
       <div className={styles.main}>
         <Panel label="Request" detail={detail} onClose={close}>

@@ -6,7 +6,9 @@ import { useZoom, ZOOM_HINT } from "../../frame/useZoom";
 import { useWindow } from "../../frame/window";
 import { Chart } from "../../parts/Chart";
 import type { Series } from "../../parts/Chart";
-import { countingOf, nearNote } from "../../parts/nearHits";
+import { BY_RANK, countingOf } from "../../parts/nearHits";
+import type { FoundWord } from "../../parts/nearHits";
+import { NearNote } from "../../parts/NearNote";
 import { Failure } from "../../parts/State";
 import { useLate } from "../../parts/useSettled";
 import { count, duration, percent, short } from "../../time/format";
@@ -36,8 +38,15 @@ function classOf(code: number | null): number {
   return code === null ? 0 : Math.floor(code / 100);
 }
 
-/** `listed` is the number of rows of the list; null until it is known. */
-export function Traffic({ search, listed }: { search: RequestSearch; listed: number | null }) {
+interface Props {
+  search: RequestSearch;
+  /** The number of rows of the list; null until it is known. */
+  listed: number | null;
+  /** What the best hit was found by. */
+  found: readonly FoundWord[];
+}
+
+export function Traffic({ search, listed, found }: Props) {
   const { from, until } = useWindow();
   const bucket = bucketFor(from, until);
   const histogram = useQuery({
@@ -53,7 +62,7 @@ export function Traffic({ search, listed }: { search: RequestSearch; listed: num
   const isStale = useLate(histogram.isPlaceholderData);
   if (histogram.isError) return <Failure error={histogram.error} what="The chart" onRetry={() => void histogram.refetch()} />;
   const counting = countingOf({ isRanked: search.order === "ranked", counted: drawn?.all ?? null, listed });
-  if (counting !== "counts") return <div className={styles.traffic}>{counting === "near" && <p role="status" className={styles.summary}>{nearNote(parse(search.text, "requests"), "request")}</p>}</div>;
+  if (counting !== "counts") return <div className={styles.traffic}>{counting === "near" && <p className={styles.summary}><NearNote text={search.text} query={parse(search.text, "requests")} noun="request" found={found} /></p>}</div>;
   return (
     <div className={styles.traffic} style={{ opacity: isStale ? 0.6 : 1 }}>
       {drawn && data ? (
@@ -103,7 +112,7 @@ function Summary({ search, all, failed }: { search: RequestSearch; all: number |
           <span>
             <strong>{count(all)}</strong> {all === 1 ? "request" : "requests"}
           </span>
-          {search.order === "ranked" && <span className="quiet">with all the words</span>}
+          {search.order === "ranked" && <span className="quiet">with all the words, {BY_RANK}</span>}
           <span>
             <strong className={failed > 0 ? "class-5" : ""}>{count(failed)}</strong> of them 5xx {all > 0 && failed > 0 && <span className="quiet">({percent(failed / all)})</span>}
           </span>
