@@ -9,9 +9,9 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "../frame/theme";
 import { soon, useWasInSight } from "./chart/inSight";
-import { options } from "./chart/plot";
+import { LEAST_CHOSEN, options } from "./chart/plot";
 import type { Colour, Mark, Shown } from "./chart/plot";
-import { Float, Legend, say } from "./chart/Readout";
+import { Chosen, Float, Legend, say } from "./chart/Readout";
 import type { Cursor } from "./chart/Readout";
 import { columns } from "./chart/series";
 import type { Series } from "./chart/series";
@@ -200,7 +200,8 @@ export function Chart(props: Props) {
           isShift.current = event.shiftKey;
         }}
       />
-      {readout === "float" && cursor && <Float cursor={cursor} width={width} times={times} until={until} series={series} marks={marks} format={format} note={noteAt?.(cursor.index, cursor.value)} />}
+      {cursor?.chosen && <Chosen chosen={cursor.chosen} width={width} />}
+      {readout === "float" && cursor && cursor.chosen === null && <Float cursor={cursor} width={width} times={times} until={until} series={series} marks={marks} format={format} note={noteAt?.(cursor.index, cursor.value)} />}
       <ValueTable label={label} times={times} series={series} format={format} />
     </div>
   );
@@ -209,10 +210,11 @@ export function Chart(props: Props) {
 /** Points at a bucket by the keys, and shows what is chosen from another bucket to it. */
 function point(chart: uPlot, index: number, first: number | null, { times, until }: Pick<Props, "times" | "until">): void {
   const leftOf = (time: number) => Math.max(chart.valToPos(Math.min(time, until) / 1000, "x"), 0);
-  setCursorOfAll(chart, { left: leftOf((chart.data[0][index] ?? 0) * 1000), top: 4 });
   const [low, high] = [Math.min(first ?? index, index), Math.max(first ?? index, index)];
   const left = leftOf(times[low] ?? 0);
   chart.setSelect(first === null ? { left: 0, top: 0, width: 0, height: 0 } : { left, top: 0, width: leftOf(times[high + 1] ?? until) - left, height: chart.over.clientHeight }, false);
+  // The last, since what is shown at the cursor is read then.
+  setCursorOfAll(chart, { left: leftOf((chart.data[0][index] ?? 0) * 1000), top: 4 });
 }
 
 /** Sets the cursor of a chart, and of those in its group: the types of uPlot lack that parameter. */
@@ -221,8 +223,8 @@ function setCursorOfAll(chart: uPlot, at: { left: number; top: number }): void {
 }
 
 function unpoint(chart: uPlot): void {
-  setCursorOfAll(chart, { left: -10, top: -10 });
   chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  setCursorOfAll(chart, { left: -10, top: -10 });
 }
 
 function pickBucket({ times, until, onPick }: Props, index: number): void {
@@ -235,8 +237,17 @@ function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { rea
   const isOwn = place.matches(":hover, :focus");
   if (index === null || index === undefined || left === undefined || left < 0 || (readout !== "line" && !isOwn)) return null;
   const value = noteAt && top !== undefined && top >= 0 ? chart.posToVal(top, "y") : null;
-  if (before?.index === index && before.value === value) return before;
-  return { index, left: chart.valToPos(chart.data[0][index] ?? 0, "x") + chart.over.offsetLeft, value };
+  const chosen = chosenOf(chart);
+  if (before?.index === index && before.value === value && before.chosen?.from === chosen?.from && before.chosen?.until === chosen?.until) return before;
+  return { index, left: chart.valToPos(chart.data[0][index] ?? 0, "x") + chart.over.offsetLeft, value, chosen };
+}
+
+/** The part that is being chosen, by dragging or by keys. */
+function chosenOf(chart: uPlot): Cursor["chosen"] {
+  const { left, width } = chart.select;
+  if (width < LEAST_CHOSEN) return null;
+  const at = (x: number) => chart.posToVal(x, "x") * 1000;
+  return { from: at(left), until: at(left + width), middle: left + width / 2 + chart.over.offsetLeft };
 }
 
 /** The colours of each theme: to resolve one takes a look at the styles of the page. */

@@ -13,9 +13,14 @@ export interface Cursor {
   left: number;
   /** The value that is pointed at, where the mouse is. */
   value: number | null;
+  /** The part that is being chosen, in milliseconds, and its middle in pixels. */
+  chosen: { from: number; until: number; middle: number } | null;
 }
 
 const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** About half of how wide two times are, in pixels. */
+const CHOSEN_HALF = 80;
 
 function valueAt(series: Series, index: number, format: (value: number) => string): string {
   const value = series.values[index];
@@ -77,6 +82,16 @@ export function Float({ cursor, width, times, until, series, marks, format, note
           </div>
         ))}
       </dl>
+    </div>
+  );
+}
+
+/** The part that is being chosen: below the chart, since its bars are what one chooses by. */
+export function Chosen({ chosen: { from, until, middle }, width }: { chosen: NonNullable<Cursor["chosen"]>; width: number }) {
+  const isRight = middle < width / 2;
+  return (
+    <div className={`${styles.float ?? ""} ${styles.chosen ?? ""}`} style={isRight ? { left: Math.max(middle - CHOSEN_HALF, 0) } : { right: Math.max(width - middle - CHOSEN_HALF, 0) }} aria-hidden>
+      {DAY_AND_TIME.formatRange(from, until)}
     </div>
   );
 }

@@ -43,6 +43,8 @@ interface Setup {
   onCursor: (chart: uPlot) => void;
 }
 
+/** How far one drags at least to choose a part, in pixels: a click moves a little, too. */
+export const LEAST_CHOSEN = 4;
 /** How far apart ticks of values are at least, in pixels. */
 const TICK_ROOM = 22;
 /** The room of labels of values, and that on the right, in pixels. */
@@ -114,7 +116,7 @@ export function options({ kind, isLog, canZoom, group, width, height, colour, sh
       setSelect: [
         (chart) => {
           const { left, width: chosen } = chart.select;
-          if (chosen < 4) return;
+          if (chosen < LEAST_CHOSEN) return;
           const at = (x: number) => new Date(chart.posToVal(x, "x") * 1000);
           chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
           onSelect(at(left), at(left + chosen));
