@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { paramsShown } from "./address";
+import { paramsShown, sharedParams } from "./address";
 
 test("a view that is left keeps its parameters until the next one is there", () => {
   const overview = { pathname: "/", search: { range: "1h" } };
@@ -12,4 +12,9 @@ test("a change of the same view counts at once, as does the first address", () =
   const typed = { pathname: "/logs", search: { q: "payment" } };
   expect(paramsShown({ location: typed, matches: [{ pathname: "/logs", search: {} }] })).toBe(typed.search);
   expect(paramsShown({ location: typed, matches: [] })).toBe(typed.search);
+});
+
+test("another view has the range, the search, and whether it is live", () => {
+  expect(sharedParams({ range: "6h", q: "payment", live: "1", open: "7", tab: "trace" })).toEqual({ range: "6h", q: "payment", live: "1" });
+  expect(sharedParams({ open: "7", q: "" })).toEqual({});
 });

@@ -70,7 +70,9 @@ export function useParam(name: string, fallback = ""): [value: string, set: (val
   return [value, set];
 }
 
-/** The parameters that changing the view keeps: the range, and the search. */
+const SHARED = ["range", "q", "live"];
+
+/** The parameters that changing the view keeps: the range, whether it is live, and the search. */
 export function sharedParams(params: Params): Params {
-  return { ...(params["range"] ? { range: params["range"] } : {}), ...(params["q"] ? { q: params["q"] } : {}) };
+  return Object.fromEntries(SHARED.flatMap((name) => (params[name] ? [[name, params[name]]] : [])));
 }
