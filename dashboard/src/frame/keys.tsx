@@ -36,6 +36,9 @@ const KeysContext = createContext<Registry | null>(null);
 /** What takes Enter by itself. */
 const PRESSED = 'button, a, summary, tr, [role=treeitem], [tabindex="0"]:not([role=listbox])';
 
+/** What moves, or scrolls, by the arrows up and down itself. */
+const HAS_ARROWS = "input, select, textarea, [role=slider], [role=tree], [role=tablist], [role=menu], [role=separator], [data-has-arrows]";
+
 /** How long the second key of two may take. */
 const SEQUENCE_MS = 1000;
 
@@ -48,6 +51,8 @@ export function KeysProvider({ children }: { children: ReactNode }) {
       if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
       // A dialog has its own keys, and closes itself; so does what is open above the page.
       if (document.querySelector("dialog[open], :popover-open")) return;
+      const isArrow = event.key === "ArrowDown" || event.key === "ArrowUp";
+      if (isArrow && event.target instanceof Element && event.target.closest(HAS_ARROWS)) return;
       const isTyped = isTyping(event.target);
       const actions = registry.actions.filter((one) => one.run !== undefined && (!isTyped || one.inInputs === true));
       const next = nextKeys(before, keysOf(event), actions.map((one) => one.keys));

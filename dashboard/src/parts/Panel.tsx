@@ -67,7 +67,7 @@ function Detail({ label, width, title, actions, body, onClose }: { label: string
     };
   }, []);
   return (
-    <section className={styles.detail} aria-label={label} id={id} style={{ flexBasis: `${width}%` }}>
+    <section data-has-arrows className={styles.detail} aria-label={label} id={id} style={{ flexBasis: `${width}%` }}>
       <header className={styles.head}>
         <div className={styles.title}>{title}</div>
         {actions && <div className={styles.actions}>{actions}</div>}
@@ -75,7 +75,10 @@ function Detail({ label, width, title, actions, body, onClose }: { label: string
           ✕
         </button>
       </header>
-      <div className={styles.body}>{body}</div>
+      {/* Who reads here, after a click or by Tab, scrolls it by the arrows. */}
+      <div className={styles.body} tabIndex={-1}>
+        {body}
+      </div>
     </section>
   );
 }

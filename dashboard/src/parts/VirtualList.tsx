@@ -37,7 +37,7 @@ interface Props<T> {
   /** What stands below the last row. */
   foot?: ReactNode;
   control?: Ref<ListControl>;
-  /** Whether j, k, g g and G of the page move the choice here. */
+  /** Whether j, k, the arrows, g g and G of the page move the choice here. */
   hasKeys?: boolean;
   /** Whether the rows are those of before, and others are awaited. */
   isStale?: boolean;
@@ -181,6 +181,8 @@ function ListKeys({ canOpen, onOpen, onMove, onTop, onBottom }: ListKeysProps) {
   useKeys([
     { keys: "j", name: "Next row", run: () => onMove(1) },
     { keys: "k", name: "Previous row", run: () => onMove(-1) },
+    { keys: "ArrowDown", name: "Next row", run: () => onMove(1) },
+    { keys: "ArrowUp", name: "Previous row", run: () => onMove(-1) },
     ...(canOpen
       ? [
           { keys: "Enter", name: "Open the row", run: onOpen },

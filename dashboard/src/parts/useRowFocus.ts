@@ -1,4 +1,4 @@
-/** Moving among the rows of a view by `j` and `k`. Rows have `data-row`, and what has the focus opens by Enter by itself. */
+/** Moving among the rows of a view by `j` and `k`, or the arrows. Rows have `data-row`, and what has the focus opens by Enter by itself. */
 import { useRef } from "react";
 import type { RefObject } from "react";
 import { useKeys } from "../frame/keys";
@@ -38,6 +38,8 @@ export function useRowFocus<T extends HTMLElement>({ hasLists = false } = {}): R
       : []),
     { keys: "j", name: "Next row", run: () => move(1) },
     { keys: "k", name: "Previous row", run: () => move(-1) },
+    { keys: "ArrowDown", name: "Next row", run: () => move(1) },
+    { keys: "ArrowUp", name: "Previous row", run: () => move(-1) },
     { keys: "g g", name: "First row", run: () => focus(all(), 0) },
     { keys: "G", name: "Last row", run: () => focus(all(), Infinity) },
     { keys: "Enter", name: "Open the row" },

@@ -62,7 +62,7 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
       />
       <Tile
         to={source === "windows" ? "/metrics" : "/requests"}
-        search={source === "windows" ? { ...kept, sort: "slowest" } : { ...kept, order: "slowest" }}
+        search={source === "windows" ? { ...kept, sort: "slowest" } : { ...kept, live: "", order: "slowest" }}
         name="Latency, p95"
         notUsed={notUsed.traffic}
         until={until}
