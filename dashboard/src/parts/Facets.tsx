@@ -1,6 +1,6 @@
 /** The values of some fields with their counts: a click filters by one, with shift or alt it excludes. */
-import { useId } from "react";
-import type { KeyboardEvent, MouseEvent, ReactNode } from "react";
+import { Fragment, useId } from "react";
+import type { CSSProperties, KeyboardEvent, MouseEvent, ReactNode } from "react";
 import { percent, short, count as whole } from "../time/format";
 import { shortLine } from "./text";
 import styles from "./Facets.module.css";
@@ -39,10 +39,12 @@ const LONGEST = 80;
 export function Facet<V extends Value>({ title, values, total, isFloor = false, chosen, excluded, onPick, show, nameOf, children, isStale = false }: Props<V>) {
   const id = useId();
   const all = Math.max(total ?? 0, values.reduce((sum, one) => sum + one.count, 0), 1);
+  // As wide as the widest of them: names have the rest.
+  const shareColumns = values.reduce((most, one) => Math.max(most, percent(one.count / all).length), 0);
   return (
     <section className={styles.facet} aria-labelledby={id} data-stale={isStale || undefined}>
       <h2 id={id}>{title}</h2>
-      <ul>
+      <ul style={{ "--share": `${shareColumns}ch` } as CSSProperties}>
         {values.map((one) => (
           <Choice key={`${typeof one.value} ${String(one.value)}`} {...one} share={one.count / all} isFloor={isFloor} isChosen={chosen.has(String(one.value))} isExcluded={excluded.has(String(one.value))} onPick={onPick} show={show} nameOf={nameOf} />
         ))}
@@ -50,6 +52,16 @@ export function Facet<V extends Value>({ title, values, total, isFloor = false, 
       {children}
     </section>
   );
+}
+
+/** Lets a long value go on in the next line behind a sign, rather than within a word. */
+function withBreaks(name: string): ReactNode {
+  return name.split(/(?<=[/.:_-])(?![/.:_-])/).map((part, index) => (
+    <Fragment key={index}>
+      {index > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
 }
 
 interface ChoiceProps<V extends Value> extends FacetValue<V> {
@@ -84,7 +96,7 @@ function Choice<V extends Value>({ value, count, share, isFloor, isChosen, isExc
               not{" "}
             </span>
           )}
-          {plain === null && (value === null || value === "") ? <i>{name}</i> : show ? show(name) : name}
+          {plain === null && (value === null || value === "") ? <i>{name}</i> : show ? show(name) : withBreaks(name)}
         </bdi>
         {isExcluded && <span className="hidden-label">excluded</span>}
         <span className={styles.count} title={`${isFloor ? "at least " : ""}${whole(count)}`}>

@@ -2,6 +2,7 @@
 import { useCallback, useState } from "react";
 import type { MouseEvent, ReactNode, Ref } from "react";
 import { columnsIn } from "../../parts/columns";
+import { useIsNarrow } from "../../parts/useIsNarrow";
 import { VirtualList } from "../../parts/VirtualList";
 import type { Answered } from "../../parts/scrollPlaces";
 import type { ListControl } from "../../parts/VirtualList";
@@ -42,19 +43,31 @@ const idOf = (line: Line) => line.id;
 
 /** The width up to which a list has neither sources nor days, as its style says. */
 export const NARROW = 640;
+/** The width from which sources have more room, as its style says. */
+const WIDE = 1000;
+
+/** How many characters of a source are shown. */
+export function sourceColumns(width: number): number {
+  return width >= WIDE ? 24 : 14;
+}
+
+/** The pixels of a row that are around its parts; a narrow window has less of them (VirtualList.module.css). */
+export function pixelsAround(gaps: number, isInNarrowWindow: boolean): number {
+  return isInNarrowWindow ? 16 + gaps * 8 : 32 + gaps * 12;
+}
 
 /** How many characters of a message fit beside the time, level and source. */
-function columnsOf(width: number, hasDays: boolean): number {
+function columnsOf(width: number, hasDays: boolean, isInNarrowWindow: boolean): number {
   const isNarrow = width <= NARROW;
-  const before = isNarrow ? 12 + 5 : (hasDays ? 19 : 12) + 5 + 14;
-  const gaps = 32 + (isNarrow ? 2 : 3) * 12;
+  const before = isNarrow ? 12 + 5 : (hasDays ? 19 : 12) + 5 + sourceColumns(width);
+  const gaps = pixelsAround(isNarrow ? 2 : 3, isInNarrowWindow);
   return Math.max(12, columnsIn(width - gaps) - before);
 }
 
 export function LineList(props: Props) {
   const { label, lines, chosenId, followId = chosenId, onChoose, onOpen, onCopies, onPoint, onEnd, onTop, marks = null, cell = null, hasDays, newKeys = NO_KEYS, deletedIds = NO_IDS, isStale = false, hasKeys = false, answers, foot, control } = props;
   const [width, setWidth] = useState(0);
-  const columns = columnsOf(width, hasDays);
+  const columns = columnsOf(width, hasDays, useIsNarrow());
   const open = useCallback(
     (line: Line, _: number, event?: MouseEvent) => {
       const isOnCopies = event?.target instanceof Element && event.target.closest("[data-copies]") !== null;

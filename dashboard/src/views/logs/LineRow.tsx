@@ -12,8 +12,8 @@ import styles from "./LineRow.module.css";
 export type Cell = "level" | "source" | "message" | "trace_id";
 export const CELLS: Cell[] = ["level", "source", "message"];
 
-/** How much room the marks behind a message take. */
-const COPIES_COLUMNS = 11;
+/** How much room the marks behind a message take: of copies, what is around their number. */
+const COPIES_COLUMNS = 6;
 const NOTE_COLUMNS = 6;
 const SIMILARITY_COLUMNS = 8;
 
@@ -33,7 +33,7 @@ interface Props {
 export const LineRow = memo(function LineRow({ line, columns, hasDays, marks, cell, isNew, isDeleted }: Props) {
   const { log, copies, copiesAreExact, copyOf, isOpened, similarity = null } = line;
   const found = line.marks ?? marks;
-  const room = columns - (copies > 1 ? COPIES_COLUMNS : 0) - (similarity === null ? 0 : SIMILARITY_COLUMNS) - (isNew ? NOTE_COLUMNS : 0) - (isDeleted ? 2 * NOTE_COLUMNS : 0);
+  const room = columns - (copies > 1 ? COPIES_COLUMNS + count(copies).length + (copiesAreExact ? 0 : 1) : 0) - (similarity === null ? 0 : SIMILARITY_COLUMNS) - (isNew ? NOTE_COLUMNS : 0) - (isDeleted ? 2 * NOTE_COLUMNS : 0);
   const parts = useMemo(() => segments(rowOf(log.message, room, found), found), [found, log.message, room]);
   return (
     <>

@@ -5,13 +5,14 @@ import { useWindow } from "../../frame/window";
 import { columnsIn } from "../../parts/columns";
 import { rowOf } from "../../parts/excerpt";
 import { Empty, Failure, Loading } from "../../parts/State";
+import { useIsNarrow } from "../../parts/useIsNarrow";
 import { VirtualList } from "../../parts/VirtualList";
 import { withoutCodes } from "../../parts/text";
 import { WhyNothing } from "../../parts/WhyNothing";
 import { clock, count, inFull, percent } from "../../time/format";
 import { withPattern } from "./filters";
 import { copyKey } from "./lines";
-import { NARROW } from "./LineList";
+import { NARROW, pixelsAround, sourceColumns } from "./LineList";
 import { Segments } from "./Segments";
 import { marksOf, segments, wordsOf } from "./text";
 import { useNewPatternList, usePatterns } from "./usePatterns";
@@ -22,10 +23,10 @@ import styles from "./Patterns.module.css";
 const idOf = (pattern: Pattern) => JSON.stringify(pattern.pattern);
 
 /** How many letters of a message fit beside what else is in a row. */
-function columnsOf(width: number, times: string, isNew: boolean): number {
+function columnsOf(width: number, times: string, isNew: boolean, isInNarrowWindow: boolean): number {
   const isNarrow = width <= NARROW;
-  const [columns, beside] = isNarrow ? [7 + 5, 2] : [9 + 9 + 5 + 14 + times.length, 5];
-  const gaps = 32 + (beside + (isNew ? 1 : 0)) * 12;
+  const [columns, beside] = isNarrow ? [7 + 5, 2] : [9 + 9 + 5 + sourceColumns(width) + times.length, 5];
+  const gaps = pixelsAround(beside + (isNew ? 1 : 0), isInNarrowWindow);
   return Math.max(12, columnsIn(width - gaps) - columns - (isNew ? 5 : 0));
 }
 
@@ -100,7 +101,7 @@ function PatternRow({ pattern, width, marks, isNew }: { pattern: Pattern; width:
   const { example } = pattern;
   const [first, last] = [pattern.first, pattern.last].map((at) => clock(at).replace(/\.\d+$/, ""));
   const times = `${first ?? ""} – ${last ?? ""}`;
-  const columns = columnsOf(width, times, isNew);
+  const columns = columnsOf(width, times, isNew, useIsNarrow());
   const parts = useMemo(() => segments(rowOf(example.message, columns, marks), marks), [columns, example.message, marks]);
   return (
     <>
