@@ -39,8 +39,8 @@ interface Props {
   group?: string;
   /** Called with what is dragged over; `isOut` with Shift. */
   onZoom?: (from: Date, until: Date, isOut: boolean) => void;
-  /** Called for the bucket that is clicked. */
-  onPick?: (from: Date, until: Date) => void;
+  /** Called for the bucket that is clicked, with the value at the pointer; by keys there is none. */
+  onPick?: (from: Date, until: Date, value: number | null) => void;
   /** Whether the axis of values is logarithmic. */
   isLog?: boolean;
   /** The ends of the axis of values, where they are not those of the values. */
@@ -108,8 +108,12 @@ export function Chart(props: Props) {
         const { over } = chart;
         over.style.cursor = "pointer";
         over.addEventListener("click", (event) => {
-          const index = chart?.posToIdx(event.clientX - over.getBoundingClientRect().left);
-          if (index !== undefined) pickBucket(latest.current, index);
+          if (!chart) return;
+          const { left, top } = over.getBoundingClientRect();
+          // The bucket that the pointer is in, and not the start that it is nearest to.
+          const time = chart.posToVal(event.clientX - left, "x") * 1000;
+          const index = latest.current.times.findLastIndex((start) => start <= time);
+          if (index >= 0) pickBucket(latest.current, index, chart.posToVal(event.clientY - top, "y"));
         });
       }
     };
@@ -227,9 +231,9 @@ function unpoint(chart: uPlot): void {
   setCursorOfAll(chart, { left: -10, top: -10 });
 }
 
-function pickBucket({ times, until, onPick }: Props, index: number): void {
+function pickBucket({ times, until, onPick }: Props, index: number, value: number | null = null): void {
   const start = times[index];
-  if (start !== undefined) onPick?.(new Date(start), new Date(Math.min(times[index + 1] ?? until, until)));
+  if (start !== undefined) onPick?.(new Date(start), new Date(Math.min(times[index + 1] ?? until, until)), value);
 }
 
 function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { readout, noteAt }: Props): Cursor | null {
@@ -238,8 +242,9 @@ function cursorOf(chart: uPlot, place: HTMLElement, before: Cursor | null, { rea
   if (index === null || index === undefined || left === undefined || left < 0 || (readout !== "line" && !isOwn)) return null;
   const value = noteAt && top !== undefined && top >= 0 ? chart.posToVal(top, "y") : null;
   const chosen = chosenOf(chart);
-  if (before?.index === index && before.value === value && before.chosen?.from === chosen?.from && before.chosen?.until === chosen?.until) return before;
-  return { index, left: chart.valToPos(chart.data[0][index] ?? 0, "x") + chart.over.offsetLeft, value, chosen };
+  const isUpper = top !== undefined && top < chart.over.clientHeight / 2;
+  if (before?.index === index && before.value === value && before.isUpper === isUpper && before.chosen?.from === chosen?.from && before.chosen?.until === chosen?.until) return before;
+  return { index, left: chart.valToPos(chart.data[0][index] ?? 0, "x") + chart.over.offsetLeft, value, isUpper, chosen };
 }
 
 /** The part that is being chosen, by dragging or by keys. */

@@ -13,6 +13,8 @@ export interface Cursor {
   left: number;
   /** The value that is pointed at, where the mouse is. */
   value: number | null;
+  /** Whether it is in the upper half of the chart. */
+  isUpper: boolean;
   /** The part that is being chosen, in milliseconds, and its middle in pixels. */
   chosen: { from: number; until: number; middle: number } | null;
 }
@@ -53,16 +55,21 @@ interface FloatProps {
   note?: string | null | undefined;
 }
 
-/** A box beside the cursor, on the side with more room. */
+/** How far the box is from the cursor; where values are pointed at, what is around the pointer stays in sight. */
+const [APART, FAR_APART] = [16, 48];
+
+/** A box beside the cursor, on the side with more room. Where values are pointed at, it is in the other half, too. */
 export function Float({ cursor, width, times, until, series, marks, format, note }: FloatProps) {
   const time = times[cursor.index];
   if (time === undefined) return null;
   const next = times[cursor.index + 1] ?? Infinity;
   const isRight = cursor.left < width / 2;
+  const apart = cursor.value === null ? APART : FAR_APART;
+  const side = isRight ? { left: cursor.left + apart } : { right: width - cursor.left + apart };
   const end = untilWhen(times, until, cursor.index);
   const here = marks.filter((mark) => mark.at >= time && mark.at < next);
   return (
-    <div className={styles.float} style={isRight ? { left: cursor.left + 16 } : { right: width - cursor.left + 16 }} aria-hidden>
+    <div className={styles.float} style={cursor.value !== null && cursor.isUpper ? { ...side, top: "auto", bottom: 28 } : side} aria-hidden>
       <div>{DAY_AND_TIME.format(time)}</div>
       <div className="quiet">{inFull(new Date(time).toISOString()).split("\n", 1)[0]}</div>
       {end !== null && <div>{end}</div>}

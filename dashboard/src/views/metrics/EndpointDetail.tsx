@@ -1,6 +1,6 @@
 /** One endpoint in large: its traffic, its errors and its latencies, with the period before, and a heat map. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { sharedParams, useParam, useParams, useSetParams } from "../../frame/address";
 import { useKeys } from "../../frame/keys";
@@ -15,7 +15,7 @@ import { Switch } from "../../parts/Tools";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
 import { bytes, count, percent, short } from "../../time/format";
-import { UNIT_MS } from "../../time/range";
+import { formatRange, UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
 import { aggregateQuery, useDeploys, useFirstWindow, useWindowPeriod } from "./data";
@@ -34,6 +34,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
   const { from, until, isCut } = useWindowPeriod();
   const params = useParams();
   const setParams = useSetParams();
+  const navigate = useNavigate();
   const [compareText, setCompare] = useParam("compare", "1");
   const isCompared = compareText === "1";
   const [isLog, logButton] = useLogScale();
@@ -67,6 +68,10 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
   const shared = { times: plan.starts, from: from.getTime(), until: until.getTime(), marks, group: "metrics", onZoom: zoom };
   const kept = sharedParams(params);
   const requests = requestsOf(endpoint);
+  const openRequests = (low: Date, high: Date, duration: string | null) => {
+    const range = formatRange({ kind: "between", from: low, until: high });
+    void navigate({ to: "/requests", search: { range, q: duration === null ? requests : `${requests} ${duration}` } });
+  };
   return (
     <div className={styles.detail}>
       <div className={styles.bar} style={{ paddingInline: 0 }}>
@@ -126,7 +131,7 @@ export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: Buc
               <Chart {...shared} label={`Latency of ${name}`} kind="lines" height={160} series={drawn.latency} format={formatDuration} isLog={isLog} />
             </Part>
             <Part title="How many requests took how long">
-              <HeatMap {...shared} label={`Latencies of ${name} as a heat map`} groups={drawn.groups} />
+              <HeatMap {...shared} label={`Latencies of ${name} as a heat map`} groups={drawn.groups} onPick={openRequests} />
             </Part>
           </div>
         ))}

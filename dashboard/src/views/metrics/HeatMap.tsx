@@ -5,7 +5,7 @@ import { Chart } from "../../parts/Chart";
 import type { Mark } from "../../parts/Chart";
 import { count, counted, duration } from "../../time/format";
 import type { Group } from "./data";
-import { heatMap, LEAST_MS, mix, rowOf, strength } from "./heat";
+import { durationOf, heatMap, LEAST_MS, mix, rowOf, strength } from "./heat";
 import type { HeatMap as Cells } from "./heat";
 import { formatDuration, latencySeries } from "./series";
 import styles from "./Metrics.module.css";
@@ -19,9 +19,11 @@ interface Props {
   marks: Mark[];
   group: string;
   onZoom: (from: Date, until: Date, isOut: boolean) => void;
+  /** Called for a cell that is clicked, with its latencies as the search names them; by keys, for a time. */
+  onPick: (from: Date, until: Date, duration: string | null) => void;
 }
 
-export function HeatMap({ label, times, groups, from, until, marks, group, onZoom }: Props) {
+export function HeatMap({ label, times, groups, from, until, marks, group, onZoom, onPick }: Props) {
   const map = useMemo(() => heatMap(groups.map((one) => one?.latency)), [groups]);
   const series = useMemo(() => latencySeries(groups), [groups]);
   const range = useMemo((): [number, number] => [map.edges[0] ?? 1, map.edges.at(-1) ?? 10], [map]);
@@ -43,11 +45,21 @@ export function HeatMap({ label, times, groups, from, until, marks, group, onZoo
     },
     [map],
   );
+  const pick = (low: Date, high: Date, value: number | null) => {
+    if (value === null || map.edges.length === 0) {
+      onPick(low, high, null);
+      return;
+    }
+    const row = rowOf(map.edges, value);
+    const column = times.findIndex((start) => start === low.getTime());
+    // A click beside the cells asks for nothing.
+    if ((map.cells[column]?.[row] ?? 0) > 0) onPick(low, high, durationOf(map.edges, row));
+  };
   return (
     <>
-      <Chart label={label} times={times} series={series} kind="lines" from={from} until={until} height={280} format={formatDuration} isLog range={range} paint={paint} noteAt={noteAt} marks={marks} group={group} onZoom={onZoom} />
+      <Chart label={label} times={times} series={series} kind="lines" from={from} until={until} height={280} format={formatDuration} isLog range={range} paint={paint} noteAt={noteAt} marks={marks} group={group} onZoom={onZoom} onPick={pick} />
       <p className={styles.scale}>
-        <span className="quiet">Requests in a cell:</span> 1 <span className={styles.gradient} aria-hidden /> {count(map.most)}
+        <span className="quiet">Requests in a cell:</span> 1 <span className={styles.gradient} aria-hidden /> {count(map.most)} <span className="quiet">· click a cell for its requests</span>
       </p>
     </>
   );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { heatMap, mix, rowEdges, rowOf, strength } from "./heat";
+import { durationOf, heatMap, mix, rowEdges, rowOf, strength } from "./heat";
 
 describe("rowEdges", () => {
   it("has a whole millisecond in each row, and grows by a factor above", () => {
@@ -58,5 +58,14 @@ describe("mix", () => {
   it("goes from one colour to the other", () => {
     expect(mix("rgb(0, 0, 0)", "rgb(200, 100, 50)", 0.5)).toBe("rgb(100, 50, 25)");
     expect(mix("rgb(1, 2, 3)", "rgb(9, 9, 9)", 0)).toBe("rgb(1, 2, 3)");
+  });
+});
+
+describe("durationOf", () => {
+  it("names the whole milliseconds of a row, as far as sketches tell them", () => {
+    expect(durationOf([0.5, 1, 2, 5, 700, 800], 0)).toBe("duration:0");
+    expect(durationOf([0.5, 1, 2, 5, 700, 800], 1)).toBe("duration:1");
+    expect(durationOf([0.5, 1, 2, 5, 700, 800], 2)).toBe("duration:2..4");
+    expect(durationOf([0.5, 1, 2, 5, 700, 800], 4)).toBe("duration:693..807");
   });
 });

@@ -66,6 +66,16 @@ export function rowOf(edges: number[], ms: number): number {
   return low;
 }
 
+/** The exactness of sketches: a latency in a row may be of a request that took 1 % more or less. */
+const EXACTNESS = 0.01;
+
+/** What the search of requests calls the latencies of a row: whole milliseconds, both ends of which are meant. */
+export function durationOf(edges: number[], row: number): string {
+  const [low, high] = [edges[row] ?? 0, Math.max((edges[row + 1] ?? 1) - 1, 0)];
+  const [from, until] = [low < 1 ? 0 : Math.round(low * (1 - EXACTNESS)), Math.round(high * (1 + EXACTNESS))];
+  return from === until ? `duration:${from}` : `duration:${from}..${until}`;
+}
+
 /** How strong a cell is drawn, from 0 for one request to 1 for the most: by the logarithm, so that few are seen beside many. */
 export function strength(requests: number, most: number): number {
   if (requests <= 0) return 0;
