@@ -59,12 +59,12 @@ export function age(text: string, now: Date, isRangeOver: boolean): string {
   return ago(text, new Date(Math.max(now.getTime(), new Date(text).getTime() || 0)));
 }
 
-/** Milliseconds: `12 ms`, `3.00 s`, `2 min 5 s`, `3 h 20 min`. */
+/** Milliseconds: `< 1 ms`, `12 ms`, `3.00 s`, `2 min 5 s`, `3 h 20 min`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return NOTHING;
   if (ms < 0) return `-${duration(-ms)}`;
-  if (ms === 0) return "0 ms";
-  if (ms < 0.995) return `${ms.toFixed(2)} ms`;
+  // Records have whole milliseconds: 0 is less than one.
+  if (ms < 0.995) return "< 1 ms";
   if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`;
   if (ms < 59_995) return `${(ms / 1000).toFixed(2)} s`;
   const seconds = Math.round(ms / 1000);

@@ -8,14 +8,14 @@ import type { Mark, Series } from "../../parts/Chart";
 import { shortLine } from "../../parts/text";
 import { endpointHint, endpointName } from "../../query/route";
 import type { BucketPlan } from "../../time/buckets";
-import { count, percent, short } from "../../time/format";
+import { count, duration, percent, short } from "../../time/format";
 import { UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import type { Change as ChangeOf } from "./change";
 import { useWindowPeriod } from "./data";
 import type { Group } from "./data";
 import type { EndpointRow } from "./endpoints";
-import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries } from "./series";
+import { errorSeries, formatDuration, formatRate, latencySeries, trafficSeries } from "./series";
 import type { Summaries } from "./series";
 import styles from "./Metrics.module.css";
 
@@ -39,7 +39,7 @@ function failedOf({ requests, errorRate }: { requests: number; errorRate: number
 
 function summariesOf({ now, before }: EndpointRow): Summaries {
   if (now === null) return {};
-  const latency = (name: "p50" | "p95" | "p99") => summary(latencyText(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
+  const latency = (name: "p50" | "p95" | "p99") => summary(duration(now[name]), name === "p95" ? relativeChange(now[name], before?.[name] ?? null) : null);
   return {
     "5xx": summary(count(failedOf(now)), null),
     others: summary(short(now.requests - failedOf(now)), before ? relativeChange(now.requests - failedOf(now), before.requests - failedOf(before)) : null),

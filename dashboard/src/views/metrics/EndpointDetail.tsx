@@ -14,7 +14,7 @@ import { Empty, Failure, Loading } from "../../parts/State";
 import { Switch } from "../../parts/Tools";
 import { bucketStarts, fillBuckets, periodBefore } from "../../time/buckets";
 import type { BucketPlan } from "../../time/buckets";
-import { bytes, count, percent, short } from "../../time/format";
+import { bytes, count, duration, percent, short } from "../../time/format";
 import { formatRange, UNIT_MS } from "../../time/range";
 import { rateChange, relativeChange } from "./change";
 import { BucketSelect, useLogScale } from "./Controls";
@@ -25,7 +25,7 @@ import { HeatMap } from "./HeatMap";
 import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "./links";
 import { coveredPart, perSecond, sinceMinute, untilMinute, WHY_SINCE, WHY_UNTIL } from "./period";
-import { errorSeries, formatDuration, formatRate, latencySeries, latencyText, trafficSeries, WHAT_FAILED } from "./series";
+import { errorSeries, formatDuration, formatRate, latencySeries, trafficSeries, WHAT_FAILED } from "./series";
 import styles from "./Metrics.module.css";
 
 export function EndpointDetail({ endpoint, plan }: { endpoint: string; plan: BucketPlan }) {
@@ -174,7 +174,7 @@ function Figures({ now, before, covered }: { now: TotalsOf | undefined; before: 
       </Figure>
       <Figure name="Error rate, 5xx" title={WHAT_FAILED} value={percent(is.errorRate)} change={was ? rateChange(is.errorRate, was.errorRate) : null} />
       {(["p50", "p95", "p99"] as const).map((name) => (
-        <Figure key={name} name={name} value={latencyText(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />
+        <Figure key={name} name={name} value={duration(is[name])} change={relativeChange(is[name], was?.[name] ?? null)} />
       ))}
       <Figure name="Received" value={bytes(now.request_size)} change={null} />
       <Figure name="Sent" value={bytes(now.response_size)} change={null} />

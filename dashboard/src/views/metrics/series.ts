@@ -47,7 +47,5 @@ export function latencySeries(groups: Groups, before?: Groups, summaries: Summar
   ];
 }
 
-export const formatDuration = (value: number): string => (value < 1 ? (value === 0 ? "0" : "< 1 ms") : duration(value));
-/** A latency in whole milliseconds, as windows have them: 0 is less than one. */
-export const latencyText = (value: number | null): string => (value !== null && value < 1 ? "< 1 ms" : duration(value));
+export const formatDuration = (value: number): string => (value === 0 ? "0" : duration(value));
 export const formatRate = (value: number): string => percent(value);

@@ -7,13 +7,13 @@ import { Choice } from "../../parts/Choice";
 import { LookLonger } from "../../parts/LookLonger";
 import { shortLine } from "../../parts/text";
 import { useHeldOrder } from "../../parts/useHeldOrder";
-import { count, percent, short } from "../../time/format";
+import { count, duration, percent, short } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import { isSort, sortEndpoints, SORTS } from "../metrics/endpoints";
 import type { EndpointRow } from "../metrics/endpoints";
 import { Change } from "../metrics/Figures";
 import { untilMinute, WHY_UNTIL } from "../metrics/period";
-import { latencyText, WHAT_FAILED } from "../metrics/series";
+import { WHAT_FAILED } from "../metrics/series";
 import { endpointHint, endpointName } from "../../query/route";
 import { requestsOf } from "../metrics/links";
 import { NotUsedHere } from "./NotUsedHere";
@@ -131,7 +131,7 @@ function Row({ row: { endpoint, now, before }, kept, refused, hasWindows }: { ro
         const value = now?.[measure] ?? null;
         return (
           <td key={measure} className={`number ${measure === "p95" ? "" : (styles.minor ?? "")}`}>
-            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, latencyText(value))} <Change change={relativeChange(value, before?.[measure] ?? null)} />
+            {value === null ? "–" : toRequests(`${requests} duration:>=${Math.floor(value)}`, duration(value))} <Change change={relativeChange(value, before?.[measure] ?? null)} />
           </td>
         );
       })}

@@ -4,12 +4,12 @@ import type { ReactNode } from "react";
 import { sharedParams, useParams } from "../../frame/address";
 import { shortLine } from "../../parts/text";
 import { withFilter } from "../../query/parse";
-import { count, percent } from "../../time/format";
+import { count, duration, percent } from "../../time/format";
 import { rateChange, relativeChange } from "../metrics/change";
 import type { Change as ChangeOf } from "../metrics/change";
 import { Change } from "../metrics/Figures";
 import { perSecond, sinceMinute, untilMinute, WHY_SINCE, WHY_UNTIL } from "../metrics/period";
-import { latencyText, WHAT_FAILED } from "../metrics/series";
+import { WHAT_FAILED } from "../metrics/series";
 import { shareOfClass } from "./classes";
 import type { useNewPatterns } from "./panels";
 import { notUsedBy } from "./summary";
@@ -66,9 +66,9 @@ export function Tiles({ summary: { now, before, counted: covered, isOld, isPendi
         name="Latency, p95"
         notUsed={notUsed.traffic}
         until={until}
-        value={of(now, ({ p95 }) => latencyText(p95))}
+        value={of(now, ({ p95 }) => duration(p95))}
         change={relativeChange(now?.p95 ?? null, before?.p95 ?? null)}
-        before={of(before, ({ p95 }) => latencyText(p95))}
+        before={of(before, ({ p95 }) => duration(p95))}
       />
       <Tile
         to="/logs"
