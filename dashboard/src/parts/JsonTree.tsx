@@ -1,6 +1,6 @@
 /**
  * A value of JSON as a tree: parts open and close, long lists and texts in pieces, any value filters.
- * Arrows move in it; f filters by the value that has the focus, x excludes it.
+ * Arrows move in it; a click, Enter or f filters by a value, x excludes it.
  */
 import { useRef, useState } from "react";
 import { withoutCodes } from "./text";
@@ -72,11 +72,13 @@ export function JsonTree({ value, path, label, onFilter, canFilter = always, ope
         break;
       case "Enter":
       case " ":
-        toggle();
-        break;
       case "f":
       case "x": {
-        const button = item.querySelector<HTMLElement>(`:scope > span > [data-key="${event.key}"]`);
+        if (item.ariaExpanded !== null && event.key !== "f" && event.key !== "x") {
+          toggle();
+          break;
+        }
+        const button = item.querySelector<HTMLElement>(event.key === "x" ? ':scope > span > [data-key="x"]' : ':scope > [data-key="f"]');
         if (!button) return;
         button.click();
         break;
@@ -129,20 +131,37 @@ function Node({ name, isFirst = false, value, path, onFilter, canFilter, open }:
   const tabIndex = isFirst ? 0 : -1;
   if (value === null || typeof value !== "object") {
     const leaf = value as Leaf;
+    const isFilter = onFilter !== undefined && (typeof leaf !== "string" || leaf.length <= LONGEST_FILTER) && canFilter(path, leaf);
+    const place = withoutCodes(path.slice(0, 200));
     return (
       // The keys are those of the tree.
       <div role="treeitem" className={styles.item} aria-selected={false} tabIndex={tabIndex}>
         {label}
-        <LeafValue value={leaf} />
-        {onFilter && (typeof leaf !== "string" || leaf.length <= LONGEST_FILTER) && canFilter(path, leaf) && (
-          <span className={styles.actions}>
-            <button type="button" tabIndex={-1} data-key="f" className="plain" title={`Only ${withoutCodes(path.slice(0, 200))} of this value (f)`} onClick={() => onFilter(path, leaf, false)}>
-              only
-            </button>
-            <button type="button" tabIndex={-1} data-key="x" className="plain" title={`All but ${withoutCodes(path.slice(0, 200))} of this value (x)`} onClick={() => onFilter(path, leaf, true)}>
-              not
-            </button>
-          </span>
+        {isFilter ? (
+          <>
+            {/* No element of its own kind: the text of a button cannot be marked. Its keys are those of the tree. */}
+            {/* eslint-disable-next-line jsx-a11y/click-events-have-key-events */}
+            <span
+              role="button"
+              tabIndex={-1}
+              data-key="f"
+              className={styles.value}
+              title={`Only ${place} of this value (f)`}
+              onClick={() => {
+                // Who marks a text to copy it does not filter.
+                if (getSelection()?.isCollapsed !== false) onFilter(path, leaf, false);
+              }}
+            >
+              <LeafValue value={leaf} />
+            </span>
+            <span className={styles.actions}>
+              <button type="button" tabIndex={-1} data-key="x" className="plain" title={`All but ${place} of this value (x)`} onClick={() => onFilter(path, leaf, true)}>
+                not
+              </button>
+            </span>
+          </>
+        ) : (
+          <LeafValue value={leaf} />
         )}
       </div>
     );

@@ -50,7 +50,7 @@ export function LineTab({ log, marks, requests, isDeleted, onDeleted }: Props) {
         )}
       </p>
       <h2 className={styles.head}>Fields</h2>
-      {!isNarrow && <p className="quiet small">Move to a value, then press f to show only lines with it, or x to leave them out.</p>}
+      <p className="quiet small">{isNarrow ? "Choose a value to show only lines with it." : "Choose a value (or press f) to show only lines with it; x leaves them out."}</p>
       <JsonTree key={`fields ${log.id}`} value={fields} path="" label="Fields of the line" open={3} onFilter={filter} canFilter={canFilter} />
       {isAdmin && <Removal log={log} isDeleted={isDeleted} onDeleted={onDeleted} />}
     </div>
