@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { paramsShown, sharedParams } from "./address";
+import { changedParams, formatParams, paramsShown, sharedParams } from "./address";
 
 test("a view that is left keeps its parameters until the next one is there", () => {
   const overview = { pathname: "/", search: { range: "1h" } };
@@ -17,4 +17,11 @@ test("a change of the same view counts at once, as does the first address", () =
 test("another view has the range, the search, and whether it is live", () => {
   expect(sharedParams({ range: "6h", q: "payment", live: "1", open: "7", tab: "trace" })).toEqual({ range: "6h", q: "payment", live: "1" });
   expect(sharedParams({ open: "7", q: "" })).toEqual({});
+});
+
+test("another search begins without the copies of a line of the one before", () => {
+  const before = { q: "payment", copies: "1506", open: "7" };
+  expect(formatParams(changedParams(before, { q: "order" }))).toBe("?q=order&open=7");
+  expect(formatParams(changedParams(before, { q: "payment", fold: "1" }))).toBe("?q=payment&copies=1506&open=7&fold=1");
+  expect(formatParams(changedParams({}, { q: "", live: "1" }))).toBe("?live=1");
 });

@@ -48,12 +48,18 @@ export function useParams(): Params {
   return useRouterState({ select: paramsShown });
 }
 
+/** The parameters after a change. The copies of a line that are shown are of one search: another begins without. */
+export function changedParams(before: Params, changed: Params): Params {
+  const isOther = changed["q"] !== undefined && changed["q"] !== (before["q"] ?? "");
+  return { ...before, ...(isOther ? { copies: "" } : {}), ...changed };
+}
+
 /** Changes parameters of the address: an empty one is taken away. `replace` leaves no step to go back to. */
 export function useSetParams(): (changed: Params, options?: { replace?: boolean; to?: string }) => void {
   const navigate = useNavigate();
   return useCallback(
     (changed, { replace = false, to } = {}) => {
-      void navigate({ to: to ?? ".", replace, search: ((before: Params) => ({ ...before, ...changed })) });
+      void navigate({ to: to ?? ".", replace, search: (before: Params) => changedParams(before, changed) });
     },
     [navigate],
   );

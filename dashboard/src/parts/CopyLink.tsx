@@ -29,7 +29,11 @@ export function CopyLink({ of }: Props) {
     setTimeout(() => setSaid(""), 2500);
   };
   return (
-    <Menu label={<span aria-live="polite">{said || `${label} ▾`}</span>}>
+    <Menu label={
+        <span className="keeps-width" data-label={`${label} ▾`}>
+          <span aria-live="polite">{said || `${label} ▾`}</span>
+        </span>
+      }>
       <button type="button" role="menuitem" className="plain" title="Shows the time up to when it is opened" onClick={() => void copy(address())}>
         {name} ({nameRange(range).toLowerCase()}, whenever it is opened)
       </button>

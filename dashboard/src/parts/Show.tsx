@@ -48,7 +48,9 @@ export function Copy({ text, children = "Copy" }: { text: string | (() => string
   };
   return (
     <button type="button" onClick={() => void copy()}>
-      <span aria-live="polite">{said || children}</span>
+      <span className="keeps-width" data-label={children}>
+        <span aria-live="polite">{said || children}</span>
+      </span>
     </button>
   );
 }
