@@ -71,7 +71,10 @@ export function SettingsForm({ record, masked, settings, suggestion, hasFocus, c
 
 /** Who goes through the tabs by arrows stays on them, and a keyboard on the glass hides what is sent. */
 function takeFocus(address: HTMLInputElement | null): void {
-  if (!matchMedia("(pointer: coarse)").matches && !document.activeElement?.matches("[role=tab]:focus-visible")) address?.focus({ preventScroll: true });
+  if (matchMedia("(pointer: coarse)").matches || document.activeElement?.matches("[role=tab]:focus-visible")) return;
+  address?.focus({ preventScroll: true });
+  // What is typed takes the place of a suggestion.
+  address?.select();
 }
 
 function MaskedInput({ kind, name, hint, value, onChange }: { kind: string; name: string; hint: string; value: string; onChange: (value: string) => void }) {
