@@ -176,9 +176,9 @@ $ lookback alerts create errors logs level=error --match disk full --above 20
         .succeeded();
     transcript!(lookback.run(&["alerts", "list"]), @"
 $ lookback alerts list
-ID  STATE  VALUE  CONDITION                               NAME
-1   ok     -      logs in the last 5m > 20                errors
-2   ok     -      p95 latency (ms) in the last 10m > 800  slow
+ID  STATE  VALUE  CONDITION                             NAME
+1   ok     -      logs in the last 5m > 20              errors
+2   ok     -      p95 latency in the last 10m > 800 ms  slow
 ");
     let json = lookback
         .run(&["alerts", "list", "--json"])

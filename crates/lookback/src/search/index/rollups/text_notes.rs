@@ -96,7 +96,7 @@ pub(in crate::search::index) async fn watch(
 const MAX_TEXT_NOTES: i64 = 1_000;
 const TEXT_NOTES_AT_ONCE: i64 = 50_000;
 
-/// Returns whether there are so many notes that their ids are taken out of the segments.
+/// Returns whether notes are many: their ids are then taken out of the segments.
 pub(super) async fn has_many_text_notes(
     conn: &mut PgConnection,
     table: &'static Table,
