@@ -34,21 +34,7 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
     </>
   );
   const more = (
-    <Choice
-      label="Above the list"
-      chosen={chart}
-      options={[
-        { value: "time", name: "Over time" },
-        { value: "country", name: "By country" },
-      ]}
-      onChoose={setChart}
-    />
-  );
-  return (
-    <Toolbar label="How requests are shown" said={said} more={more} actions={actions}>
-      <button type="button" aria-pressed={hasFacets} aria-controls={hasFacets ? "request-facets" : undefined} onClick={onFacets}>
-        Fields
-      </button>
+    <>
       {!namesRecords(search.text) && (
         <button
           type="button"
@@ -59,6 +45,22 @@ export function RequestsToolbar({ search, said, hasFacets, onFacets }: Props) {
           With outgoing calls
         </button>
       )}
+      <Choice
+        label="Above the list"
+        chosen={chart}
+        options={[
+          { value: "time", name: "Over time" },
+          { value: "country", name: "By country" },
+        ]}
+        onChoose={setChart}
+      />
+    </>
+  );
+  return (
+    <Toolbar label="How requests are shown" said={said} more={more} actions={actions}>
+      <button type="button" aria-pressed={hasFacets} aria-controls={hasFacets ? "request-facets" : undefined} onClick={onFacets}>
+        Fields
+      </button>
       <Choice
         label="Order"
         chosen={search.order}
