@@ -232,7 +232,10 @@ async fn body_of_very_many_records_is_refused() {
     assert_eq!(server.messages().await.len(), 6_000);
     // All room is free again.
     let status = server.get("/api/v1/status").await.json();
-    assert_eq!(status["data"]["limits"]["body_bytes"]["used"], 0, "{status:?}");
+    assert_eq!(
+        status["data"]["limits"]["body_bytes"]["used"], 0,
+        "{status:?}"
+    );
     assert_eq!(status["data"]["limits"]["ingests"]["used"], 0, "{status:?}");
 }
 

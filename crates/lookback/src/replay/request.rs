@@ -216,7 +216,9 @@ fn headers_of(
         .map(|name| name.trim().to_ascii_lowercase())
         .collect();
     let mut headers = HeaderMap::new();
-    let is_span = captured.keys().any(|name| name.eq_ignore_ascii_case("spanid"));
+    let is_span = captured
+        .keys()
+        .any(|name| name.eq_ignore_ascii_case("spanid"));
     for (name, value) in captured {
         let key = name.to_ascii_lowercase();
         if OWN_FIELDS.contains(&&*key) || is_span && is_of_span(&key) {
