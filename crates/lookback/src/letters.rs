@@ -12,9 +12,6 @@ use std::sync::OnceLock;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::db::Sql;
-use crate::error::Error;
-
 /// The accents that are not a letter of their own.
 const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 
@@ -164,15 +161,6 @@ pub(crate) const HAS_OTHER_CASES: &str = "lower('I') <> 'i'";
 pub(crate) fn lower_sql(text: &str) -> String {
     let lower = format!("lower(({text}) COLLATE \"default\")");
     format!("CASE WHEN {HAS_OTHER_CASES} THEN replace({lower}, lower('I'), 'i') ELSE {lower} END")
-}
-
-/// Binds a text, and returns the SQL of it in the lower case of [`lower_sql`].
-pub(crate) fn bind_lower(text: &str, sql: &mut Sql) -> Result<String, Error> {
-    if text.is_ascii() {
-        return sql.argument(text.to_ascii_lowercase());
-    }
-    let text = sql.argument(text.to_owned())?;
-    Ok(format!("({})", lower_sql(&text)))
 }
 
 /// How a pattern that ignores case matches letters whose case the database may not know.

@@ -58,7 +58,7 @@ impl Condition {
         let other = letters::same_letters(text).map(|letters| delimit(&letters));
         Ok(Self {
             delimited: literal
-                .map(|literal| letters::bind_lower(&literal, sql))
+                .map(|literal| bind_lower(&literal, sql))
                 .transpose()?,
             other: match other {
                 Some(letters) => Some(Form {
@@ -98,10 +98,19 @@ impl Form {
 /// The last digits of an id: they stand together in any notation of cards and UUIDs.
 const ID_GROUP: usize = 2;
 
+/// Binds a text, and returns the SQL of it in the lower case of [`lower_sql`](letters::lower_sql).
+pub(crate) fn bind_lower(text: &str, sql: &mut Sql) -> Result<String, Error> {
+    if text.is_ascii() {
+        return sql.argument(text.to_ascii_lowercase());
+    }
+    let text = sql.argument(text.to_owned())?;
+    Ok(format!("({})", letters::lower_sql(&text)))
+}
+
 /// Binds the pattern of a text that contains another. Both are in lower case, by the
 /// same rules.
 pub(crate) fn pattern(text: &str, sql: &mut Sql) -> Result<String, Error> {
-    letters::bind_lower(&Pattern::containing(text), sql)
+    bind_lower(&Pattern::containing(text), sql)
 }
 
 /// The length of a phrase, in bytes, up to which it must not be a part of longer
@@ -110,7 +119,7 @@ pub(crate) const MAX_DELIMITED: usize = 256;
 
 /// Binds the regular expression of a phrase where it is not a part of longer words.
 pub(crate) fn whole_phrase(phrase: &str, sql: &mut Sql) -> Result<String, Error> {
-    letters::bind_lower(&delimited(phrase, &literal(phrase)), sql)
+    bind_lower(&delimited(phrase, &literal(phrase)), sql)
 }
 
 /// Returns the regular expression of the letters of a text, where they are not a part

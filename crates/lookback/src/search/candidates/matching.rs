@@ -85,9 +85,10 @@ impl MatchWords {
             if !word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
                 continue;
             }
-            let (list, least) = match has_digit(word) {
-                true => (&mut chosen.digits, 4),
-                false => (&mut chosen.plain, 3),
+            let (list, least) = if has_digit(word) {
+                (&mut chosen.digits, 4)
+            } else {
+                (&mut chosen.plain, 3)
             };
             let word = word.to_ascii_lowercase();
             if word.len() >= least && !list.contains(&word) {
