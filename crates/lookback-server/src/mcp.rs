@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use lookback::Json;
@@ -28,7 +29,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
 
 use crate::access::MayRead;
 use crate::openapi::{Access, Operation};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::server::{Server, Shared};
 
 mod answer;
@@ -92,11 +93,50 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
                              request: Request|
                 -> Response {
         match access {
-            Ok(MayRead) => service.handle(request).await.map(Body::new),
+            Ok(MayRead) => as_problem(service.handle(request).await.map(Body::new)).await,
             Err(problem) => problem.into_response(),
         }
     };
     Router::new().route("/mcp", any(answer))
+}
+
+/// Gives an error of the transport, which is a line of text, the form of all errors.
+async fn as_problem(response: Response) -> Response {
+    /// What is shown of it.
+    const MOST: usize = 2_000;
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, MOST).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let kind = match status.as_u16() {
+        // The transport says so of a body that is no message, too.
+        415 if text.contains("deserialize") => Kind::InvalidBody,
+        406 | 415 => Kind::UnsupportedType,
+        401 => Kind::NotAuthenticated,
+        403 => Kind::CrossSite,
+        404 => Kind::NotFound,
+        405 => Kind::MethodNotAllowed,
+        408 => Kind::Timeout,
+        413 => Kind::TooLarge,
+        400..500 => Kind::InvalidBody,
+        _ => Kind::Internal,
+    };
+    let detail = match text.trim() {
+        "" => format!("the request was refused with {status}"),
+        text => text.to_owned(),
+    };
+    let mut response = Problem::new(kind, detail).into_response();
+    if let Some(allow) = parts.headers.get(ALLOW) {
+        response.headers_mut().insert(ALLOW, allow.clone());
+    }
+    response
 }
 
 /// Serves the protocol over the standard streams of the process, until its input ends.

@@ -416,6 +416,72 @@ async fn questions_need_a_key_that_may_read() {
 }
 
 #[tokio::test]
+async fn errors_of_the_transport_are_problems() {
+    let server = TestServer::start().await;
+    let bearer = format!("Bearer {}", server.key);
+    let accept = "application/json, text/event-stream";
+    let long = format!("\"{}\"", "x".repeat(300_000));
+    for (method, accept, kind, body, status, problem) in [
+        (
+            "POST",
+            accept,
+            "application/json",
+            "{bad",
+            400,
+            "invalid-body",
+        ),
+        ("POST", accept, "application/json", "", 400, "invalid-body"),
+        (
+            "POST",
+            accept,
+            "application/json",
+            "[]",
+            400,
+            "invalid-body",
+        ),
+        (
+            "POST",
+            accept,
+            "application/json",
+            long.as_str(),
+            413,
+            "too-large",
+        ),
+        ("POST", accept, "text/plain", "{}", 415, "unsupported-type"),
+        (
+            "POST",
+            "text/html",
+            "application/json",
+            "{}",
+            415,
+            "unsupported-type",
+        ),
+        (
+            "PUT",
+            accept,
+            "application/json",
+            "{}",
+            405,
+            "method-not-allowed",
+        ),
+    ] {
+        let headers = [
+            ("accept", accept),
+            ("content-type", kind),
+            ("authorization", bearer.as_str()),
+        ];
+        let answer = server.send(method, "/mcp", &headers, body.to_owned()).await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(
+            (answer.status, answer.problem()),
+            (status, problem.to_owned()),
+            "{method} {kind} {:.20}: {text}",
+            body
+        );
+    }
+}
+
+#[tokio::test]
 async fn open_server_is_closed_to_pages_of_a_browser() {
     let server = TestServer::start_with(|settings| settings.is_open = true).await;
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
