@@ -10,6 +10,7 @@ use lookback::{
     Json, Log, Metric, Model as _, NewLog, NewMetric, NewRequestSnapshot, RequestSnapshot, json,
 };
 use lookback_formats::{Decoder, Options};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{Decoded, Ingest, json_response};
@@ -79,8 +80,9 @@ async fn store(
         body,
     };
     let options = ingest.options();
+    let is_said_to_be_json = media_type == "application/json";
     let outcome = ingest
-        .run(move |body, decoded| decode(body, target, options, decoded))
+        .run(move |body, decoded| decode(body, target, options, is_said_to_be_json, decoded))
         .await?;
     Ok(json_response(&json!({ "data": outcome.json().clone() })))
 }
@@ -106,6 +108,7 @@ fn decode(
     body: &[u8],
     target: Target,
     options: Options,
+    is_said_to_be_json: bool,
     decoded: Decoded,
 ) -> Result<Decoded, Problem> {
     let mut reader = Reader {
@@ -115,8 +118,18 @@ fn decode(
         entries: Vec::new(),
     };
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let is_json = matches!(start, Some(b'[' | b'{'))
-        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    let is_json = match start {
+        Some(b'[' | b'{') => match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => true,
+            // One that says it is JSON, and begins like that, is broken and no text.
+            Err(error) if is_said_to_be_json && !begins_with_json_line(body) => {
+                let detail = format!("the body is not JSON: {error}");
+                return Err(Problem::new(Kind::InvalidBody, detail));
+            }
+            Err(_) => false,
+        },
+        _ => false,
+    };
     match start {
         // One by one: a list of all of them may be much longer than the body.
         Some(b'[') if is_json => {
@@ -151,6 +164,15 @@ fn decode(
         });
     }
     Ok(decoded)
+}
+
+/// Whether the first line is a value of JSON: many send lines of JSON as JSON.
+fn begins_with_json_line(body: &[u8]) -> bool {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty());
+    lines
+        .next()
+        .is_some_and(|line| serde_json::from_slice::<IgnoredAny>(line).is_ok())
 }
 
 /// Reads the values of a list as records.

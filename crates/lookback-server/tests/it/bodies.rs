@@ -204,6 +204,35 @@ async fn what_bodies_decompress_to_takes_room_too() {
     }
 }
 
+/// What says that it is JSON is not stored as a line of text because a part of it is missing.
+#[tokio::test]
+async fn broken_json_is_refused_where_json_is_said() {
+    let server = TestServer::start().await;
+    for (kind, body, status) in [
+        ("application/json", r#"{"level":"info","message":"cut"#, 400),
+        (
+            "application/json",
+            r#"{"message":"x","meta":{"v":NaN}}"#,
+            400,
+        ),
+        ("application/json", "[{\"message\":\"x\"},", 400),
+        ("application/json", "{\n  \"message\": \"x\",\n", 400),
+        // Lines of JSON, the last of which is cut off, and a line of text.
+        ("application/json", "{\"message\":\"one\"}\n{\"mess", 200),
+        ("application/json", "plain text", 200),
+        ("text/plain", r#"{"level":"info","message":"cut"#, 200),
+    ] {
+        let answer = server.post("/api/v1/logs", kind, body).await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, status, "{kind} {body}: {text}");
+        assert!(
+            status == 200 || text.contains("the body is not JSON: "),
+            "{text}"
+        );
+    }
+    assert_eq!(server.messages().await.len(), 4);
+}
+
 /// A record takes some hundred bytes, however short its line is.
 #[tokio::test]
 async fn body_of_very_many_records_is_refused() {
