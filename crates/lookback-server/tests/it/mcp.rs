@@ -475,8 +475,7 @@ async fn errors_of_the_transport_are_problems() {
         assert_eq!(
             (answer.status, answer.problem()),
             (status, problem.to_owned()),
-            "{method} {kind} {:.20}: {text}",
-            body
+            "{method} {kind} {body:.20}: {text}",
         );
     }
 }
