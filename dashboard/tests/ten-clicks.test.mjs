@@ -13,7 +13,7 @@ test("from the overview to the route that fails, its log line and its replay in 
     await control.click();
   };
   // The endpoint that changed most is the first.
-  const first = page.getByRole("link", { name: /(GET|POST|DELETE) \// }).first();
+  const first = page.getByRole("table").getByRole("link", { name: /(GET|POST|DELETE) \// }).first();
   await first.waitFor();
   assert.match(await first.innerText(), /POST \/orders\/\{id\}\/pay/);
   await click(first);
