@@ -118,8 +118,10 @@ fn decode(
         entries: Vec::new(),
     };
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let is_json = match start {
-        Some(b'[' | b'{') => match serde_json::from_slice::<IgnoredAny>(body) {
+    // What is ignored is not checked to be UTF-8. Other bytes are left to the reader of lines.
+    let text = std::str::from_utf8(body).ok();
+    let is_json = match (start, text) {
+        (Some(b'[' | b'{'), Some(text)) => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => true,
             // One that says it is JSON, and begins like that, is broken and no text.
             Err(error) if is_said_to_be_json && !begins_with_json_line(body) => {
@@ -134,8 +136,14 @@ fn decode(
         // One by one: a list of all of them may be much longer than the body.
         Some(b'[') if is_json => {
             let mut list = serde_json::Deserializer::from_slice(body);
-            // It was read once already.
-            let _read = serde::Deserializer::deserialize_seq(&mut list, Values(&mut reader));
+            let read = serde::Deserializer::deserialize_seq(&mut list, Values(&mut reader));
+            // A list that is left early because it has too many is no error of its own.
+            if let Err(error) = read
+                && !reader.decoded.is_stopped()
+            {
+                let detail = format!("the body is not JSON: {error}");
+                return Err(Problem::new(Kind::InvalidBody, detail));
+            }
         }
         Some(b'{') if is_json => reader.record(1, &one_line(&String::from_utf8_lossy(body))),
         _ => {

@@ -231,6 +231,17 @@ async fn broken_json_is_refused_where_json_is_said() {
         );
     }
     assert_eq!(server.messages().await.len(), 4);
+    // Bytes that are no UTF-8 lose no part of a list.
+    let body = b"[{\"message\":\"before\"},{\"message\":\"\xff\"},{\"message\":\"after\"}]";
+    let answer = server
+        .post("/api/v1/logs", "application/json", body.to_vec())
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let messages = server.messages().await.join(" ");
+    assert!(
+        messages.contains("before") && messages.contains("after"),
+        "{messages}"
+    );
 }
 
 /// A record takes some hundred bytes, however short its line is.
