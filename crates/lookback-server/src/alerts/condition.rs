@@ -153,17 +153,12 @@ pub(super) fn message(rule: &AlertRule, state: &str, value: Option<f64>) -> Stri
     )
 }
 
-/// A value as people read it: a rate in per cent, a latency in whole milliseconds from ten on.
+/// A value as people read it: a rate in per cent, a latency in milliseconds, with two places, so
+/// that it hardly ever looks like the threshold that it passed.
 fn shown(rule: &AlertRule, value: f64) -> String {
-    let rounded = |value: f64| {
-        let places = if value.abs() >= 10.0 { 1.0 } else { 100.0 };
-        (value * places).round() / places
-    };
+    let rounded = |value: f64| (value * 100.0).round() / 100.0;
     match rule.measure {
-        AlertMeasure::ErrorRate => {
-            let percent = value * 100.0;
-            format!("{} %", (percent * 10.0).round() / 10.0)
-        }
+        AlertMeasure::ErrorRate => format!("{} %", rounded(value * 100.0)),
         AlertMeasure::P50Latency | AlertMeasure::P95Latency | AlertMeasure::P99Latency => {
             format!("{} ms", rounded(value))
         }
