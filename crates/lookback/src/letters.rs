@@ -6,6 +6,8 @@
 //! words with such letters, regular expressions list the forms, and for texts that
 //! are not ASCII only.
 
+pub(crate) mod ids;
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -306,98 +308,6 @@ pub(crate) fn push_literal(regex: &mut String, letter: char) {
     regex.push(letter);
 }
 
-/// The separators within an id.
-pub(crate) fn is_separator(c: char) -> bool {
-    matches!(c, '-' | ' ')
-}
-
-/// Returns an id without its separators, if a typed word is one with or without
-/// them: a UUID, or a number of a card or a phone.
-pub(crate) fn id_of(typed: &str) -> Option<String> {
-    let number = typed.strip_prefix('+').unwrap_or(typed);
-    let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    if !ends_well(number.chars().next()) || !ends_well(number.chars().next_back()) {
-        return None;
-    }
-    let compact: String = number.chars().filter(|c| !is_separator(*c)).collect();
-    let is_separated = compact.len() < number.len();
-    let is_number = compact.bytes().all(|byte| byte.is_ascii_digit());
-    let is_uuid = compact.len() == 32 && compact.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_long_number = is_number && (7..=19).contains(&compact.len());
-    let is_id = is_uuid || is_long_number && (is_separated || compact.len() >= 10);
-    (is_id && !number.contains("--")).then(|| compact.to_ascii_lowercase())
-}
-
-/// Returns the number of typed words that are an id with blanks in it, and the id: that of
-/// a card, by its check digit, or of a phone with a `+`.
-pub(crate) fn spaced_id(words: &[&str]) -> Option<(usize, String)> {
-    let is_group = |word: &&&str| {
-        let digits = word.strip_prefix('+').unwrap_or(word);
-        (1..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let first = words.first()?;
-    let others = words[1..]
-        .iter()
-        .take_while(|word| is_group(word) && !word.starts_with('+'));
-    let groups = 1 + others.count();
-    if groups < 2 || !is_group(&first) {
-        return None;
-    }
-    (2..=groups).rev().find_map(|count| {
-        let id: String = words[..count].concat();
-        let is_id = match id.strip_prefix('+') {
-            Some(phone) => (8..=15).contains(&phone.len()),
-            None => (13..=19).contains(&id.len()) && has_check_digit(&id),
-        };
-        is_id.then(|| (count, id.trim_start_matches('+').to_owned()))
-    })
-}
-
-/// Returns whether the last digit of a number is that of Luhn's formula.
-fn has_check_digit(number: &str) -> bool {
-    let digits = number.bytes().rev().map(|byte| u32::from(byte - b'0'));
-    let sum: u32 = digits
-        .enumerate()
-        .map(|(place, digit)| match digit * (1 + place as u32 % 2) {
-            doubled @ 10.. => doubled - 9,
-            digit => digit,
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
-/// Returns the regular expression of an id with separators.
-pub(crate) fn separated(id: &str) -> String {
-    let letters: Vec<String> = id.chars().map(String::from).collect();
-    letters.join("[- ]?")
-}
-
-/// Returns the ranges of a folded text that are an id, with or without separators.
-pub(crate) fn find_id(text: &str, id: &str) -> Vec<std::ops::Range<usize>> {
-    let (text, id) = (text.as_bytes(), id.as_bytes());
-    let end_of = |start: usize| {
-        let mut at = start;
-        for (index, letter) in id.iter().enumerate() {
-            if index > 0
-                && text
-                    .get(at)
-                    .is_some_and(|byte| is_separator(char::from(*byte)))
-            {
-                at += 1;
-            }
-            if text.get(at) != Some(letter) {
-                return None;
-            }
-            at += 1;
-        }
-        Some(at)
-    };
-    let starts = (0..text.len()).filter(|at| id.first() == text.get(*at));
-    starts
-        .filter_map(|start| Some(start..end_of(start)?))
-        .collect()
-}
-
 /// Splits a text into its runs of letters and digits.
 pub(crate) fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !is_in_word(c))
@@ -414,10 +324,7 @@ pub(crate) fn is_in_word(c: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{
-        find_id, fold, fold_each, id_of, near_letters, other_cases, same_letters, separated,
-        spaced_id,
-    };
+    use super::{fold, fold_each, near_letters, other_cases, same_letters};
 
     #[test]
     fn fold_removes_case_accents_and_ligatures() {
@@ -460,58 +367,6 @@ mod tests {
             near.starts_with("(?:[oÒ") && near.ends_with("|Œ|œ)1"),
             "{near}"
         );
-        assert_eq!(separated("12a"), "1[- ]?2[- ]?a");
-    }
-
-    #[test]
-    fn id_of_reads_uuids_cards_and_phones() {
-        let uuid = "550e8400e29b41d4a716446655440000";
-        assert_eq!(
-            id_of("550E8400-E29B-41D4-A716-446655440000").as_deref(),
-            Some(uuid)
-        );
-        assert_eq!(id_of(uuid).as_deref(), Some(uuid));
-        assert_eq!(
-            id_of("4111-1111-1111-1111").as_deref(),
-            Some("4111111111111111")
-        );
-        assert_eq!(id_of("+49-30-1234567").as_deref(), Some("49301234567"));
-        for word in [
-            "node-77",
-            "10.0.0.12",
-            "50011",
-            "a-b",
-            "-1608999687",
-            "2-1",
-            "1608999687-",
-        ] {
-            assert_eq!(id_of(word), None, "{word}");
-        }
-    }
-
-    #[test]
-    fn spaced_id_reads_cards_and_phones() {
-        let read = |text: &str| spaced_id(&text.split(' ').collect::<Vec<_>>());
-        let card = Some((4, "4111111111111111".to_owned()));
-        assert_eq!(read("4111 1111 1111 1111"), card);
-        assert_eq!(read("4111 1111 1111 1111 declined"), card);
-        assert_eq!(read("4111 1111 1111 1111 17"), card);
-        assert_eq!(
-            read("3782 822463 10005"),
-            Some((3, "378282246310005".to_owned()))
-        );
-        assert_eq!(read("+49 30 1234567"), Some((3, "49301234567".to_owned())));
-        for text in [
-            "4111 1111 1111 1112",
-            "8080 443 22 3306",
-            "2026 11 28 10 15 30",
-            "1 2 3",
-            "49 30 1234567",
-            "4111111111111111",
-            "a 4111 1111 1111 1111",
-        ] {
-            assert_eq!(read(text), None, "{text}");
-        }
     }
 
     #[test]
@@ -526,16 +381,6 @@ mod tests {
         let umlaut = other_cases("_ö%").unwrap();
         assert!(umlaut.is_everywhere);
         assert_eq!(umlaut.regex, "^.(?:O\u{308}|o\u{308}|Ö|ö).*$");
-    }
-
-    #[test]
-    fn find_id_skips_separators() {
-        let text = "card 4111-1111 11111111, 4111111111111111";
-        let found: Vec<&str> = find_id(text, "4111111111111111")
-            .into_iter()
-            .map(|range| &text[range])
-            .collect();
-        assert_eq!(found, ["4111-1111 11111111", "4111111111111111"]);
     }
 
     proptest! {

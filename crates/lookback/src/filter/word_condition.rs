@@ -4,7 +4,7 @@ use super::Pattern;
 use super::words::allows_partial_match;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::letters::{self, push_literal};
+use crate::letters::{self, ids, push_literal};
 
 /// The condition that a text contains a word or a phrase.
 pub(crate) struct Condition {
@@ -34,7 +34,7 @@ impl Condition {
                 delimited: None,
                 other: Some(Form {
                     pattern: Some(pattern(last, sql)?),
-                    regex: regex(&letters::separated(word), sql)?,
+                    regex: regex(&ids::separated(word), sql)?,
                 }),
             });
         }

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use crate::letters::{self, fold, is_unspaced, runs};
+use crate::letters::ids;
+use crate::letters::{fold, is_unspaced, runs};
 
 /// The shortest fragment that is selective, and that a trigram index serves, in
 /// characters.
@@ -31,7 +32,7 @@ impl TypedWord {
     /// Returns the words of a typed text without blanks: an id, or its runs of letters
     /// and digits.
     fn all(typed: &str) -> Vec<Self> {
-        match letters::id_of(typed) {
+        match ids::id_of(typed) {
             Some(id) => vec![Self {
                 is_id: true,
                 ..Self::new(&id)
@@ -46,7 +47,7 @@ pub(crate) fn typed_words(typed: &[&str]) -> Vec<Vec<TypedWord>> {
     let mut words = Vec::with_capacity(typed.len());
     let mut rest = typed;
     while let Some((first, others)) = rest.split_first() {
-        match letters::spaced_id(rest) {
+        match ids::spaced_id(rest) {
             Some((count, id)) => {
                 words.push(vec![TypedWord {
                     is_id: true,

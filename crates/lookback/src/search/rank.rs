@@ -12,7 +12,8 @@ use super::parse::query::{Query, is_significant};
 use super::parse::text::words;
 use crate::embedding::{Embedding, Meaning};
 use crate::filter::words::allows_partial_match;
-use crate::letters::{find_id, fold};
+use crate::letters::fold;
+use crate::letters::ids::find_id;
 use word::{EXACT, MISSPELLING_THRESHOLD, Match, PART, WordMatcher};
 
 /// The bonus for all words of the search: no text without one of them is ranked

@@ -45,7 +45,8 @@ pub(super) struct Token {
 /// selective.
 const BITS_PER_TOKEN: usize = 8;
 
-/// The bytes of an id that stand together in most notations: of UUIDs and cards.
+/// The first and the last bytes of an id that blocks know whatever its separators: in most
+/// notations of UUIDs they stand together.
 const ID_GROUP: usize = 4;
 
 impl Token {
@@ -91,8 +92,7 @@ impl Token {
         }
     }
 
-    /// Allows separators within the token: its first and its last four bytes stand
-    /// together.
+    /// Allows separators within the token: blocks know its first and its last four bytes.
     fn separate(&mut self) {
         let ends = [
             self.text.get(..ID_GROUP),
@@ -102,7 +102,9 @@ impl Token {
                 .and_then(|at| self.text.get(at..)),
         ];
         let ends = ends.into_iter().flatten();
-        self.masked_bits = ends.flat_map(bloom_filter::digit_token_bits).collect();
+        let masked_bits = ends.clone().flat_map(bloom_filter::digit_token_bits);
+        self.masked_bits = masked_bits.collect();
+        self.text_bits = ends.flat_map(bloom_filter::text_trigram_bits).collect();
     }
 
     /// Returns its [`column`](Self::column), with a comma before it.

@@ -7,7 +7,10 @@
 //! - each four bytes that have a digit,
 //! - each three letters,
 //! - the run itself, if it is shorter than four bytes: for phrases, which say
-//!   where it ends.
+//!   where it ends,
+//!
+//! and of the numbers with separators, such as those of phones, each four digits
+//! that stand on both sides of a separator.
 //!
 //! Each of them sets [`BITS_PER_TOKEN`] bits, and any of these can be tested.
 //! All numbers of three digits are in every few hundred lines with ids in them;
@@ -20,6 +23,7 @@
 //! Filters are stored: neither the tokens nor their bits ever change.
 
 use super::templates::{digit_runs, fits_template, runs};
+use crate::letters::ids::separated_fours;
 
 /// The length of a filter, in bits: no more than PostgreSQL keeps in the row
 /// itself (2 KB, with the other columns).
@@ -63,6 +67,7 @@ impl BloomFilter {
     /// database: those of all of it, if it is too long for a template.
     pub(crate) fn add_record(&mut self, text: &str) {
         digit_runs(text).for_each(|run| self.add_run(run));
+        self.add_separated(text);
         if !fits_template(text.len()) {
             self.set(masked_trigram_bits(text));
         }
@@ -71,6 +76,13 @@ impl BloomFilter {
     /// Adds the tokens of a run with a digit.
     pub(super) fn add_run(&mut self, run: &str) {
         self.set(run_bits(run, true));
+    }
+
+    /// Adds the tokens of the numbers with separators.
+    pub(super) fn add_separated(&mut self, text: &str) {
+        separated_fours(text.as_bytes(), |four| {
+            self.set(bits(TokenKind::Digits, &four));
+        });
     }
 
     /// Adds the trigrams of a text whose template is not known.

@@ -116,13 +116,18 @@ impl SegmentSummary {
         let lower = &mut self.lower;
         match record.text {
             // In one pass over the text.
-            None if record.fits_template() => self.postings.add(record, |run| {
-                lower.clear();
-                lower.push_str(run);
-                lower.make_ascii_lowercase();
-                masked.add_run(lower);
-                trigrams.add(lower);
-            }),
+            None if record.fits_template() => {
+                self.postings.add(record, |run| {
+                    lower.clear();
+                    lower.push_str(run);
+                    lower.make_ascii_lowercase();
+                    masked.add_run(lower);
+                    trigrams.add(lower);
+                });
+                for field in record.fields {
+                    masked.add_separated(field);
+                }
+            }
             _ => {
                 let text = record.lower();
                 masked.add_record(&text);

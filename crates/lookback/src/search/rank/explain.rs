@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::fold::{FoldedText, merged};
 use super::word::{MISSPELLING_THRESHOLD, Match, WordMatcher};
-use crate::letters::{find_id, fold, is_separator};
+use crate::letters::fold;
+use crate::letters::ids::find_id;
 use crate::model::Table;
 use crate::search::hit::{Highlight, MatchKind, Why, WordMatch};
 use crate::search::parse::query::Query;
@@ -123,11 +124,11 @@ impl<'a> Explainer<'a> {
         for (index, word) in self.query.words.iter().enumerate() {
             for (field, text) in texts.iter().enumerate().filter(|_| self.query.ids[index]) {
                 for range in find_id(folded[field].lower(), word) {
-                    let range = folded[field].original(range);
                     // As a whole, it was found above.
-                    if !text[range.clone()].contains(is_separator) {
+                    if range.len() == word.len() {
                         continue;
                     }
+                    let range = folded[field].original(range);
                     found[index].push(Occurrence {
                         matched: Match::ID,
                         field,

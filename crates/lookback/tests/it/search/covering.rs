@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use lookback::maintenance::sealing::Sealer;
 use lookback::query::Total;
-use lookback::search::Hit;
-use lookback::{Level, Log, Model as _, NewLog, QueryBuilder};
+use lookback::search::{Hit, MatchKind};
+use lookback::{Filter, Level, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::PgConnection;
 
 use crate::sealing::seal_all;
@@ -53,6 +53,69 @@ async fn all_pages(conn: &mut PgConnection, query: &QueryBuilder<Log>) -> (Vec<H
     let ids: BTreeSet<i64> = all.iter().map(|hit| hit.record.id).collect();
     assert_eq!(ids.len(), all.len());
     (all, total.unwrap())
+}
+
+/// A phone number is found in any notation, typed in any, among thousands of others.
+#[tokio::test]
+async fn phone_number_is_found_in_any_notation() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let notations: [fn(&str, &str, &str) -> String; 7] = [
+        |a, b, c| format!("called ({a}) {b}-{c}"),
+        |a, b, c| format!("called {a}.{b}.{c} twice"),
+        |a, b, c| format!("called {a}/{b}{c}, no answer"),
+        |a, b, c| format!("called {a}{b}{c}"),
+        |a, b, c| format!("called {a} {b} {} {}", &c[..2], &c[2..]),
+        |a, b, c| format!("called {a}-{b}-{c}"),
+        |a, b, c| format!("tel:{a}{b}-{}-{}", &c[..2], &c[2..]),
+    ];
+    let lines = (0..7_000_usize).map(|at| {
+        let number = if at < notations.len() {
+            "5550123498".to_owned()
+        } else {
+            format!("{:010}", at as u64 * 7_919_993 % 10_000_000_000)
+        };
+        notations[at % notations.len()](&number[..3], &number[3..6], &number[6..])
+    });
+    let lines: Vec<String> = lines.collect();
+    store(&mut conn, lines.iter().cloned()).await;
+    let mut expected: Vec<&str> = lines[..notations.len()]
+        .iter()
+        .map(String::as_str)
+        .collect();
+    expected.sort_unstable();
+    for sealed in [false, true] {
+        if sealed {
+            seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 1_000).unwrap()).await;
+        }
+        use_summaries(&mut conn, sealed).await;
+        for typed in [
+            "5550123498",
+            "555-012-3498",
+            "(555) 012-3498",
+            "(555)012-3498",
+            "555.012.3498",
+            "555/0123498",
+            "+555 012 34 98",
+        ] {
+            let query = Log::records().search(typed);
+            let page = query.clone().limit(30).hits(&mut *conn).await.unwrap();
+            let hits = page.data.iter().map(|hit| hit.record.message.as_str());
+            let mut hits: Vec<&str> = hits.take(expected.len()).collect();
+            hits.sort_unstable();
+            assert_eq!(hits, expected, "{typed}, {sealed}");
+            assert_eq!(page.data[0].why.words[0].kind, MatchKind::Exact);
+            let filter = Filter::matching(typed);
+            let found = Log::records()
+                .filter(filter)
+                .list(&mut *conn)
+                .await
+                .unwrap();
+            let mut found: Vec<&str> = found.data.iter().map(|log| log.message.as_str()).collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{typed}, {sealed}");
+        }
+    }
 }
 
 /// The text as typed is found first, however many lines have the same words and
