@@ -43,7 +43,7 @@ mod model;
 /// | `partition("name", "DEFAULT")` | a partition, or `"FOR VALUES …"` |
 /// | `open_partitions` | migrations keep partitions that are not listed |
 /// | `sealed` | search in a large table: rows are summarised in Lookback's own tables |
-/// | `rollup(field, …)` | sealed records are also counted by time and these fields, which aggregates and totals read |
+/// | `rollup(field, field.key, …)` | sealed records are also counted by time and these fields or places in their JSON, which aggregates and totals read; `time = field` for another time than that of creation |
 /// | `schema_only` | the table is for migrations only, without queries |
 ///
 /// # On a field

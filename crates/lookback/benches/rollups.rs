@@ -3,7 +3,7 @@
 //! `make bench-rollups`, or `ROWS=10000000 make bench-rollups`. The rows resemble real
 //! logs, four a second; the table has partitions of 4,194,304 ids and is sealed, as a table
 //! is some time after its rows were stored. Both ways answer in turn, and the answers are
-//! compared. It also measures what roll-ups cost: sealing with and without them, COPY, and
+//! compared; also for captured requests, a tenth as many. It also measures what roll-ups cost: sealing with and without them, COPY, and
 //! changes of sealed rows with and without the trigger.
 //!
 //! Prints the figures and writes `target/bench/rollups.json` and the table in
@@ -25,6 +25,9 @@ use lookback::{Filter, Level, Log, Model as _, NewLog};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool, Row as _};
 use testkit::bench::{Contest, Report, Target, Times, replace_between, rows};
 use testkit::sample::{line_time, log_lines};
+
+#[path = "rollups/requests.rs"]
+mod requests;
 
 const SEED: u64 = 42;
 /// Ids of a partition.
@@ -50,7 +53,7 @@ async fn main() {
         "aggregates from roll-ups, against the same SQL over all rows",
     );
     report.note("rows", most);
-    let sealed = seal_all(pool).await;
+    let sealed = seal(pool, Log::TABLE).await;
     pool.execute("VACUUM ANALYZE").await.unwrap();
 
     let mut lines = vec![
@@ -94,6 +97,7 @@ async fn main() {
         report.ratio(question.name, rows / rollups, Target::AtLeast(50.0));
     }
     drop(conn);
+    lines.extend(requests::measure(pool, most / 10, &mut report).await);
 
     // What roll-ups cost.
     report.note("bytes of roll-ups per row", bytes(pool).await / most as f64);
@@ -117,7 +121,7 @@ async fn main() {
     let mut conn = pool.acquire().await.unwrap();
     unseal(&mut conn, Log::TABLE).await.unwrap();
     drop(conn);
-    let plain = seal_all(pool).await;
+    let plain = seal(pool, Log::TABLE).await;
     report.figure("sealing with roll-ups", &once(sealed), Some(most));
     report.figure("sealing without", &once(plain), Some(most));
     report.finish();
@@ -272,10 +276,10 @@ async fn load(pool: &PgPool, rows: u64) {
     println!("{rows} rows stored");
 }
 
-/// Seals all rows.
-async fn seal_all(pool: &PgPool) -> Duration {
+/// Seals all rows of a table.
+async fn seal(pool: &PgPool, table: &'static lookback::table::Table) -> Duration {
     let mut conn = pool.acquire().await.unwrap();
-    let mut sealer = Sealer::new(Log::TABLE, DEFAULT_SEGMENT).unwrap();
+    let mut sealer = Sealer::new(table, DEFAULT_SEGMENT).unwrap();
     let clock = Instant::now();
     let patience = Duration::from_secs(60);
     while let SealStep::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}

@@ -35,7 +35,7 @@ pub(crate) mod word_condition;
 pub(crate) mod words;
 
 pub use json_path::JsonPath;
-pub(crate) use key::{FieldPath, field_path, searchable, split_field};
+pub(crate) use key::{FieldPath, document, field_path, searchable, split_field};
 pub use lookup::{Lookup, ValueForm};
 pub(crate) use matching::{Exclusion, MatchedWord, Matching};
 use tree::Tree;

@@ -67,8 +67,8 @@ pub mod table {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::model::{
-        ColumnDef, ColumnDefinition, Constraint, JsonInput, KeyDef, PartitionDefinition, Table,
-        TableDefinition, TypeDefinition, deserialize,
+        ColumnDef, ColumnDefinition, Constraint, JsonInput, KeyDef, PartitionDefinition, RollupKey,
+        Table, TableDefinition, TypeDefinition, deserialize,
     };
     pub use crate::query::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
     pub use crate::search::finds;

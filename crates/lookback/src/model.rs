@@ -26,7 +26,8 @@ pub use json_input::JsonInput;
 pub(crate) use search_fields::{
     encoder_texts, search_fields, search_is_not_ascii, search_text, search_texts,
 };
-pub use table::{ColumnDef, ColumnRole, Constraint, KeyDef, Table};
+pub(crate) use table::Rollup;
+pub use table::{ColumnDef, ColumnRole, Constraint, KeyDef, RollupKey, Table};
 
 /// A Rust type for the records of a table.
 ///

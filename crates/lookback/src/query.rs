@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::{Filter, Matching, Node};
+use crate::filter::{FieldPath, Filter, Matching, Node};
 use crate::model::{ColumnDef, ColumnRole, Model, Table};
 use crate::search::{Query, Terms};
 use crate::value::ColumnValue;
@@ -525,16 +525,16 @@ impl<M: Model> QueryBuilder<M> {
     fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
         let table = M::TABLE;
         for node in &self.filter {
-            let mut columns = Vec::new();
-            let has_only_columns = node.columns(&mut columns);
-            let is_fixed = |place: &usize| {
-                let column = &table.columns[*place];
-                table.search.contains(place)
+            let mut places = Vec::new();
+            let has_only_places = node.places(&mut places);
+            let is_fixed = |place: &FieldPath| {
+                let column = &table.columns[place.column];
+                table.search.contains(&place.column)
                     && column.ty == crate::value::ColumnType::Text
                     && column.cast.is_none()
                     && !column.nullable
             };
-            if !has_only_columns || columns.is_empty() || !columns.iter().all(is_fixed) {
+            if !has_only_places || places.is_empty() || !places.iter().all(is_fixed) {
                 continue;
             }
             if !sql.is_empty() {
@@ -543,8 +543,8 @@ impl<M: Model> QueryBuilder<M> {
             sql.push("(NOT (");
             node.render(table, sql)?;
             sql.push(")");
-            for place in columns {
-                let column = table.columns[place].quoted();
+            for place in places {
+                let column = table.columns[place.column].quoted();
                 sql.push(&format!(" AND {column}::text !~ '[0-9]'"));
             }
             sql.push(")");

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::Span;
-use syn::LitStr;
 use syn::spanned::Spanned as _;
+use syn::{Ident, LitStr};
 
 use lookback_schema::{Constraint, DataType, Expression, Index, PartitionBy};
 
 use crate::diagnostics::Diagnostics;
 use crate::model::field::{COMMON_COLUMNS, ColumnRole, Fill, ModelField};
 use crate::model::input::{Model, common_type};
-use crate::model::options::Partition;
+use crate::model::options::{Partition, Rollup};
 
 pub(crate) fn check(model: &Model, diagnostics: &mut Diagnostics) {
     if model.is_schema_only() {
@@ -362,39 +362,49 @@ fn check_sealed(model: &Model, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Checks that a roll-up is of a sealed model, and of plain fields that filters can name.
+/// Checks that a roll-up is of a sealed model, and of visible fields that filters can name.
 fn check_rollup(model: &Model, diagnostics: &mut Diagnostics) {
-    let Some(fields) = &model.options.rollup else {
+    let Some(Rollup { time, places }) = &model.options.rollup else {
         return;
     };
-    for (place, name) in fields.iter().enumerate() {
-        if model.options.sealed.is_none() {
-            diagnostics.at(
-                name.span(),
-                "a model with `rollup` must be `sealed`: roll-ups are made of sealed records",
-            );
-            return;
+    if let Some(name) = places.iter().map(|place| &place.field).chain(time).next()
+        && model.options.sealed.is_none()
+    {
+        diagnostics.at(
+            name.span(),
+            "a model with `rollup` must be `sealed`: roll-ups are made of sealed records",
+        );
+        return;
+    }
+    for (index, place) in places.iter().enumerate() {
+        let mut others = places[..index].iter();
+        if others.any(|other| other.contains(place) || place.contains(other)) {
+            diagnostics.at(place.field.span(), "the field is given twice");
         }
-        if fields[..place].contains(name) {
-            diagnostics.at(name.span(), "the field is given twice");
-        }
-        match model
-            .field(name)
-            .filter(|field| field.role == ColumnRole::Plain)
-        {
-            None => diagnostics.at(
-                name.span(),
-                format!(
-                    "unknown field, expected one of: {}",
-                    plain_field_names(model).join(", ")
-                ),
+        check_rollup_field(model, &place.field, diagnostics);
+    }
+    if let Some(time) = time {
+        check_rollup_field(model, time, diagnostics);
+    }
+}
+
+fn check_rollup_field(model: &Model, name: &Ident, diagnostics: &mut Diagnostics) {
+    match model
+        .field(name)
+        .filter(|field| matches!(field.role, ColumnRole::Plain))
+    {
+        None => diagnostics.at(
+            name.span(),
+            format!(
+                "unknown field, expected one of: {}",
+                plain_field_names(model).join(", ")
             ),
-            Some(field) if field.hidden || field.is_opaque() => diagnostics.at(
-                name.span(),
-                "a field of a roll-up must be visible text, a whole number or a boolean",
-            ),
-            Some(_) => {}
-        }
+        ),
+        Some(field) if field.hidden || field.is_opaque() => diagnostics.at(
+            name.span(),
+            "a field of a roll-up must be visible text, a whole number or a boolean",
+        ),
+        Some(_) => {}
     }
 }
 

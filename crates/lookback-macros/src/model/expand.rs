@@ -126,12 +126,20 @@ fn model_impl(model: &Model) -> TokenStream {
     let keys = key::definitions(model);
     let sealed = model.options.sealed.is_some();
     let sealed = sealed.then(|| quote!(.with_sealed()));
-    let rollup = model.options.rollup.as_ref().map(|fields| {
-        let columns = fields.iter().map(|name| {
+    let rollup = model.options.rollup.as_ref().map(|rollup| {
+        let column = |name: &Ident| {
             let found = model.readable().find(|(_, field)| field.name == *name);
             found.map_or_else(|| unreachable!("roll-up fields were checked"), |(at, _)| at)
+        };
+        let keys = rollup.places.iter().map(|place| {
+            let (column, path) = (column(&place.field), &place.path);
+            quote!(::lookback::__private::RollupKey::new(#column, &[#(#path),*]))
         });
-        quote!(.with_rollup(&[#(#columns),*]))
+        let time = match rollup.time.as_ref().map(column) {
+            Some(time) => quote!(::core::option::Option::Some(#time)),
+            None => quote!(::core::option::Option::None),
+        };
+        quote!(.with_rollup(#time, &[#(#keys),*]))
     });
     let reads = model.fields.iter().map(|field| {
         let column = &field.name;

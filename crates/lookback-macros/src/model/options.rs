@@ -1,7 +1,8 @@
 //! The options in `#[model(…)]`.
 
 use proc_macro2::TokenStream;
-use syn::parse::ParseStream;
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Token};
 
@@ -25,9 +26,68 @@ pub(crate) struct Options {
     pub(crate) partitions: Vec<Partition>,
     pub(crate) open_partitions: Option<Ident>,
     pub(crate) sealed: Option<Ident>,
-    pub(crate) rollup: Option<Vec<Ident>>,
+    pub(crate) rollup: Option<Rollup>,
     /// The names of all options, valid or not.
     pub(crate) given: Vec<String>,
+}
+
+/// `rollup(time = field, field, field.key)`.
+#[derive(Default)]
+pub(crate) struct Rollup {
+    pub(crate) time: Option<Ident>,
+    pub(crate) places: Vec<Place>,
+}
+
+/// `field`, or `field.key."other key"`.
+pub(crate) struct Place {
+    pub(crate) field: Ident,
+    /// The keys in the JSON of the field.
+    pub(crate) path: Vec<String>,
+}
+
+impl Place {
+    /// Returns whether the other is the same place, or within it.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        self.field == other.field && other.path.starts_with(&self.path)
+    }
+}
+
+impl Parse for Rollup {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut rollup = Self::default();
+        while !input.is_empty() {
+            if input.peek(Ident) && input.peek2(Token![=]) {
+                let name: Ident = input.parse()?;
+                input.parse::<Token![=]>()?;
+                if name != "time" || rollup.time.is_some() {
+                    return Err(syn::Error::new(name.span(), ROLLUP));
+                }
+                rollup.time = Some(input.parse()?);
+            } else {
+                rollup.places.push(input.parse()?);
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(rollup)
+    }
+}
+
+impl Parse for Place {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let field = input.parse()?;
+        let mut path = Vec::new();
+        while input.peek(Token![.]) {
+            input.parse::<Token![.]>()?;
+            if input.peek(LitStr) {
+                path.push(input.parse::<LitStr>()?.value());
+            } else {
+                path.push(input.call(Ident::parse_any)?.to_string());
+            }
+        }
+        Ok(Self { field, path })
+    }
 }
 
 /// `constraint("name", "definition", problem(field, "message"))`, or the same with `index`.
@@ -55,6 +115,8 @@ const USAGE: &str = "expected one of: table = \"name\", search(field, …), sche
      comment = \"…\", constraint(\"name\", \"CHECK (…)\"), index(\"name\", \"(column, …)\"), \
      partition_by = \"RANGE (id)\", partition(\"name\", \"DEFAULT\"), open_partitions, sealed, \
      rollup(field, …), schema_only";
+
+const ROLLUP: &str = "expected rollup(field, field.key, …), and optionally time = field";
 
 const PARTITION: &str =
     "expected partition(\"logs_default\", \"DEFAULT\") or partition(\"logs_1\", \"FOR VALUES …\")";
@@ -85,9 +147,8 @@ impl Options {
                 set_once(&mut self.search, name, fields.into_iter().collect())
             }
             "rollup" => {
-                let fields =
-                    parse_parenthesized(input, Punctuated::<Ident, Token![,]>::parse_terminated)?;
-                set_once(&mut self.rollup, name, fields.into_iter().collect())
+                let rollup = parse_parenthesized(input, Rollup::parse)?;
+                set_once(&mut self.rollup, name, rollup)
             }
             "schema_only" => set_once(&mut self.schema_only, name, name.clone()),
             "comment" => {

@@ -57,8 +57,7 @@ impl FieldPath {
 
 /// The document in SQL that a path leads into, and the bound array of the keys in it.
 ///
-/// If the case of the first key is ignored, the document is the value of that key. One with
-/// the same case is taken before others.
+/// If the case of the first key is ignored, the document is the value of that key.
 pub(super) fn document_and_keys(
     column: &ColumnDef,
     path: &[String],
@@ -71,14 +70,7 @@ pub(super) fn document_and_keys(
                 ty: ColumnType::Text,
                 value: Value::Text(first.as_str().into()),
             })?;
-            let (lower_name, lower_key) = (lower_sql("__member.key"), lower_sql(&key));
-            // The members of a value that is not an object would be an error.
-            let document = format!(
-                "(SELECT __member.value FROM jsonb_each(CASE jsonb_typeof({name}) WHEN 'object' \
-                 THEN {name} END) AS __member WHERE ({lower_name}) = ({lower_key}) \
-                 ORDER BY __member.key <> {key}, __member.key COLLATE \"C\" LIMIT 1)"
-            );
-            (document, rest)
+            (document(&name, &key), rest)
         }
         _ => (name, path),
     };
@@ -88,6 +80,18 @@ pub(super) fn document_and_keys(
         value: Value::Array(&ColumnType::Text, keys.collect()),
     })?;
     Ok((document, keys))
+}
+
+/// The value of a key in a document, in SQL, if it is an object, in upper and lower case. One
+/// with the same case is taken before others.
+pub(crate) fn document(name: &str, key: &str) -> String {
+    let (lower_name, lower_key) = (lower_sql("__member.key"), lower_sql(key));
+    // The members of a value that is not an object would be an error.
+    format!(
+        "(SELECT __member.value FROM jsonb_each(CASE jsonb_typeof({name}) WHEN 'object' \
+         THEN {name} END) AS __member WHERE ({lower_name}) = ({lower_key}) \
+         ORDER BY __member.key <> {key}, __member.key COLLATE \"C\" LIMIT 1)"
+    )
 }
 
 /// The suffix of a key whose value is the name of another field.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::key::FieldPath;
 use super::matching::Matching;
 use crate::error::FieldError;
 use crate::model::Table;
@@ -252,17 +253,19 @@ impl Tree {
 }
 
 impl Node {
-    /// Collects the indexes of its columns, and returns whether it depends on
-    /// nothing else.
-    pub(crate) fn columns(&self, columns: &mut Vec<usize>) -> bool {
+    /// Collects its columns and places in JSON, and returns whether it depends on nothing else.
+    pub(crate) fn places(&self, places: &mut Vec<FieldPath>) -> bool {
         match self {
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().all(|node| node.columns(columns)),
-            Self::Not(node) => node.columns(columns),
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().all(|node| node.places(places)),
+            Self::Not(node) => node.places(places),
             Self::Test { column, test } => {
-                columns.push(*column);
-                if let Test::CompareColumn(_, other) = test {
-                    columns.push(*other);
+                let mut of_column = FieldPath::of_column(*column);
+                match test {
+                    Test::Json(path, _) => of_column.path.clone_from(path),
+                    Test::CompareColumn(_, other) => places.push(FieldPath::of_column(*other)),
+                    _ => {}
                 }
+                places.push(of_column);
                 true
             }
             Self::Searched(_) | Self::SearchedOption(_) | Self::Matching(_) | Self::Invalid(_) => {

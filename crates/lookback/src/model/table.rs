@@ -19,8 +19,32 @@ pub struct Table {
     pub(crate) constraints: &'static [Constraint],
     pub(crate) keys: &'static [KeyDef],
     pub(crate) sealed: bool,
-    /// The columns by which sealed records are counted; `None` without roll-ups.
-    pub(crate) rollup: Option<&'static [usize]>,
+    /// What sealed records are counted by; `None` without roll-ups.
+    pub(crate) rollup: Option<Rollup>,
+}
+
+/// What sealed records are counted by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rollup {
+    /// The index of the column of the time.
+    pub(crate) time: usize,
+    pub(crate) keys: &'static [RollupKey],
+}
+
+/// A column, or a place in its JSON, by which sealed records are counted.
+#[derive(Debug)]
+pub struct RollupKey {
+    /// The index of the column.
+    pub(crate) column: usize,
+    /// The path into its JSON; empty for the column itself.
+    pub(crate) path: &'static [&'static str],
+}
+
+impl RollupKey {
+    /// The column with this index, or the place at a path in its JSON.
+    pub const fn new(column: usize, path: &'static [&'static str]) -> Self {
+        Self { column, path }
+    }
 }
 
 /// A column of a model.
@@ -232,16 +256,17 @@ impl Table {
         self
     }
 
-    /// Adds roll-ups by these columns.
+    /// Adds roll-ups by a time and these keys. Without a time, it is that of creation.
     ///
     /// # Panics
     ///
-    /// At compile time, for a column whose values are not the same as text.
+    /// At compile time, for a time that may be NULL, and for a key whose values are not the
+    /// same as text.
     #[must_use]
-    pub const fn with_rollup(mut self, columns: &'static [usize]) -> Self {
+    pub const fn with_rollup(mut self, time: Option<usize>, keys: &'static [RollupKey]) -> Self {
         let mut place = 0;
-        while place < columns.len() {
-            let column = &self.columns[columns[place]];
+        while place < keys.len() {
+            let column = &self.columns[keys[place].column];
             let is_plain = matches!(
                 column.ty,
                 ColumnType::Text
@@ -250,13 +275,35 @@ impl Table {
                     | ColumnType::Int4
                     | ColumnType::Int8
             );
-            assert!(
-                is_plain && column.cast.is_none(),
-                "a field of a roll-up must be text, a whole number or a boolean"
-            );
+            if keys[place].path.is_empty() {
+                assert!(
+                    is_plain && column.cast.is_none(),
+                    "a field of a roll-up must be text, a whole number or a boolean, or a place in Json"
+                );
+            } else {
+                assert!(
+                    matches!(column.ty, ColumnType::Jsonb),
+                    "a place in a field of a roll-up needs a field of Json"
+                );
+            }
             place += 1;
         }
-        self.rollup = Some(columns);
+        let time = match time {
+            Some(time) => time,
+            None => {
+                let mut place = 0;
+                while !matches!(self.columns[place].role, ColumnRole::CreatedAt) {
+                    place += 1;
+                }
+                place
+            }
+        };
+        assert!(
+            matches!(self.columns[time].ty, ColumnType::Timestamptz)
+                && !self.columns[time].nullable,
+            "the time of a roll-up must be a DateTime, and no Option"
+        );
+        self.rollup = Some(Rollup { time, keys });
         self
     }
 }

@@ -12,8 +12,8 @@ use super::match_rows::fetch_matched;
 use super::select::TermKind;
 use crate::db::{Limited, LocalSetting, LocalSettings, Sql};
 use crate::error::Error;
-use crate::filter::{Comparison, Node, Test};
-use crate::model::{ColumnRole, Model};
+use crate::filter::{Comparison, FieldPath, Node, Test};
+use crate::model::{Model, Rollup, RollupKey};
 use crate::search::MatchRows;
 use crate::search::index::rollups::{
     RollupScan, UNITS, Windows, find_rollups, microseconds, push_rollup_scan,
@@ -55,21 +55,17 @@ impl<M: Model> QueryBuilder<M> {
     /// Returns how roll-ups answer the query, if its results are of these kinds; `None` if it
     /// needs the records.
     pub(super) fn rollup_plan(&self, kinds: &[TermKind]) -> Option<RollupPlan> {
-        let table = M::TABLE;
-        let columns = table.rollup?;
+        let Rollup { time, keys } = M::TABLE.rollup?;
         if self.search.is_some() || self.similar_to.is_some() {
             return None;
         }
-        let created_at = table.column_of(ColumnRole::CreatedAt).name;
+        let time_name = M::TABLE.columns[time].name;
         let (mut unit, mut has_zone, mut depth) = (UNITS[0], false, 0);
         for kind in kinds {
             match kind {
                 TermKind::Count | TermKind::OfBucket => {}
-                TermKind::Column(name) => {
-                    let is_named = |place: &usize| table.columns[*place].name == *name;
-                    depth = depth.max(columns.iter().position(is_named)? + 1);
-                }
-                TermKind::Bucket(name, bucket) if *name == created_at => {
+                TermKind::Place(place) => depth = depth.max(depth_of_place(place, keys)?),
+                TermKind::Bucket(name, bucket) if *name == time_name => {
                     unit = unit.min(bucket.rollup_unit()?);
                     has_zone |= bucket.has_zone();
                 }
@@ -78,7 +74,7 @@ impl<M: Model> QueryBuilder<M> {
         }
         let mut range = TimeRange::default();
         for node in &self.filter {
-            depth = depth.max(range.add(node, table.index_of(ColumnRole::CreatedAt), columns)?);
+            depth = depth.max(range.add(node, time, keys)?);
         }
         let finest = UNITS.iter().rev().filter(|finest| **finest <= unit);
         let mut windows: Vec<Windows> = finest
@@ -116,10 +112,11 @@ impl<M: Model> QueryBuilder<M> {
     /// Appends the condition on columns that roll-ups have: the one on records, without
     /// the bounds of time.
     fn push_keys(&self, sql: &mut Sql) -> Result<(), Error> {
-        let created_at = M::TABLE.index_of(ColumnRole::CreatedAt);
         let mut filter = Vec::new();
-        for node in &self.filter {
-            without_bounds(node, created_at, &mut filter);
+        if let Some(Rollup { time, .. }) = M::TABLE.rollup {
+            for node in &self.filter {
+                without_bounds(node, time, &mut filter);
+            }
         }
         Self {
             filter,
@@ -206,19 +203,19 @@ struct TimeRange {
 impl TimeRange {
     /// Restricts the range by a filter, and returns how many of the first columns that are
     /// counted by it needs; `None` if it needs others, or compares the time otherwise.
-    fn add(&mut self, node: &Node, created_at: usize, columns: &[usize]) -> Option<usize> {
+    fn add(&mut self, node: &Node, time_column: usize, keys: &[RollupKey]) -> Option<usize> {
         match node {
             Node::All(nodes) => {
                 let mut depth = 0;
                 for node in nodes {
-                    depth = depth.max(self.add(node, created_at, columns)?);
+                    depth = depth.max(self.add(node, time_column, keys)?);
                 }
                 Some(depth)
             }
             Node::Test {
                 column,
                 test: Test::Compare(comparison, Value::Timestamptz(time)),
-            } if *column == created_at => {
+            } if *column == time_column => {
                 let time = microseconds(*time)?;
                 let (from, end) = match comparison {
                     Comparison::Gte => (Some(time), None),
@@ -234,7 +231,7 @@ impl TimeRange {
                 };
                 Some(0)
             }
-            node => depth_of(node, columns),
+            node => depth_of(node, keys),
         }
     }
 
@@ -253,32 +250,39 @@ impl TimeRange {
     }
 }
 
-/// How many of the first of these columns a filter needs; `None` if it depends on anything
-/// else.
-fn depth_of(node: &Node, columns: &[usize]) -> Option<usize> {
+/// How many of the first of these keys a filter needs; `None` if it depends on anything else.
+fn depth_of(node: &Node, keys: &[RollupKey]) -> Option<usize> {
     let mut found = Vec::new();
-    if !node.columns(&mut found) {
+    if !node.places(&mut found) {
         return None;
     }
     let mut depth = 0;
-    for column in found {
-        depth = depth.max(columns.iter().position(|of| *of == column)? + 1);
+    for place in found {
+        depth = depth.max(depth_of_place(&place, keys)?);
     }
     Some(depth)
 }
 
+/// How many of the first of these keys a column, or a place in its JSON, needs.
+///
+/// The case of keys in JSON counts: a record may have one key in two cases.
+fn depth_of_place(place: &FieldPath, keys: &[RollupKey]) -> Option<usize> {
+    let is_same = |key: &RollupKey| key.column == place.column && key.path == place.path;
+    Some(keys.iter().position(is_same)? + 1)
+}
+
 /// Collects the parts of a filter that are no bounds of the time.
-fn without_bounds(node: &Node, created_at: usize, parts: &mut Vec<Node>) {
+fn without_bounds(node: &Node, time: usize, parts: &mut Vec<Node>) {
     match node {
         Node::All(nodes) => {
             for node in nodes {
-                without_bounds(node, created_at, parts);
+                without_bounds(node, time, parts);
             }
         }
         Node::Test {
             column,
             test: Test::Compare(..),
-        } if *column == created_at => {}
+        } if *column == time => {}
         node => parts.push(node.clone()),
     }
 }

@@ -63,8 +63,8 @@ pub struct Terms<'a> {
 /// The kind of an expression: whether roll-ups have it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TermKind {
-    /// A column, by its name.
-    Column(&'static str),
+    /// A column, or a place in its JSON.
+    Place(FieldPath),
     /// The start of a bucket of time of a column.
     Bucket(&'static str, Bucket),
     /// An expression of the bucket before it.
@@ -109,12 +109,13 @@ impl<'a> Terms<'a> {
         self.kinds.push(TermKind::Other);
     }
 
-    pub(super) fn push_column(&mut self, column: &ColumnDef) {
+    pub(super) fn push_column(&mut self, table: &'static Table, index: usize) {
+        let column = &table.columns[index];
         self.push(column, column.quoted());
         if let Some(order) = self.orders.last_mut() {
             *order = column.order_key();
         }
-        self.set_kind(TermKind::Column(column.name));
+        self.set_kind(TermKind::Place(FieldPath::of_column(index)));
     }
 
     /// Appends a column, or a place in its JSON.
@@ -123,12 +124,12 @@ impl<'a> Terms<'a> {
         table: &'static Table,
         field: &FieldPath,
     ) -> Result<(), Error> {
-        let column = &table.columns[field.column];
         if field.is_in_json() {
             let value = field.json_value(table, self.sql)?;
-            self.push(column, value);
+            self.push(&table.columns[field.column], value);
+            self.set_kind(TermKind::Place(field.clone()));
         } else {
-            self.push_column(column);
+            self.push_column(table, field.column);
         }
         Ok(())
     }
@@ -181,7 +182,7 @@ impl<M: Model, T: ColumnValue> Selection<M> for Column<M, T, NotNull> {
     type Row = T;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        terms.push_column(self.def());
+        terms.push_column(M::TABLE, self.index());
         Ok(())
     }
 
@@ -194,7 +195,7 @@ impl<M: Model, T: ColumnValue> Selection<M> for Column<M, T, Nullable> {
     type Row = Option<T>;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        terms.push_column(self.def());
+        terms.push_column(M::TABLE, self.index());
         Ok(())
     }
 

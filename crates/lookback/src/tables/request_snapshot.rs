@@ -39,7 +39,15 @@ use crate::{ColumnEnum, Json, model};
     partition_by = "RANGE (id)",
     partition("request_snapshots_default", "DEFAULT"),
     open_partitions,
-    sealed
+    sealed,
+    rollup(
+        time = timestamp,
+        status_code,
+        headers.direction,
+        method,
+        stage,
+        headers.route
+    )
 )]
 pub struct RequestSnapshot {
     /// Primary key.

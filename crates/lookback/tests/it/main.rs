@@ -34,6 +34,7 @@ mod pull;
 mod random;
 mod reembed;
 mod rollups;
+mod rollups_of_json;
 mod round_trip;
 mod schema;
 mod sealing;

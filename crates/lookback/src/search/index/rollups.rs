@@ -23,15 +23,18 @@ use sqlx::PgConnection;
 
 use crate::db::{Sql, one};
 use crate::error::Error;
-use crate::model::{ColumnRole, Table, literal};
+use crate::model::{ColumnRole, RollupKey, Table, literal};
 
 mod counting;
+mod key;
 mod merging;
 mod reading;
 mod text_notes;
 mod trigger;
 mod upkeep;
 mod windows;
+
+use key::Key;
 
 pub(super) use counting::{MIN_GAP_LIMIT, RECORDS_PER_GAP, count_sealed};
 pub(super) use merging::merge_ranges;
@@ -53,6 +56,9 @@ pub(super) const TABLES: [&str; 3] = ["rollup_ranges", "rollup_cells", "rollup_c
 const FIRST_TIME: &str = "timestamptz '1900-01-01 00:00:00+00'";
 const END_TIME: &str = "timestamptz '2200-01-01 00:00:00+00'";
 
+/// The length of a value in JSON, in bytes, up to which it is counted.
+const MAX_KEY_BYTES: usize = 1_024;
+
 /// The start of the first bucket.
 const EPOCH: &str = "timestamptz '2000-01-01 00:00:00+00'";
 
@@ -62,9 +68,10 @@ struct Names {
     table: String,
     regclass: String,
     id: String,
-    created_at: String,
+    /// The time that records are counted by.
+    time: String,
     deleted_at: String,
-    keys: Vec<String>,
+    keys: Vec<Key>,
 }
 
 impl Names {
@@ -74,47 +81,72 @@ impl Names {
             table: table.quoted(),
             regclass: format!("{}::regclass", literal(&table.quoted())),
             id: table.column_of(ColumnRole::Id).quoted(),
-            created_at: table.column_of(ColumnRole::CreatedAt).quoted(),
+            time: table.columns[time(table)].quoted(),
             deleted_at: table.column_of(ColumnRole::DeletedAt).quoted(),
-            keys: keys(table)
-                .map(|place| table.columns[place].quoted())
-                .collect(),
+            keys: keys(table).iter().map(|key| Key::of(table, key)).collect(),
         }
     }
 
     /// The condition that a record can be counted, beside that on its id.
     fn countable(&self) -> String {
-        let created_at = &self.created_at;
-        format!("{created_at} >= {FIRST_TIME} AND {created_at} < {END_TIME}")
+        let time = &self.time;
+        let mut countable = format!("{time} >= {FIRST_TIME} AND {time} < {END_TIME}");
+        for key in self.keys.iter().filter(|key| key.is_in_json()) {
+            // Not a document, which would be in the counts of each length of buckets.
+            let text = key.text("");
+            countable.push_str(&format!(
+                " AND coalesce(octet_length({text}), 0) <= {MAX_KEY_BYTES}"
+            ));
+        }
+        countable
     }
 
     /// The values of a record, as an array of texts.
     fn keys_of(&self, row: &str) -> String {
-        let keys = self.keys.iter().map(|key| format!("{row}{key}::text"));
-        format!("ARRAY[{}]::text[]", keys.collect::<Vec<_>>().join(", "))
+        let keys: Vec<String> = self.keys.iter().map(|key| key.text(row)).collect();
+        format!("ARRAY[{}]::text[]", keys.join(", "))
     }
 }
 
-/// The columns that are counted by, as indexes of [`Table::columns`].
-fn keys(table: &'static Table) -> impl Iterator<Item = usize> {
-    table.rollup.unwrap_or_default().iter().copied()
+/// The keys that records are counted by.
+pub(super) fn keys(table: &'static Table) -> &'static [RollupKey] {
+    table.rollup.map_or(&[], |rollup| rollup.keys)
 }
 
-/// The definition of a table's roll-ups, as an expression: the columns, and their places in
-/// the table. It changes if the model lists others, or if a column gets another's name.
+/// The index of the column of the time that records are counted by.
+fn time(table: &'static Table) -> usize {
+    match table.rollup {
+        Some(rollup) => rollup.time,
+        None => table.index_of(ColumnRole::CreatedAt),
+    }
+}
+
+/// The definition of a table's roll-ups, as an expression: the columns, their places in the
+/// table, and the paths into them. It changes if the model lists others, or if a column gets
+/// another's name.
 fn definition(table: &'static Table) -> String {
-    let roles = [ColumnRole::Id, ColumnRole::CreatedAt, ColumnRole::DeletedAt];
-    let roles = roles.into_iter().map(|role| table.index_of(role));
-    let names: Vec<String> = roles
-        .chain(keys(table))
-        .map(|place| literal(table.columns[place].name))
-        .collect();
+    let columns = [
+        table.index_of(ColumnRole::Id),
+        time(table),
+        table.index_of(ColumnRole::DeletedAt),
+    ];
+    let columns = columns.into_iter().map(|column| (column, &[][..]));
+    let keys = keys(table).iter().map(|key| (key.column, key.path));
+    let (mut names, mut paths) = (Vec::new(), Vec::new());
+    for (column, path) in columns.chain(keys) {
+        names.push(literal(table.columns[column].name));
+        paths.push(match path {
+            [] => "NULL".to_owned(),
+            path => literal(&format!("{path:?}")),
+        });
+    }
     format!(
-        "(SELECT coalesce(string_agg(concat_ws(' ', d.name, a.attnum), ', ' ORDER BY d.place), '') \
-          FROM unnest(ARRAY[{names}]) WITH ORDINALITY AS d(name, place) \
+        "(SELECT coalesce(string_agg(concat_ws(' ', d.name, a.attnum, d.path), ', ' ORDER BY d.place), '') \
+          FROM unnest(ARRAY[{names}], ARRAY[{paths}]::text[]) WITH ORDINALITY AS d(name, path, place) \
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = {regclass} AND a.attname = d.name \
             AND NOT a.attisdropped)",
         names = names.join(", "),
+        paths = paths.join(", "),
         regclass = Names::of(table).regclass,
     )
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::{EPOCH, Names, definition, may_write, try_lock, watched_partitions};
+use super::{EPOCH, Key, Names, definition, may_write, try_lock, watched_partitions};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
@@ -53,24 +53,35 @@ pub(super) async fn count_range(
     let Names {
         table: from,
         id,
-        created_at,
+        time,
         deleted_at,
         keys,
         ..
     } = &names;
     let within = format!("{id} BETWEEN {first} AND {last} AND {}", names.countable());
-    let raw_keys: String = keys.iter().map(|key| format!(", {key}")).collect();
-    let keys_of_cell = names.keys_of("");
+    let (mut values, mut raw_keys, mut cell) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, key) in keys.iter().enumerate() {
+        values.push(format!(", {} AS key{place}", key.value()));
+        raw_keys.push(format!(", key{place}"));
+        cell.push(format!("key{place}::text"));
+    }
+    // A place in JSON is looked for once.
+    let once = if keys.iter().any(Key::is_in_json) {
+        " OFFSET 0"
+    } else {
+        ""
+    };
     sql.push(&format!(
         "WITH watched AS MATERIALIZED ({watched}), \
          noted AS (DELETE FROM rollup_corrections \
            WHERE target = {target} AND record_id BETWEEN {first} AND {last} AND amount <> 0), \
          cells AS MATERIALIZED (\
-           SELECT tableoid AS leaf, date_bin(interval '1 minute', {created_at}, {EPOCH}) AS minute, \
-             {keys_of_cell} AS keys, {deleted_at} IS NOT NULL AS is_deleted, count(*) AS rows, \
-             min({id}) AS first_id, max({id}) AS last_id \
-           FROM {from} WHERE {within} \
-           GROUP BY 1, 2, {deleted_at} IS NOT NULL{raw_keys}), \
+           SELECT leaf, minute, ARRAY[{cell}]::text[] AS keys, is_deleted, count(*) AS rows, \
+             min(id) AS first_id, max(id) AS last_id \
+           FROM (SELECT tableoid AS leaf, date_bin(interval '1 minute', {time}, {EPOCH}) AS minute, \
+             {id} AS id, {deleted_at} IS NOT NULL AS is_deleted{values} \
+             FROM {from} WHERE {within}{once}) AS counted \
+           GROUP BY leaf, minute, is_deleted{raw_keys}), \
          totals AS MATERIALIZED (\
            SELECT coalesce(sum(rows), 0)::bigint AS rows, min(first_id) AS first_id, \
              max(last_id) AS last_id, count(*) AS cells FROM cells), \
@@ -115,6 +126,9 @@ pub(super) async fn count_range(
          WHERE gaps.are_few AND b.unit >= finest.units[b.depth + 1] GROUP BY 1, 2, 3, 4, 5) \
          SELECT EXISTS (SELECT FROM counted)",
         watched = watched_partitions(table),
+        values = values.concat(),
+        raw_keys = raw_keys.concat(),
+        cell = cell.join(", "),
         definition = definition(table),
         minutes = minutes(keys.len()),
         quarters = longer("minutes", 15),

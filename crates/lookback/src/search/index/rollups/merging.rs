@@ -94,7 +94,7 @@ pub(super) async fn merge(
            array_agg(bucket ORDER BY bucket), array_agg(rows ORDER BY bucket) \
          FROM buckets GROUP BY 1, 2, 3, 4, 5",
         definition = definition(table),
-        deepest = keys(table).count(),
+        deepest = keys(table).len(),
     ));
     sql.execute(conn)
         .await

@@ -2,11 +2,11 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::{EPOCH, Names, Windows, definition, keys, may_read, watched_partitions};
+use super::key::{columns_of_keys, names_of_keys};
+use super::{EPOCH, Names, Windows, definition, may_read, watched_partitions};
 use crate::db::{Sql, row};
 use crate::error::Error;
 use crate::model::{Table, quote_identifier};
-use crate::value::ColumnType;
 
 /// Appends a condition to a statement.
 type PushCondition<'a> = &'a dyn Fn(&mut Sql) -> Result<(), Error>;
@@ -96,9 +96,9 @@ pub(crate) fn push_rollup_scan(
     let Names {
         table: from,
         id,
-        created_at,
+        time,
         deleted_at,
-        keys: key_names,
+        keys,
         ..
     } = &names;
     let target = sql.argument(table.name)?;
@@ -120,22 +120,14 @@ pub(crate) fn push_rollup_scan(
         sql.argument(firsts)?,
         sql.argument(ends)?,
     );
-    let values: String = (1..)
-        .zip(keys(table))
-        .zip(key_names)
-        .map(|((place, column), name)| {
-            let cast = match table.columns[column].ty {
-                ColumnType::Text => String::new(),
-                other => format!("::{}", other.sql()),
-            };
-            format!("keys[{place}]{cast} AS {name}, ")
-        })
-        .collect();
-    let columns: String = key_names.iter().map(|name| format!("{name}, ")).collect();
+    let list = |columns: Vec<String>| -> String {
+        columns.iter().map(|column| format!("{column}, ")).collect()
+    };
+    let (values, columns) = (list(columns_of_keys(keys)), list(names_of_keys(keys)));
     let deletion = "CASE WHEN is_deleted THEN timestamptz '-infinity' END";
     let (inner, edges) = (
-        inner(sql, scan.windows, created_at)?,
-        edges(sql, scan.windows, created_at)?,
+        inner(sql, scan.windows, time)?,
+        edges(sql, scan.windows, time)?,
     );
     sql.push(&format!(
         "(WITH {ranges}, \
@@ -144,8 +136,8 @@ pub(crate) fn push_rollup_scan(
            SELECT c.ids - coalesce((SELECT range_agg(int8range(record_id, record_id + 1)) \
              FROM rollup_corrections WHERE target = {target} AND is_removal AND record_id <@ c.ids), \
              int8multirange()) AS ids FROM covered AS c) \
-         SELECT {columns}{created_at}, {deleted_at}, __rows FROM (\
-           SELECT {values}{EPOCH} + bucket::bigint * unit * interval '1 second' AS {created_at}, \
+         SELECT {columns}{time}, {deleted_at}, __rows FROM (\
+           SELECT {values}{EPOCH} + bucket::bigint * unit * interval '1 second' AS {time}, \
              {deletion} AS {deleted_at}, rows AS __rows \
            FROM (\
              SELECT c.keys, c.is_deleted, w.unit, w.first, w.last, unnest(c.buckets) AS bucket, \
@@ -156,8 +148,8 @@ pub(crate) fn push_rollup_scan(
                ON c.depth = {depth} AND c.unit = w.unit AND c.last_bucket >= w.first AND c.first_bucket < w.last) AS cells \
            WHERE bucket >= first AND bucket < last) AS cells WHERE {keys_condition} \
          UNION ALL \
-         SELECT {columns}{created_at}, {deleted_at}, __rows FROM (\
-           SELECT {values}created_at AS {created_at}, {deletion} AS {deleted_at}, amount::integer AS __rows \
+         SELECT {columns}{time}, {deleted_at}, __rows FROM (\
+           SELECT {values}created_at AS {time}, {deletion} AS {deleted_at}, amount::integer AS __rows \
            FROM rollup_corrections AS n \
            WHERE target = {target} AND amount <> 0 AND record_id <@ (SELECT ids FROM covered) \
              AND NOT EXISTS (SELECT FROM rollup_corrections AS removal \
@@ -165,19 +157,19 @@ pub(crate) fn push_rollup_scan(
                  AND removal.is_removal AND removal.id < n.id)) AS corrections \
          WHERE {keys_condition}{inner} \
          UNION ALL \
-         SELECT {columns}{created_at}, {deleted_at}, 1 AS __rows FROM (\
+         SELECT {columns}{time}, {deleted_at}, 1 AS __rows FROM (\
            SELECT coalesce(lower(ids), -9223372036854775808) AS first, \
              coalesce(upper(ids) - 1, 9223372036854775807) AS last \
            FROM unnest(int8multirange(int8range(NULL, NULL)) - (SELECT ids FROM counted)) AS gap(ids) \
            OFFSET 0) AS gap \
          CROSS JOIN LATERAL (\
-           SELECT {columns}{created_at}, {deleted_at} FROM {from} \
+           SELECT {columns}{time}, {deleted_at} FROM {from} \
            WHERE {id} BETWEEN gap.first AND gap.last AND {condition}) AS uncounted \
          WHERE gap.first = gap.first + 0",
     ));
     if !edges.is_empty() {
         sql.push(&format!(
-            " UNION ALL SELECT {columns}{created_at}, {deleted_at}, 1 AS __rows FROM {from} \
+            " UNION ALL SELECT {columns}{time}, {deleted_at}, 1 AS __rows FROM {from} \
              WHERE {id} <@ (SELECT ids FROM counted) AND ({edges}) AND {condition}"
         ));
     }
@@ -209,28 +201,28 @@ fn ranges(
 }
 
 /// Returns ` AND …`: the condition that a time is in the range of the buckets.
-fn inner(sql: &mut Sql, windows: &Windows, created_at: &str) -> Result<String, Error> {
+fn inner(sql: &mut Sql, windows: &Windows, time_column: &str) -> Result<String, Error> {
     let (from, end) = windows.inner;
     let mut condition = String::new();
     for (time, comparison) in [(from, ">="), (end, "<")] {
         if let Some(time) = time {
             let time = time_of(sql, time)?;
-            condition.push_str(&format!(" AND {created_at} {comparison} {time}"));
+            condition.push_str(&format!(" AND {time_column} {comparison} {time}"));
         }
     }
     Ok(condition)
 }
 
 /// Returns the condition that a time is in one of the edges; empty without edges.
-fn edges(sql: &mut Sql, windows: &Windows, created_at: &str) -> Result<String, Error> {
+fn edges(sql: &mut Sql, windows: &Windows, time_column: &str) -> Result<String, Error> {
     let mut edges = Vec::new();
     for (from, end) in &windows.edges {
         let mut bounds = Vec::new();
         if let Some(from) = from {
-            bounds.push(format!("{created_at} >= {}", time_of(sql, *from)?));
+            bounds.push(format!("{time_column} >= {}", time_of(sql, *from)?));
         }
         if let Some(end) = end {
-            bounds.push(format!("{created_at} < {}", time_of(sql, *end)?));
+            bounds.push(format!("{time_column} < {}", time_of(sql, *end)?));
         }
         edges.push(format!("({})", bounds.join(" AND ")));
     }

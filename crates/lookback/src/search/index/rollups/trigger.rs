@@ -39,7 +39,7 @@ fn function(table: &'static Table) -> String {
 /// more. The block writes nothing, so it takes no transaction id.
 fn function_body(table: &'static Table, corrections: &str) -> String {
     let names = Names::of(table);
-    let (id, created_at, deleted_at) = (&names.id, &names.created_at, &names.deleted_at);
+    let (id, time, deleted_at) = (&names.id, &names.time, &names.deleted_at);
     let target = literal(table.name);
     let columns = "(target, record_id, amount, is_removal, created_at, keys, is_deleted)";
     format!(
@@ -53,11 +53,11 @@ DECLARE
 BEGIN
     BEGIN
         old_keys := {old_keys};
-        is_counted := OLD.{id} IS NOT NULL OR OLD.{created_at} IS NULL OR OLD.{deleted_at} IS NULL;
+        is_counted := OLD.{id} IS NOT NULL OR OLD.{time} IS NULL OR OLD.{deleted_at} IS NULL;
         IF TG_OP = 'UPDATE' THEN
             new_keys := {new_keys};
             is_counted := OLD.{id} IS DISTINCT FROM NEW.{id}
-                OR OLD.{created_at} IS DISTINCT FROM NEW.{created_at}
+                OR OLD.{time} IS DISTINCT FROM NEW.{time}
                 OR (OLD.{deleted_at} IS NULL) IS DISTINCT FROM (NEW.{deleted_at} IS NULL)
                 OR old_keys IS DISTINCT FROM new_keys;
             is_other_text := OLD.{id} IS DISTINCT FROM NEW.{id}{other_texts};
@@ -73,13 +73,13 @@ BEGIN
         VALUES ({target}, NULL, 0, FALSE, NULL, NULL, FALSE);
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO {corrections} {columns}
-        VALUES ({target}, OLD.{id}, -1, TRUE, OLD.{created_at}, old_keys, OLD.{deleted_at} IS NOT NULL);
+        VALUES ({target}, OLD.{id}, -1, TRUE, OLD.{time}, old_keys, OLD.{deleted_at} IS NOT NULL);
     ELSIF is_counted THEN
         INSERT INTO {corrections} {columns}
         VALUES
-            ({target}, OLD.{id}, -1, OLD.{id} IS DISTINCT FROM NEW.{id}, OLD.{created_at}, old_keys,
+            ({target}, OLD.{id}, -1, OLD.{id} IS DISTINCT FROM NEW.{id}, OLD.{time}, old_keys,
                 OLD.{deleted_at} IS NOT NULL),
-            ({target}, NEW.{id}, 1, FALSE, NEW.{created_at}, new_keys, NEW.{deleted_at} IS NOT NULL);
+            ({target}, NEW.{id}, 1, FALSE, NEW.{time}, new_keys, NEW.{deleted_at} IS NOT NULL);
     END IF;
     IF is_known AND is_other_text THEN
         INSERT INTO {corrections} {columns} VALUES ({target}, OLD.{id}, 0, FALSE, NULL, NULL, FALSE);
@@ -188,9 +188,9 @@ mod tests {
     #[test]
     fn function_body_names_all_counted_columns() {
         let body = function_body(Log::TABLE, "public.rollup_corrections");
-        for place in keys(Log::TABLE) {
-            let column = Log::TABLE.columns[place].quoted();
-            assert!(body.contains(&format!("OLD.{column}")));
+        for key in keys(Log::TABLE) {
+            let column = Log::TABLE.columns[key.column].quoted();
+            assert!(body.contains(&format!("OLD.{column}::text")));
         }
         assert_eq!(function(Log::TABLE), "\"lookback_changes_of_logs\"");
     }
