@@ -292,6 +292,18 @@ async fn other_pages_cannot_log_a_visitor_in() {
     }
 }
 
+/// Makes the one attempt that has to wait for a second wait for ten minutes: a busy machine takes
+/// more than a second.
+async fn prolong(server: &TestServer, kind: &str) {
+    let prolonged = sqlx::query(
+        "UPDATE login_attempts SET blocked_until = now() + interval '10 minutes' \
+         WHERE subject LIKE $1 || ' %' \
+           AND abs(extract(epoch FROM blocked_until - last_failed_at) - 1) < 0.001",
+    );
+    let prolonged = prolonged.bind(kind).execute(&server.pool).await.unwrap();
+    assert_eq!(prolonged.rows_affected(), 1);
+}
+
 #[tokio::test]
 async fn guesses_have_to_wait_on_every_server() {
     let server = TestServer::start_with(|settings| settings.logins_per_minute = 0).await;
@@ -301,13 +313,19 @@ async fn guesses_have_to_wait_on_every_server() {
         for _ in 0..5 {
             assert_eq!(server.log_in(email, "wrong horse").await.status, 401);
         }
+        prolong(&server, "account").await;
         // Also if it is right, and for an e-mail of no user.
         let answer = server.log_in(email, PASSWORD).await;
         assert_eq!(
             (answer.status, answer.problem()),
             (429, "too-many-requests".to_owned())
         );
-        assert_eq!(answer.headers["retry-after"], "1");
+        let seconds: u32 = answer.headers["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((400..=600).contains(&seconds), "{seconds}");
     }
     let wait = async |seconds: f64| {
         // As if the time had passed.
@@ -380,10 +398,15 @@ async fn who_guesses_does_not_keep_the_user_out() {
     assert_eq!(server.log_in_with(ADA, PASSWORD, &home).await.status, 200);
     let away = [("x-forwarded-for", "203.0.113.9")];
     let mut statuses = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..5 {
         statuses.push(server.log_in_with(ADA, "wrong horse", &away).await.status);
     }
-    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+    assert_eq!(statuses, [401; 5]);
+    prolong(&server, "account").await;
+    assert_eq!(
+        server.log_in_with(ADA, "wrong horse", &away).await.status,
+        429
+    );
     assert_eq!(server.log_in_with(ADA, PASSWORD, &home).await.status, 200);
     // From elsewhere, the user has to wait, too.
     let hotel = [("x-forwarded-for", "198.51.100.2")];
@@ -400,6 +423,9 @@ async fn guesses_at_many_accounts_are_counted_by_their_true_address() {
             ("x-forwarded-for", address.as_str()),
             ("x-real-ip", &address),
         ];
+        if n == 20 {
+            prolong(&server, "network").await;
+        }
         let answer = server.log_in_with(&email, PASSWORD, &forged).await;
         statuses.push(answer.status);
     }

@@ -335,7 +335,14 @@ async fn slow_reader_is_dropped_with_an_event_and_loses_nothing() {
     assert_eq!(end["last_event_id"], *last);
     let mut follower = Follower::start_with(&server, "/api/v1/logs/tail", &server.key, &last).await;
     while read.len() < 1_500 {
-        read.push(number(&follower.message().await));
+        let Event(name, data) = follower.event().await;
+        if name == "end" {
+            // On a busy machine, this reader may be slow again.
+            let last = follower.last_id.clone();
+            follower = Follower::start_with(&server, "/api/v1/logs/tail", &server.key, &last).await;
+            continue;
+        }
+        read.push(number(data["message"].as_str().unwrap()));
     }
     assert_eq!(read, (1..=1_500).collect::<Vec<_>>());
 }
