@@ -10,6 +10,7 @@ use lookback_embedded::{
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::time::error::Elapsed;
 
 use crate::config::{Config, Origin};
 use crate::failure::{Failure, remedy, with_sources};
@@ -79,7 +80,20 @@ async fn connect_by(
         }
     };
     let begun = Instant::now();
-    match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
+    let mut outcome = first_connection(&options).await;
+    if let Ok(Err(error)) = &outcome
+        && is_tls(error)
+        && matches!(options.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow)
+    {
+        // Like libpq: without TLS, if it is only preferred.
+        output::detail(&format!(
+            "no TLS with {shown}, which sslmode=prefer does not require: {}",
+            with_sources(error)
+        ));
+        options = options.ssl_mode(PgSslMode::Disable);
+        outcome = first_connection(&options).await;
+    }
+    match outcome {
         Ok(Ok(connection)) => {
             output::detail(&format!(
                 "connected to {shown}: {}, in {} ms",
@@ -88,11 +102,39 @@ async fn connect_by(
             ));
             Ok((connection, options))
         }
-        Ok(Err(error)) => Err(connect_failure(&with_sources(&error)).caused_by(&error)),
+        Ok(Err(error)) => {
+            let problem = with_sources(&error);
+            let failure = connect_failure(&problem).caused_by(&error);
+            Err(if problem.contains("UnsupportedCertVersion") {
+                failure.hint(
+                    "the server's certificate is of version 1, as Citus makes it by itself: give the \
+                     server one of version 3, or connect without TLS (?sslmode=disable) in a network \
+                     that you trust",
+                )
+            } else {
+                failure
+            })
+        }
         Err(_) => Err(connect_failure(&format!(
             "no answer within {} s",
             CONNECT_TIMEOUT.as_secs()
         ))),
+    }
+}
+
+async fn first_connection(
+    options: &PgConnectOptions,
+) -> Result<Result<PgConnection, sqlx::Error>, Elapsed> {
+    tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await
+}
+
+/// Returns whether TLS failed: the server answered, but the two did not agree.
+fn is_tls(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        // What the TLS library finds wrong comes as an error of input.
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
     }
 }
 

@@ -91,6 +91,12 @@ pub(crate) fn operations() -> Vec<Operation> {
         ("oldest_remaining", nullable(text())),
         ("blockers", list(blocker)),
     ]);
+    let server = object([("server", text()), ("shards", count()), ("bytes", count())]);
+    let shards = object([
+        ("count", count()),
+        ("skew", json!({ "type": "number" })),
+        ("servers", list(server)),
+    ]);
     let table = object([
         ("table", text()),
         ("rows", count()),
@@ -101,6 +107,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         ("sealed_until", id()),
         ("oldest", nullable(text())),
         ("newest", nullable(text())),
+        ("shards", nullable(shards)),
         ("partitions", list(partition)),
         (
             "retention",

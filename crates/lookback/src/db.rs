@@ -10,6 +10,7 @@ use crate::error::Error;
 mod answer;
 mod clock;
 pub(crate) mod constraints;
+mod distributed;
 mod driver_error;
 mod local_settings;
 pub(crate) mod sequence;
@@ -18,6 +19,7 @@ mod time_limit;
 
 pub(crate) use answer::{one, row};
 pub use clock::cutoff_clock;
+pub(crate) use distributed::{is_distributed, is_distributed_sql};
 pub(crate) use driver_error::is_sequence_behind;
 pub(crate) use local_settings::{LocalSetting, LocalSettings};
 pub(crate) use sql::Sql;

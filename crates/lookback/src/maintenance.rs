@@ -10,6 +10,7 @@ pub mod sealing {
 }
 
 mod compaction;
+mod distribution;
 mod freezing;
 mod lock_retry;
 mod partition_layout;
@@ -25,6 +26,7 @@ mod worker;
 pub use crate::db::cutoff_clock;
 pub use crate::search::index::vacuum_summaries;
 pub use compaction::compact;
+pub use distribution::{Cluster, ShardServer, Shards, cluster, distribute, shards, undistribute};
 pub use freezing::freeze_partition;
 pub use partitions::{Partition, partitions};
 pub use precreating::{

@@ -37,6 +37,24 @@ pub(crate) enum StorageCommand {
 
     /// Recompute all vectors and their search summaries
     Reembed,
+
+    /// Move logs and requests into shards on several servers, with Citus
+    Distribute {
+        /// Shards of each table [default: 2 for each server]
+        #[arg(long, value_name = "N")]
+        shards: Option<u32>,
+
+        /// Show what would be moved, and move nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+
+    /// Move logs and requests back to one server
+    Undistribute {
+        /// Show what would be moved, and move nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

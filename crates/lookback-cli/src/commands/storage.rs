@@ -11,6 +11,7 @@ use crate::output;
 use crate::privileges::{self, Required};
 
 mod compact;
+mod distribute;
 mod interrupt;
 mod prune;
 mod reembed;
@@ -47,6 +48,11 @@ fn needs(command: &StorageCommand) -> Vec<Required> {
             .chain(privileges::on_summaries(privileges::ALL))
             .collect(),
         StorageCommand::Prune(args) => prune::needs(args),
+        StorageCommand::Distribute { .. } | StorageCommand::Undistribute { .. } => {
+            on_tables(&None, privileges::OWN)
+                .chain(privileges::on_summaries(privileges::ALL))
+                .collect()
+        }
         StorageCommand::Reembed => prune::ALL
             .into_iter()
             .map(|table| prune::table_of(table).name())
@@ -66,6 +72,10 @@ async fn execute(config: &Config, command: StorageCommand) -> Result<(), Failure
         StorageCommand::Compact { kind } => compact::run(config, kind).await,
         StorageCommand::Prune(args) => prune::run(config, &args).await,
         StorageCommand::Reembed => reembed::run(config).await,
+        StorageCommand::Distribute { shards, dry_run } => {
+            distribute::distribute(config, shards, dry_run).await
+        }
+        StorageCommand::Undistribute { dry_run } => distribute::undistribute(config, dry_run).await,
     }
 }
 

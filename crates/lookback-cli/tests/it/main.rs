@@ -12,6 +12,7 @@ mod completions;
 #[cfg(unix)]
 mod concurrent;
 mod config;
+mod connection;
 mod doctor;
 mod export;
 #[cfg(unix)]

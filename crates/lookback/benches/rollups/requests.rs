@@ -98,7 +98,8 @@ impl Question {
         let groups = query.group_by_text(self.keys).unwrap();
         let groups = groups.aggregate(conn, measures).await.unwrap();
         let list = |map: &JsonMap| {
-            let values: Vec<String> = map.iter().map(|(_, value)| value.to_string()).collect();
+            let values = self.keys.iter().map(|key| map[*key].to_string());
+            let values: Vec<String> = values.collect();
             format!("[{}]", values.join(", "))
         };
         let row = |(keys, of): &(JsonMap, JsonMap)| (list(keys), of["count"].as_i64().unwrap());

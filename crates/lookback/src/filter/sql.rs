@@ -332,7 +332,7 @@ impl Renderer<'_> {
     ) -> Result<(), Error> {
         // The elements of a value that is not an array would be an error.
         let elements = format!(
-            "SELECT FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN \
+            "SELECT 1 FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN \
              {value} END) AS element(__value) WHERE"
         );
         match relation {

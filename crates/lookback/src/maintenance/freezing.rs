@@ -90,7 +90,7 @@ async fn step_on(conn: &mut PgConnection, table: &'static Table) -> Result<Freez
 
 async fn has_time_range(conn: &mut PgConnection, partition: &Partition) -> Result<bool, Error> {
     let mut sql =
-        Sql::new("SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(");
+        Sql::new("SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass(");
     sql.bind(partition.quoted())?;
     sql.push(") AND conname = ");
     sql.bind(TIME_RANGE)?;

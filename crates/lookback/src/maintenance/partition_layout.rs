@@ -71,7 +71,7 @@ impl PartitionLayout {
     ) -> Result<bool, Error> {
         let id = self.table.column_of(ColumnRole::Id).quoted();
         let mut sql = Sql::new(&format!(
-            "SELECT EXISTS (SELECT FROM {} WHERE {id} >= ",
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE {id} >= ",
             default.quoted()
         ));
         sql.bind(self.end().unwrap_or(i64::MIN))?;

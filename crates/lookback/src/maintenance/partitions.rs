@@ -5,7 +5,7 @@ use std::ops::Range;
 use sqlx::{PgConnection, Row as _};
 
 use crate::db::constraints::TIME_RANGE;
-use crate::db::{Sql, one, row, sequence};
+use crate::db::{Sql, is_distributed, one, row, sequence};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table, quote_identifier};
 
@@ -35,7 +35,7 @@ const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS sch
        pg_get_expr(c.relpartbound, c.oid) AS bound, \
        CASE WHEN $2 THEN coalesce(pg_total_relation_size(c.oid), 0) ELSE 0 END AS bytes, \
        greatest(c.reltuples, 0)::bigint AS rows, \
-       EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid \
+       EXISTS (SELECT 1 FROM pg_constraint AS k WHERE k.conrelid = c.oid \
                AND k.conname = $1 AND k.convalidated) AS frozen \
      FROM pg_inherits AS i \
      JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
@@ -101,7 +101,11 @@ pub(super) async fn list_partitions(
     let mut sql = Sql::default();
     sql.argument(TIME_RANGE)?;
     sql.argument(with_sizes)?;
-    sql.push(PARTITIONS);
+    if with_sizes && is_distributed(conn, table).await? {
+        sql.push(&PARTITIONS.replace("pg_total_relation_size", "citus_total_relation_size"));
+    } else {
+        sql.push(PARTITIONS);
+    }
     sql.push("to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")");
@@ -125,8 +129,17 @@ pub(super) async fn list_partitions(
 }
 
 /// The size of a partition on disk, with indexes.
-pub(super) async fn bytes(conn: &mut PgConnection, partition: &Partition) -> Result<u64, Error> {
-    let mut sql = Sql::new("SELECT coalesce(pg_total_relation_size(to_regclass(");
+pub(super) async fn bytes(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    partition: &Partition,
+) -> Result<u64, Error> {
+    let size = if is_distributed(conn, table).await? {
+        "citus_total_relation_size"
+    } else {
+        "pg_total_relation_size"
+    };
+    let mut sql = Sql::new(&format!("SELECT coalesce({size}(to_regclass("));
     sql.bind(partition.quoted())?;
     sql.push(")), 0)");
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())

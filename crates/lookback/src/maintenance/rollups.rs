@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 
 use super::lock_retry::{self, LockRetry};
-use crate::db::{CloseOnDrop, Db, Sql, one};
+use crate::db::{CloseOnDrop, Db, Sql, is_distributed, one};
 use crate::error::{Error, sqlstate};
 use crate::model::Table;
 use crate::search::index::rollups::{
@@ -22,7 +22,7 @@ const LOCK_RETRY_TIMEOUT: Duration = Duration::from_secs(2);
 /// without it; with it, they are faster.
 ///
 /// Without the tables of roll-ups, or the right to create the trigger, there is nothing to
-/// do.
+/// do, and neither is there in a table that Citus distributes: it has no triggers of rows.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub async fn maintain_rollups(pool: &PgPool, table: &'static Table) -> Result<bo
 }
 
 async fn step(conn: &mut PgConnection, table: &'static Table) -> Result<bool, Error> {
-    if !may_write(conn).await? {
+    if !may_write(conn).await? || is_distributed(conn, table).await? {
         return Ok(false);
     }
     if !is_trigger_current(conn, table).await? {
@@ -56,7 +56,10 @@ pub(crate) async fn create_missing_trigger(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<(), Error> {
-    if may_write(conn).await? && !is_trigger_current(conn, table).await? {
+    if may_write(conn).await?
+        && !is_distributed(conn, table).await?
+        && !is_trigger_current(conn, table).await?
+    {
         create_trigger(conn, table, LOCK_RETRY_TIMEOUT).await?;
     }
     Ok(())

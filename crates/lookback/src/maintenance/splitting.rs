@@ -302,13 +302,15 @@ impl DefaultSwap<'_> {
         leftover: Option<&SplitBound>,
     ) -> Result<(), Error> {
         let (table, default) = (self.table.quoted(), &self.default);
-        let mut sql = Sql::new(&format!(
-            "ALTER TABLE {table} DETACH PARTITION {default}; \
-             ALTER TABLE {default} RENAME TO {};",
-            quote_identifier(name)
-        ));
-        self.push_drop_bound(&mut sql, leftover);
-        Ok(sql.define(conn).await?)
+        // One by one: Citus passes the text of a change of a table on as a whole.
+        let name = quote_identifier(name);
+        for change in [
+            format!("ALTER TABLE {table} DETACH PARTITION {default}"),
+            format!("ALTER TABLE {default} RENAME TO {name}"),
+        ] {
+            Sql::new(&change).define(conn).await?;
+        }
+        self.drop_bound(conn, leftover).await
     }
 
     /// Moves rows with ids below `end` to the new default partition.
@@ -337,23 +339,27 @@ impl DefaultSwap<'_> {
     ) -> Result<(), Error> {
         let mut sql = Sql::default();
         self.layout.push_attach(&mut sql, &self.split, from, to);
-        self.push_drop_bound(&mut sql, bound);
-        sql.push(&format!(
-            "ALTER TABLE {} ATTACH PARTITION {} DEFAULT;",
+        sql.define(conn).await?;
+        self.drop_bound(conn, bound).await?;
+        let sql = Sql::new(&format!(
+            "ALTER TABLE {} ATTACH PARTITION {} DEFAULT",
             self.table.quoted(),
             self.default
         ));
         Ok(sql.define(conn).await?)
     }
 
-    fn push_drop_bound(&self, sql: &mut Sql, bound: Option<&SplitBound>) {
+    async fn drop_bound(
+        &self,
+        conn: &mut PgConnection,
+        bound: Option<&SplitBound>,
+    ) -> Result<(), Error> {
         if let Some(bound) = bound {
-            sql.push(&format!(
-                "ALTER TABLE {} DROP CONSTRAINT {};",
-                self.split,
-                quote_identifier(&bound.name)
-            ));
+            let name = quote_identifier(&bound.name);
+            let drop = format!("ALTER TABLE {} DROP CONSTRAINT {name}", self.split);
+            Sql::new(&drop).define(conn).await?;
         }
+        Ok(())
     }
 }
 
@@ -412,7 +418,7 @@ async fn stray_rows(
 ) -> Result<i64, Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
     let mut sql = Sql::new(&format!(
-        "SELECT count(*) FROM (SELECT FROM {} WHERE {id} < ",
+        "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {id} < ",
         default.quoted()
     ));
     sql.bind(end)?;

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use lookback_json::json;
 use sqlx::{PgConnection, Row as _};
 
+use super::distribution::{self, Shards};
 use super::partitions::{self, Partition};
-use crate::db::Sql;
+use crate::db::{Sql, is_distributed};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::{self, sealed_until};
@@ -44,6 +45,8 @@ pub struct StorageStatus {
     pub oldest: Option<DateTime<Utc>>,
     /// The time of the newest record.
     pub newest: Option<DateTime<Utc>>,
+    /// Its shards on several servers; `None` if it is not distributed.
+    pub shards: Option<Shards>,
 }
 
 /// The stage of a partition in its life.
@@ -130,6 +133,7 @@ impl StorageStatus {
             "sealed_until": self.sealed_until,
             "oldest": self.oldest.as_ref().map(time::text),
             "newest": self.newest.as_ref().map(time::text),
+            "shards": self.shards.as_ref().map(Shards::to_json),
             "partitions": partitions.collect::<Json>(),
         })
     }
@@ -168,12 +172,22 @@ pub async fn status(
         sealed_until: sealed,
         oldest: None,
         newest: None,
+        shards: distribution::shards(conn, table).await?,
     };
-    let mut sql = Sql::new(
-        "SELECT coalesce(sum(pg_table_size(relid)), 0)::bigint AS table_bytes, \
-         coalesce(sum(pg_indexes_size(relid)), 0)::bigint AS index_bytes \
+    // Of what Citus distributes, the tables here are empty.
+    let (of_table, of_indexes) = if is_distributed(conn, table).await? {
+        (
+            "citus_table_size(relid)",
+            "citus_total_relation_size(relid) - citus_table_size(relid)",
+        )
+    } else {
+        ("pg_table_size(relid)", "pg_indexes_size(relid)")
+    };
+    let mut sql = Sql::new(&format!(
+        "SELECT coalesce(sum({of_table}), 0)::bigint AS table_bytes, \
+         coalesce(sum({of_indexes}), 0)::bigint AS index_bytes \
          FROM (SELECT to_regclass(",
-    );
+    ));
     let name = sql.argument(table.quoted())?;
     // The partition tree of a table without partitions is empty.
     sql.push(&format!(

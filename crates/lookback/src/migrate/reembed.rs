@@ -2,12 +2,13 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use crate::db::{Sql, begin};
+use crate::db::{Sql, begin, is_distributed};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::Error;
 use crate::migrate::Models;
 use crate::model::{ColumnRole, Table, encoder_texts};
 use crate::setup::record_encoder;
+use crate::value::StoredTime;
 use crate::write::search_values;
 
 /// The number of rows that are read, and locked, at a time.
@@ -78,7 +79,7 @@ async fn reembed_table(
     say(&progress);
     let mut after = None;
     while let Some(batch) = batch(conn, table, after).await? {
-        after = Some(batch.last);
+        after = batch.last;
         progress.done += batch.read;
         progress.changed += batch.changed;
         say(&progress);
@@ -87,7 +88,8 @@ async fn reembed_table(
 }
 
 struct Batch {
-    last: i64,
+    /// The last id that is done.
+    last: Option<i64>,
     read: u64,
     changed: u64,
 }
@@ -102,9 +104,11 @@ async fn batch(
         table.column_of(ColumnRole::Id),
         table.column_of(ColumnRole::Embedding),
     );
+    let is_distributed = is_distributed(conn, table).await?;
+    let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
     let mut transaction = begin(conn).await?;
     let mut sql = Sql::new(&format!(
-        "SELECT {}, {}, {} FROM {}",
+        "SELECT {}, {}, {updated_at}, {} FROM {}",
         id.quoted(),
         embedding.quoted(),
         encoder_texts(table).join(", "),
@@ -116,23 +120,26 @@ async fn batch(
     }
     sql.push(&format!(" ORDER BY {} LIMIT ", id.quoted()));
     sql.bind(BATCH)?;
-    sql.push(" FOR NO KEY UPDATE");
+    if !is_distributed {
+        sql.push(" FOR NO KEY UPDATE");
+    }
     let rows = sql.fetch_all(&mut transaction).await?;
     let Some(last) = rows.last() else {
         return Ok(None);
     };
     let last: i64 = last.try_get(0)?;
 
-    let (mut ids, mut vectors) = (Vec::new(), Vec::new());
+    let (mut ids, mut vectors, mut times) = (Vec::new(), Vec::new(), Vec::new());
     for row in &rows {
         let stored: Option<Embedding> = row.try_get(1)?;
         let mut encoder = Encoder::default();
-        for value in search_values(table, row, 2)? {
+        for value in search_values(table, row, 3)? {
             encoder.add_value(&value);
         }
         let made = encoder.finish();
         if made != stored {
             ids.push(row.try_get::<i64, _>(0)?);
+            times.push(row.try_get::<StoredTime, _>(2)?);
             // The shortest text that reads back as the same numbers.
             vectors.push(made.map(|made| format!("{made:?}")));
         }
@@ -148,15 +155,25 @@ async fn batch(
         sql.bind(ids)?;
         sql.push(", ");
         sql.bind(vectors)?;
+        sql.push(", ");
+        sql.bind(times)?;
+        // Rows in shards of several servers are not locked: those that changed are read again.
         sql.push(&format!(
-            ") AS made (id, vector) WHERE old.{} = made.id",
+            ") AS made (id, vector, time) WHERE old.{} = made.id AND old.{updated_at} = made.time",
             id.quoted()
         ));
-        sql.execute(&mut transaction).await?;
+        if sql.execute(&mut transaction).await? < changed && is_distributed {
+            transaction.rollback().await?;
+            return Ok(Some(Batch {
+                last: after,
+                read: 0,
+                changed: 0,
+            }));
+        }
     }
     transaction.commit().await?;
     Ok(Some(Batch {
-        last,
+        last: Some(last),
         read: rows.len() as u64,
         changed,
     }))

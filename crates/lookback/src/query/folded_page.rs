@@ -173,7 +173,7 @@ pub(super) async fn times(
     sql.push(&format!(
         "SELECT k.place, min(r.{created_at}) AS first, max(r.{created_at}) AS last \
          FROM unnest({ids}::bigint[], {places}::bigint[]) AS k(id, place) \
-         CROSS JOIN LATERAL (SELECT {created_at} FROM {from} WHERE {id} = k.id OFFSET 0) AS r \
+         JOIN {from} AS r ON r.{id} = k.id \
          GROUP BY k.place",
         from = table.quoted(),
     ));

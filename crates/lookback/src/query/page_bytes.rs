@@ -133,7 +133,7 @@ impl<M: Model> QueryBuilder<M> {
         // A record that is gone has no bytes.
         let records = format!(
             "SELECT k.place AS __place, r.* FROM unnest({ids}::bigint[]) WITH ORDINALITY AS k(id, place) \
-             CROSS JOIN LATERAL (SELECT * FROM {from} WHERE {id} = k.id OFFSET 0) AS r",
+             JOIN {from} AS r ON r.{id} = k.id",
             from = table.quoted(),
         );
         // The place of the last one on the page, or NULL if all are.

@@ -107,16 +107,13 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let resolved = self.resolved(conn).await?;
         let start = resolved.as_ref().unwrap_or(self).start.as_ref();
-        let mut sql = Sql::new(&format!("SELECT EXISTS (SELECT FROM {}", table.quoted()));
+        let mut sql = Sql::new(&format!("SELECT EXISTS (SELECT 1 FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         if let Some(start) = start {
             cursor::push_start(table, &self.order(), start, &mut sql)?;
         }
         // A page with limit 0 has no record.
-        sql.push(" LIMIT ");
-        sql.bind(self.limit.map(i64::from))?;
-        sql.push(" OFFSET ");
-        sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
+        self.push_limit(&mut sql)?;
         sql.push(")");
         let row = sql
             .fetch_optional(conn)
@@ -191,10 +188,22 @@ impl<M: Model> QueryBuilder<M> {
         for by in &order {
             keys.push(format!("{} {}", by.key(table, sql)?, by.direction(table)));
         }
-        sql.push(&format!(" ORDER BY {} LIMIT ", keys.join(", ")));
-        sql.bind(self.limit.map(i64::from))?;
-        sql.push(" OFFSET ");
-        sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))
+        sql.push(&format!(" ORDER BY {}", keys.join(", ")));
+        self.push_limit(sql)
+    }
+
+    /// Appends the limit and the offset, if there are any: Citus takes a limit of NULL beside an
+    /// offset for 0.
+    fn push_limit(&self, sql: &mut Sql) -> Result<(), Error> {
+        if let Some(limit) = self.limit {
+            sql.push(" LIMIT ");
+            sql.bind(i64::from(limit))?;
+        }
+        if self.offset > 0 {
+            sql.push(" OFFSET ");
+            sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
+        }
+        Ok(())
     }
 
     /// Reads a page without a search, in one statement: the page and the total are of
@@ -338,7 +347,7 @@ impl<M: Model> QueryBuilder<M> {
                 let most = most.saturating_add(1).min(i64::MAX.unsigned_abs());
                 let most = number(&mut sql, most)?;
                 format!(
-                    "SELECT count(*) AS total FROM (SELECT FROM {from}{filter} LIMIT {most}) AS capped"
+                    "SELECT count(*) AS total FROM (SELECT 1 FROM {from}{filter} LIMIT {most}) AS capped"
                 )
             }
         };

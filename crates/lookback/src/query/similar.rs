@@ -99,6 +99,7 @@ impl<M: Model> QueryBuilder<M> {
                 // Rows that come late would be on no page: they are before its start.
                 scan.disable_index_scans().await.map_err(from_driver)?;
             }
+            let row_set = row_set.map(|rows| rows.of_distributed(scan.is_distributed()));
             let rows = statement(row_set.as_ref())?.fetch_all(scan.conn()).await;
             let near = NearRows::read(&rows.map_err(from_driver)?, page, self.count)?;
             if scan.has_vector_index() && near.may_be_short {
@@ -199,7 +200,7 @@ impl<M: Model> QueryBuilder<M> {
                 let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
                 let most = sql.argument(most)?;
                 format!(
-                    "SELECT count(*) AS total FROM (SELECT FROM {from}{others} LIMIT {most}) AS capped"
+                    "SELECT count(*) AS total FROM (SELECT 1 FROM {from}{others} LIMIT {most}) AS capped"
                 )
             }
         };

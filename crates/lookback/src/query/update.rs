@@ -7,8 +7,7 @@ use sqlx::{PgConnection, Row as _};
 use super::QueryBuilder;
 use super::assignment::{NewValue, ranged};
 use super::create::{STORED_RECORD, fetch_record, not_found};
-use crate::db::Sql;
-use crate::db::{CloseOnDrop, Db, TransactionScope, begin};
+use crate::db::{CloseOnDrop, Db, Sql, TransactionScope, begin, is_distributed};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::encoder_texts;
@@ -161,6 +160,7 @@ impl<M: Model> QueryBuilder<M> {
         let id = table.column_of(ColumnRole::Id).quoted();
         let mut transaction = TransactionScope::begin(conn).await?;
         let summaries = Changes::begin(transaction.conn(), table).await?;
+        let is_distributed = is_distributed(transaction.conn(), table).await?;
         // Up to the newest record now, without those that are added meanwhile.
         let mut sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
@@ -179,11 +179,19 @@ impl<M: Model> QueryBuilder<M> {
             sql.push(&format!(" AND {id} <= "));
             sql.bind(newest)?;
             sql.push(&format!(" ORDER BY {id} LIMIT {UPDATE_BATCH}"));
-            let kept = lock_search_fields(table, sql, transaction.conn()).await?;
-            let Some((batch_last, _)) = kept.last() else {
-                break;
+            let (read_to, kept) = if is_distributed {
+                self.lock_by_writing(sql, transaction.conn()).await?
+            } else {
+                let kept = lock_search_fields(table, sql, transaction.conn()).await?;
+                (kept.last().map(|(id, _)| *id), kept)
             };
-            last = *batch_last;
+            match read_to {
+                Some(read_to) => last = read_to,
+                None => break,
+            }
+            if kept.is_empty() {
+                continue;
+            }
             let ids: Vec<i64> = kept.iter().map(|(id, _)| *id).collect();
             let embeddings: Vec<Option<pgvector::Vector>> = kept
                 .iter()
@@ -208,6 +216,44 @@ impl<M: Model> QueryBuilder<M> {
         }
         transaction.commit().await?;
         Ok(done)
+    }
+
+    /// Does the same as [`lock_search_fields`] where rows are in shards, of which Citus locks
+    /// those of one at a time: they are written as they are, if they still match. Returns the
+    /// greatest id of those that were read, too.
+    async fn lock_by_writing(
+        &self,
+        select: Sql,
+        conn: &mut PgConnection,
+    ) -> Result<(Option<i64>, Vec<(i64, Vec<Value<'static>>)>), Error> {
+        let table = M::TABLE;
+        let id = table.column_of(ColumnRole::Id).quoted();
+        let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
+        let rows = select.fetch_all(&mut *conn).await;
+        let rows = rows.map_err(|error| Error::from_driver(table, error))?;
+        let ids: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        let ids = ids?;
+        let mut records = Vec::with_capacity(ids.len());
+        let Some(read_to) = ids.last().copied() else {
+            return Ok((None, records));
+        };
+        let mut sql = Sql::new(&format!(
+            "UPDATE {} SET {updated_at} = {updated_at}",
+            table.quoted()
+        ));
+        self.push_where(&mut sql)?;
+        sql.push(&format!(" AND {id} = ANY("));
+        sql.bind(ids)?;
+        sql.push(&format!(
+            ") RETURNING {id}, {}",
+            encoder_texts(table).join(", ")
+        ));
+        let rows = sql.fetch_all(conn).await;
+        for row in &rows.map_err(|error| Error::from_driver(table, error))? {
+            records.push((row.try_get(0)?, search_values(table, row, 1)?));
+        }
+        records.sort_by_key(|(id, _)| *id);
+        Ok((Some(read_to), records))
     }
 
     /// Sets columns and `updated_at` of every record that the query matches.

@@ -254,7 +254,9 @@ impl<'q> Groups<'q> {
     ) -> Result<(), Error> {
         let table = self.table;
         let from_driver = |error| Error::from_driver(table, error);
-        let sql = statement(table, self.query, rows, scope)?;
+        let rows = rows.cloned();
+        let rows = rows.map(|rows| rows.of_distributed(session.is_distributed()));
+        let sql = statement(table, self.query, rows.as_ref(), scope)?;
         let mut groups = sql.fetch(session.conn());
         while let Some(row) = poll_fn(|context| groups.as_mut().poll_next(context)).await {
             let row = row.map_err(from_driver)?;

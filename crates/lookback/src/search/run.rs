@@ -102,7 +102,8 @@ impl<'a, 'c> Search<'a, 'c> {
             limit: ids.len() as u64,
         };
         let source = CoveringSource {
-            rows: RowSet::new(Vec::new(), ids.to_vec()),
+            rows: RowSet::new(Vec::new(), ids.to_vec())
+                .of_distributed(self.session.is_distributed()),
             floor: None,
         };
         let statement = statement::covering(table, query, page, Some(&source), self.scope)?;
@@ -143,7 +144,10 @@ async fn fetch_covering(
         lexical = found.map_err(|error| map_summary_error(table, error))?;
     }
     loop {
-        let source = lexical.as_ref().map(LexicalCandidates::covering_source);
+        let mut source = lexical.as_ref().map(LexicalCandidates::covering_source);
+        if let Some(source) = &mut source {
+            source.rows = std::mem::take(&mut source.rows).of_distributed(session.is_distributed());
+        }
         let statement = statement::covering(table, query, page, source.as_ref(), scope)?;
         let rows = statement.fetch_all(session.conn()).await;
         let rows = rows.map_err(from_driver)?;
@@ -305,7 +309,8 @@ async fn fetch(
     session: &mut SearchSession<'_>,
 ) -> Result<FetchedRows, Error> {
     let from_driver = |error| Error::from_driver(table, error);
-    let statement = statement::candidates(table, query, vector_scan, sources, scope)?;
+    let sources = sources.clone().of_distributed(session.is_distributed());
+    let statement = statement::candidates(table, query, vector_scan, &sources, scope)?;
     let rows = statement.sql.fetch_all(session.conn()).await;
     let rows = rows.map_err(from_driver)?;
     let fields = if statement.has_fields {

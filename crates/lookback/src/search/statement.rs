@@ -106,6 +106,16 @@ pub(super) struct CandidateStatement {
 }
 
 impl RowSources {
+    /// Says whether the table is distributed.
+    pub(super) fn of_distributed(self, is_distributed: bool) -> Self {
+        let of = |rows: Option<RowSet>| rows.map(|rows| rows.of_distributed(is_distributed));
+        Self {
+            lexical: of(self.lexical),
+            vector: of(self.vector),
+            ..self
+        }
+    }
+
     /// Returns about the most rows of a table up to an id; `None` if one of them is the
     /// whole table.
     pub(super) fn most_rows(&self, until: i64) -> Option<u64> {
@@ -226,7 +236,7 @@ pub(super) fn candidates(
            SELECT max(__id) FILTER (WHERE __coverage = 0) AS __partial, \
              max(__id) FILTER (WHERE __coverage = 1) AS __words, max(__id) FILTER (WHERE __coverage = 2) AS __typed \
            FROM lexical WHERE {covers} AND (SELECT count(*) FROM lexical WHERE {covers}) > {LEXICAL_LIMIT} \
-             AND NOT EXISTS (SELECT FROM best_lexical AS b WHERE b.__id = lexical.__id))",
+             AND NOT EXISTS (SELECT 1 FROM best_lexical AS b WHERE b.__id = lexical.__id))",
         weights = Words::weights(query.fetch_words.len()),
         score = Words::score(0..query.fetch_words.len()),
         covers = if query.phrases.is_empty() { "__coverage > 0" } else { "TRUE" },
@@ -306,7 +316,7 @@ pub(super) fn fields(table: &'static Table, ids: &[i64]) -> Result<Sql, Error> {
     // A list of ids would be estimated for each partition, which takes longer than reading.
     sql.push(&format!(
         "::bigint[]) AS k(id) CROSS JOIN LATERAL (\
-           SELECT {id} AS __id, {fields} AS __fields FROM {from} WHERE {id} = k.id OFFSET 0) AS r",
+           SELECT {id} AS __id, {fields} AS __fields FROM {from} WHERE {id} = k.id) AS r",
         fields = search_fields(table, Some(MAX_RANKED_CHARS)),
         from = table.quoted(),
     ));

@@ -10,7 +10,7 @@ use chrono::{
 };
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
 use super::Problem;
@@ -376,6 +376,12 @@ impl<'r> Decode<'r, Postgres> for StoredTime {
                 Self::new(time).ok_or_else(|| "the time is beyond what can be read".into())
             }
         }
+    }
+}
+
+impl PgHasArrayType for StoredTime {
+    fn array_type_info() -> PgTypeInfo {
+        <DateTime<Utc> as PgHasArrayType>::array_type_info()
     }
 }
 

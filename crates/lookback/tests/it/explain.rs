@@ -250,13 +250,9 @@ async fn common_queries_use_an_index() {
 
     deleted records, to purge
       ModifyTable of logs
-        Nested Loop
-          Aggregate
-            Subquery Scan
-              Limit
-                LockRows
-                  Index Scan of logs_default_deleted_at_idx, bounded
-          Index Scan of logs_default_pkey, bounded
+        Limit
+          Index Scan of logs_default_deleted_at_idx, bounded
+        Index Scan of logs_default_pkey, bounded
 
     a change by id
       ModifyTable of logs

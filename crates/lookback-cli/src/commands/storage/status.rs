@@ -1,6 +1,8 @@
 //! `storage status`
 
-use lookback::maintenance::{self, PartitionState, PrunePlan, StorageReport, StorageStatus};
+use lookback::maintenance::{
+    self, PartitionState, PrunePlan, Shards, StorageReport, StorageStatus,
+};
 use lookback::{Json, json};
 
 use super::prune::{ALL, table_of};
@@ -33,12 +35,36 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     ];
     output::table(&headings, &rows)?;
     for report in &all {
+        if let Some(shards) = &report.status.shards {
+            output::note(&shards_of(report.status.table, shards));
+        }
         let plan = report.preview.as_ref().map(|preview| &preview.plan);
         for advice in advice(&report.status, plan) {
             output::note(&advice);
         }
     }
     Ok(())
+}
+
+/// Formats the shards: `logs: 4 shards; 5.5 MB on db1:5432, 5.4 MB on db2:5432`.
+fn shards_of(table: &str, shards: &Shards) -> String {
+    let servers = shards.servers.iter();
+    let servers: Vec<String> = servers
+        .map(|server| format!("{} on {}", output::bytes(server.bytes), server.server))
+        .collect();
+    let skew = if shards.skew() > 1.2 {
+        format!(
+            "; the largest has {:.1} times the mean: SELECT citus_rebalance_start()",
+            shards.skew()
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{table}: {}; {}{skew}",
+        counted(shards.count(), "shard"),
+        servers.join(", ")
+    )
 }
 
 fn cells(status: &StorageStatus) -> Vec<Cell> {

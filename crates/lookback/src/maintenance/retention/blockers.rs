@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row as _};
 use super::measuring::push_id_range;
 use super::plan::PrunePlan;
 use super::policy::RetentionPolicy;
-use crate::db::{Sql, row};
+use crate::db::{Sql, is_distributed, row};
 use crate::error::Error;
 use crate::maintenance::partitions::{self, Partition};
 use crate::model::{ColumnRole, Table};
@@ -121,7 +121,14 @@ async fn oldest_expired(
     partition: &Partition,
     cutoff: Option<DateTime<Utc>>,
 ) -> Result<(Option<DateTime<Utc>>, bool), Error> {
-    let mut sql = Sql::new("SELECT coalesce(pg_relation_size(to_regclass(");
+    // That of a distributed table is empty, and its rows do not know their partition here.
+    let is_distributed = is_distributed(conn, table).await?;
+    let size = if is_distributed {
+        "citus_relation_size"
+    } else {
+        "pg_relation_size"
+    };
+    let mut sql = Sql::new(&format!("SELECT coalesce({size}(to_regclass("));
     sql.bind(partition.quoted())?;
     sql.push(")), 0) > 0 AS has_records");
     let has_records: bool = row(conn, sql).await?.try_get("has_records")?;
@@ -130,12 +137,19 @@ async fn oldest_expired(
     }
     let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     // Through the table: a role that may read it needs no rights on its partitions.
+    let by_itself = partition.is_default && is_distributed;
     let mut sql = Sql::new(&format!(
         "SELECT min({created_at}) AS oldest FROM {} WHERE {created_at} < ",
-        table.quoted()
+        if by_itself {
+            partition.quoted()
+        } else {
+            table.quoted()
+        }
     ));
     sql.bind(cutoff)?;
-    if partition.is_default {
+    if by_itself {
+        // All of it.
+    } else if partition.is_default {
         sql.push(" AND tableoid = to_regclass(");
         sql.bind(partition.quoted())?;
         sql.push(")");

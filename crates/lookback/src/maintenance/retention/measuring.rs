@@ -21,7 +21,7 @@ pub(super) async fn has_newer_rows(
     cutoff: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let mut sql = Sql::new(&format!(
-        "SELECT EXISTS (SELECT FROM {} WHERE {} >= ",
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE {} >= ",
         // Through the table: the planner considers constraints only when it chooses partitions.
         table.quoted(),
         table.column_of(ColumnRole::CreatedAt).quoted()

@@ -188,7 +188,7 @@ async fn droppable_partitions(
             let summaries = index::summary_bytes(conn, table, Some(partition.ids())).await?;
             remaining_bytes = remaining_bytes.saturating_sub(summaries);
         } else {
-            partition.bytes = partitions::bytes(conn, &partition).await?;
+            partition.bytes = partitions::bytes(conn, table, &partition).await?;
         }
         droppable.push(PartitionDrop {
             name: partition.name.clone(),

@@ -129,11 +129,12 @@ async fn delete_soft_deleted(
     let mut sql = Sql::default();
     let before = sql.argument(cutoff)?;
     let limit = sql.argument(ROWS_PER_STATEMENT)?;
-    // Rows are locked where they are chosen: a record that is being restored is waited for,
-    // checked again there, and kept.
+    // Under the condition twice: a record that is being restored is waited for, checked again,
+    // and kept. The second time it is written so that only the ids choose an index.
     sql.push(&format!(
-        "DELETE FROM {from} WHERE {id} IN (SELECT {id} FROM {from} \
-         WHERE {deleted_at} < {before} LIMIT {limit} FOR UPDATE)"
+        "DELETE FROM {from} WHERE {id} = ANY(ARRAY(\
+         SELECT {id} FROM {from} WHERE {deleted_at} < {before} LIMIT {limit})) \
+         AND ({deleted_at} < {before}) IS TRUE"
     ));
     sql.execute(conn)
         .await

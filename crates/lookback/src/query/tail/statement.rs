@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::Arrived;
-use crate::db::{Sql, row, sequence};
+use crate::db::{Sql, is_distributed, row, sequence};
 use crate::error::{Error, Remedy};
 use crate::model::{ColumnRole, Model, Table};
 use crate::query::QueryBuilder;
@@ -98,7 +98,7 @@ pub(super) async fn has_id_from(
     id: i64,
 ) -> Result<bool, Error> {
     let mut sql = Sql::new(&format!(
-        "SELECT EXISTS (SELECT FROM {} WHERE {} >= ",
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE {} >= ",
         table.quoted(),
         table.column_of(ColumnRole::Id).quoted()
     ));
@@ -119,7 +119,8 @@ pub(super) async fn read_ranges<M: Model>(
     ranges: &[(i64, i64)],
 ) -> Result<Vec<Arrived<M>>, Error> {
     let table = M::TABLE;
-    let rows = statement(query, ranges)?
+    let is_distributed = is_distributed(conn, table).await?;
+    let rows = statement(query, ranges, is_distributed)?
         .fetch_all(conn)
         .await
         .map_err(|error| Error::from_driver(table, error))?;
@@ -143,12 +144,34 @@ pub(super) async fn read_ranges<M: Model>(
 pub(super) fn statement<M: Model>(
     query: &QueryBuilder<M>,
     ranges: &[(i64, i64)],
+    is_distributed: bool,
 ) -> Result<Sql, Error> {
     let table = M::TABLE;
     let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let mut sql = Sql::default();
     let list = query.selected();
     let condition = sql.fragment(|sql| query.push_condition(sql))?;
+    if is_distributed {
+        // One scan of each shard, by the ranges as they are.
+        let bound = |id: i64| format!("'{id}'::bigint");
+        let within = ranges
+            .iter()
+            .map(|(first, last)| format!("{id} BETWEEN {} AND {}", bound(*first), bound(*last)));
+        let within: Vec<String> = within.collect();
+        let columns = query.selected_columns();
+        let columns = columns.map(|column| {
+            let name = column.quoted();
+            format!(", CASE WHEN __matches THEN {name} END AS {name}")
+        });
+        sql.push(&format!(
+            "SELECT __id, __matches{columns} FROM (\
+               SELECT *, {id} AS __id, ({condition}) AS __matches FROM {from} \
+               WHERE {within} ORDER BY {id} LIMIT {PAGE}) AS visible ORDER BY __id",
+            columns = columns.collect::<String>(),
+            within = within.join(" OR "),
+        ));
+        return Ok(sql);
+    }
     let (first, last): (Vec<i64>, Vec<i64>) = ranges.iter().copied().unzip();
     let (first, last) = (sql.argument(first)?, sql.argument(last)?);
     sql.push(&format!(

@@ -22,7 +22,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::row_set::{RowSet, SEGMENTS_ARE_DISJOINT, check_disjoint};
 use super::tokens::Token;
-use crate::db::{LocalSetting, LocalSettings, Sql, row};
+use crate::db::{LocalSetting, LocalSettings, Sql, is_distributed_sql, row};
 use crate::error::Error;
 use crate::filter::{MatchedWord, Pattern};
 use crate::model::{ColumnRole, Table};
@@ -205,7 +205,7 @@ impl MatchRows {
         let is_same = format!(
             "(SELECT {digest} = {segments} \
                 AND {known}::text[] <@ (SELECT coalesce(array_agg(identity), '{{}}') FROM ({watched}) AS watched) \
-                AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
+                AND NOT EXISTS (SELECT 1 FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
               FROM sealed_segments WHERE NOT is_tombstone AND target = {target} AND id <= {newest})",
             digest = DIGEST,
             watched = known_identities(table),
@@ -244,7 +244,8 @@ fn has_steady_text(ty: ColumnType) -> bool {
 }
 
 /// Returns whether the tables exist, and the role may read them and the whole table, because a
-/// filter needs no right on them; and the setting of the cost of a scan.
+/// filter needs no right on them, and the table is not distributed, so that changes are noted; and
+/// the setting of the cost of a scan.
 async fn rights(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -257,10 +258,12 @@ async fn rights(
         .chain([format!("to_regclass({of_records})")]);
     let each = each.map(|name| format!("coalesce(has_table_privilege({name}, 'SELECT'), FALSE)"));
     sql.push(&format!(
-        "SELECT {each} AND EXISTS (SELECT FROM pg_catalog.pg_attribute \
-           WHERE attrelid = to_regclass('sealed_segments') AND attname = 'partitions') AS may_read, \
+        "SELECT {each} AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute \
+           WHERE attrelid = to_regclass('sealed_segments') AND attname = 'partitions') \
+           AND NOT {is_distributed} AS may_read, \
            current_setting('{SCAN_COST_SETTING}', TRUE) AS scan_cost",
         each = each.collect::<Vec<_>>().join(" AND "),
+        is_distributed = is_distributed_sql(&format!("to_regclass({of_records})")),
     ));
     let row = row(conn, sql).await?;
     Ok((row.try_get("may_read")?, row.try_get("scan_cost")?))
@@ -363,7 +366,7 @@ fn statement(table: &'static Table, words: &MatchWords, scan_cost: f64) -> Resul
              AND (SELECT coalesce(sum(stored), 0) FROM postings) <= {MAX_IDS} \
              AND (SELECT count(*) FROM notes) <= {MAX_NOTES} \
              AND (SELECT count(*) FROM gaps) <= {MAX_GAPS} \
-             AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM rollup_corrections WHERE target = {target} AND record_id IS NULL) \
              AS is_useful FROM sealed), \
          listed AS MATERIALIZED (\
            SELECT k.newest_ids, p.is_truncated FROM postings AS p JOIN search_postings AS k USING (id) \

@@ -20,6 +20,8 @@ pub(crate) struct RowSet {
     ids: Vec<i64>,
     /// The ids that were given and lie in the ranges.
     in_ranges: Vec<i64>,
+    /// Whether the table is distributed.
+    is_distributed: bool,
 }
 
 impl RowSet {
@@ -36,14 +38,21 @@ impl RowSet {
             ranges,
             ids,
             in_ranges,
+            is_distributed: false,
         }
+    }
+
+    /// Says whether the table is distributed.
+    pub(crate) fn of_distributed(mut self, is_distributed: bool) -> Self {
+        self.is_distributed = is_distributed;
+        self
     }
 
     /// Returns the rows of both.
     pub(crate) fn union(&self, other: &Self) -> Self {
         let ranges = self.ranges.iter().chain(&other.ranges).copied();
         let ids = self.given().chain(other.given());
-        Self::new(ranges.collect(), ids.collect())
+        Self::new(ranges.collect(), ids.collect()).of_distributed(self.is_distributed)
     }
 
     fn given(&self) -> impl Iterator<Item = i64> + '_ {
@@ -73,7 +82,7 @@ impl RowSet {
         let ids = sql.argument(&self.ids)?;
         Ok(format!(
             "{id} <> ALL({ids}::bigint[]) \
-             AND NOT EXISTS (SELECT FROM unnest({first}::bigint[], {last}::bigint[]) AS __r(__first, __last) \
+             AND NOT EXISTS (SELECT 1 FROM unnest({first}::bigint[], {last}::bigint[]) AS __r(__first, __last) \
                WHERE {id} BETWEEN __first AND __last)"
         ))
     }
@@ -101,6 +110,9 @@ impl RowSet {
     /// Its column [`IS_LISTED`] says whether a row is there by its id.
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
         let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
+        if self.is_distributed {
+            return self.in_shards(table, sql);
+        }
         let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();
         let last: Vec<i64> = self.ranges.iter().map(|(_, last)| *last).collect();
         let (first, last) = (sql.argument(first)?, sql.argument(last)?);
@@ -117,6 +129,27 @@ impl RowSet {
             ));
         }
         Ok(format!("({rows}) AS {}", table.alias()))
+    }
+
+    /// The same as one scan of each shard, because a shard joins with no other list of its rows.
+    ///
+    /// The ranges are written out: each shard then combines its primary keys for them.
+    fn in_shards(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
+        let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
+        let ids = sql.argument(&self.ids)?;
+        let is_listed = format!("{id} = ANY({ids}::bigint[])");
+        let mut rows = vec![is_listed.clone()];
+        let bound = |id: i64| format!("'{id}'::bigint");
+        rows.extend(
+            self.ranges.iter().map(|(first, last)| {
+                format!("{id} BETWEEN {} AND {}", bound(*first), bound(*last))
+            }),
+        );
+        Ok(format!(
+            "(SELECT *, {is_listed} AS {IS_LISTED} FROM {from} WHERE {rows}) AS {alias}",
+            rows = rows.join(" OR "),
+            alias = table.alias(),
+        ))
     }
 }
 

@@ -418,9 +418,10 @@ impl Sealer {
             self.table.quoted(),
         );
         let mut sql = Sql::new(&format!(
-            "SELECT min({id}) AS first, (SELECT max({id}) FROM {from}) AS head FROM {from} WHERE {id} > "
+            "SELECT (SELECT max({id}) FROM {from}) AS head, (SELECT min({id}) FROM {from} WHERE {id} > "
         ));
         sql.bind(sealed.unwrap_or(i64::MIN))?;
+        sql.push(") AS first");
         let row = sql
             .fetch_optional(conn)
             .await

@@ -213,7 +213,7 @@ pub(crate) async fn has_records_before(
     let mut sql = Sql::default();
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
     sql.push(&format!(
-        "SELECT EXISTS (SELECT FROM sealed_segments \
+        "SELECT EXISTS (SELECT 1 FROM sealed_segments \
          WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff}"
     ));
     push_segments_outside(&mut sql, outside)?;
@@ -234,7 +234,7 @@ pub(crate) async fn has_records_before(
         sql.push(&format!(" ORDER BY {id} LIMIT 1) < {cutoff}, FALSE)"));
     } else {
         sql.push(&format!(
-            ") OR EXISTS (SELECT FROM {from} WHERE {created_at} < {cutoff}"
+            ") OR EXISTS (SELECT 1 FROM {from} WHERE {created_at} < {cutoff}"
         ));
         push_records_outside(&mut sql, table, outside)?;
         sql.push(")");
@@ -304,9 +304,8 @@ pub(crate) async fn oldest_in_straddling_segments(
     let mut sql = Sql::default();
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
     sql.push(&format!(
-        "SELECT min(r.made) FROM sealed_segments CROSS JOIN LATERAL (\
-           SELECT min({created_at}) AS made FROM {from} \
-           WHERE {id} BETWEEN first_id AND last_id AND {created_at} >= {cutoff}) AS r \
+        "SELECT min(r.{created_at}) FROM sealed_segments AS s \
+         JOIN {from} AS r ON r.{id} BETWEEN s.first_id AND s.last_id AND r.{created_at} >= {cutoff} \
          WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff} AND newest >= {cutoff}",
         created_at = table.column_of(ColumnRole::CreatedAt).quoted(),
         from = table.quoted(),
@@ -335,18 +334,18 @@ pub(crate) async fn recount_segments(
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
     let (after, limit) = (sql.argument(after)?, sql.argument(limit)?);
     sql.push(&format!(
-        "WITH counted AS (\
+        "WITH given AS MATERIALIZED (\
+           SELECT id, first_id, last_id FROM sealed_segments \
+           WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff} \
+             AND first_id > {after} ORDER BY first_id LIMIT {limit}), \
+         records AS MATERIALIZED (\
+           SELECT g.id, count(*) AS rows, min(r.{created_at}) AS oldest, max(r.{created_at}) AS newest \
+           FROM given AS g JOIN {from} AS r ON r.{id} BETWEEN g.first_id AND g.last_id GROUP BY g.id), \
+         counted AS (\
            UPDATE sealed_segments AS s \
-           SET rows = k.rows, oldest = k.oldest, newest = k.newest \
-           FROM (\
-             SELECT g.id, r.* FROM (\
-               SELECT id, first_id, last_id FROM sealed_segments \
-               WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff} \
-                 AND first_id > {after} ORDER BY first_id LIMIT {limit}) AS g \
-             CROSS JOIN LATERAL (\
-               SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest \
-               FROM {from} WHERE {id} BETWEEN g.first_id AND g.last_id) AS r) AS k \
-           WHERE s.id = k.id RETURNING s.first_id) \
+           SET rows = coalesce(r.rows, 0), oldest = r.oldest, newest = r.newest \
+           FROM given AS g LEFT JOIN records AS r USING (id) \
+           WHERE s.id = g.id RETURNING s.first_id) \
          SELECT max(first_id) FROM counted"
     ));
     one(conn, sql).await

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use crate::db::{LocalSetting, LocalSettings, Sql};
+use crate::db::{LocalSetting, LocalSettings, Sql, is_distributed_sql};
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::scope::Scope;
@@ -15,6 +15,7 @@ pub(crate) struct SearchSession<'c> {
     has_vector_index: bool,
     has_unordered_index: bool,
     has_text_index: bool,
+    is_distributed: bool,
     /// The setting [`SCAN_COST_SETTING`], if it is set.
     scan_cost: Option<String>,
     /// Whether summaries are used, and whether all rows of the scope are few, once it is
@@ -67,7 +68,9 @@ impl<'c> SearchSession<'c> {
                    JOIN pg_am AS am ON am.oid = c.relam \
                    WHERE am.amname IN ('hnsw', 'ivfflat', 'gin') AND (i.indrelid = to_regclass({table}) \
                    OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass({table}))))\
-                 ) AS search_indexes, current_setting('{SCAN_COST_SETTING}', TRUE) AS scan_cost, "
+                 ) AS search_indexes, current_setting('{SCAN_COST_SETTING}', TRUE) AS scan_cost, \
+                 {is_distributed} AS is_distributed, ",
+                is_distributed = is_distributed_sql(&format!("to_regclass({table})")),
             ))
         })
         .await?;
@@ -79,6 +82,7 @@ impl<'c> SearchSession<'c> {
             has_vector_index: has("hnsw") || has("ivfflat"),
             has_unordered_index: has("ivfflat"),
             has_text_index: has("gin"),
+            is_distributed: row.try_get("is_distributed")?,
             scan_cost: row.try_get("scan_cost")?,
             uses_summaries: None,
             is_scan_small: false,
@@ -94,6 +98,11 @@ impl<'c> SearchSession<'c> {
     /// but not always all.
     pub(crate) fn has_vector_index(&self) -> bool {
         self.has_vector_index
+    }
+
+    /// Returns whether the rows are in shards on several servers.
+    pub(crate) fn is_distributed(&self) -> bool {
+        self.is_distributed
     }
 
     /// Returns whether there is an index on an expression that may serve letters.

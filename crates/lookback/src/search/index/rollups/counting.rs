@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::{EPOCH, Key, Names, definition, may_write, try_lock, watched_partitions};
-use crate::db::Sql;
+use crate::db::{Sql, is_distributed};
 use crate::error::Error;
 use crate::model::Table;
 
@@ -29,7 +29,11 @@ pub(in crate::search::index) async fn count_sealed(
     first_id: i64,
     last_id: i64,
 ) -> Result<(), Error> {
-    if table.rollup.is_some() && may_write(conn).await? && try_lock(conn, table).await? {
+    if table.rollup.is_some()
+        && may_write(conn).await?
+        && !is_distributed(conn, table).await?
+        && try_lock(conn, table).await?
+    {
         count_range(conn, table, first_id, last_id).await?;
     }
     Ok(())
@@ -124,7 +128,7 @@ pub(super) async fn count_range(
            array_agg(b.bucket ORDER BY b.bucket), array_agg(b.rows ORDER BY b.bucket) \
          FROM counted, gaps, finest, buckets AS b \
          WHERE gaps.are_few AND b.unit >= finest.units[b.depth + 1] GROUP BY 1, 2, 3, 4, 5) \
-         SELECT EXISTS (SELECT FROM counted)",
+         SELECT EXISTS (SELECT 1 FROM counted)",
         watched = watched_partitions(table),
         values = values.concat(),
         raw_keys = raw_keys.concat(),

@@ -66,7 +66,7 @@ pub(super) async fn merge(
                WHERE NOT isempty(r.ids) GROUP BY place) AS finest), '{{}}') AS finest \
            FROM ranges HAVING count(*) > 0), \
          applied AS MATERIALIZED (\
-           SELECT n.* FROM notes AS n WHERE NOT EXISTS (SELECT FROM notes AS removal WHERE removal.record_id = n.record_id \
+           SELECT n.* FROM notes AS n WHERE NOT EXISTS (SELECT 1 FROM notes AS removal WHERE removal.record_id = n.record_id \
                AND removal.is_removal AND removal.id < n.id)), \
          kept AS MATERIALIZED (\
            SELECT m.ids - coalesce((SELECT range_agg(int8range(record_id, record_id + 1)) \

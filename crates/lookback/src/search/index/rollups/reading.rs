@@ -152,7 +152,7 @@ pub(crate) fn push_rollup_scan(
            SELECT {values}created_at AS {time}, {deletion} AS {deleted_at}, amount::integer AS __rows \
            FROM rollup_corrections AS n \
            WHERE target = {target} AND amount <> 0 AND record_id <@ (SELECT ids FROM covered) \
-             AND NOT EXISTS (SELECT FROM rollup_corrections AS removal \
+             AND NOT EXISTS (SELECT 1 FROM rollup_corrections AS removal \
                WHERE removal.target = {target} AND removal.record_id = n.record_id \
                  AND removal.is_removal AND removal.id < n.id)) AS corrections \
          WHERE {keys_condition}{inner} \
@@ -194,7 +194,7 @@ fn ranges(
            WHERE target = {target} AND finest[{place}] <= {finest} AND definition = {definition} \
              AND partitions <@ (SELECT coalesce(array_agg(identity), '{{}}') FROM watched) \
              AND NOT isempty(ids) \
-             AND NOT EXISTS (SELECT FROM rollup_corrections WHERE target = {target} AND record_id IS NULL))",
+             AND NOT EXISTS (SELECT 1 FROM rollup_corrections WHERE target = {target} AND record_id IS NULL))",
         watched = watched_partitions(table),
         definition = definition(table),
     ))

@@ -120,11 +120,11 @@ pub(crate) async fn is_trigger_current(
     let body = sql.argument(function_body(table, &corrections))?;
     let target = sql.argument(table.name)?;
     sql.push(&format!(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t \
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS t \
              JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid \
              WHERE t.tgrelid = to_regclass({relation}) AND t.tgname = {name} \
                AND t.tgenabled = 'A' AND p.prosrc = {body}) \
-           AND NOT EXISTS (SELECT FROM rollup_corrections \
+           AND NOT EXISTS (SELECT 1 FROM rollup_corrections \
              WHERE target = {target} AND record_id IS NULL) AS is_current"
     ));
     Ok(row(conn, sql).await?.try_get("is_current")?)

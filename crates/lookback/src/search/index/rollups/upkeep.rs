@@ -79,7 +79,7 @@ pub(crate) async fn next_task(
         "WITH noted AS MATERIALIZED (\
            SELECT record_id FROM rollup_corrections AS n \
            WHERE target = {target} AND record_id IS NOT NULL AND amount <> 0 \
-             AND NOT EXISTS (SELECT FROM rollup_corrections AS other \
+             AND NOT EXISTS (SELECT 1 FROM rollup_corrections AS other \
                WHERE other.target = {target} AND other.record_id = n.record_id \
                  AND (other.created_at < {first_time} OR other.created_at >= {end_time})) \
            ORDER BY record_id LIMIT {AT_ONCE}) \
@@ -155,7 +155,7 @@ async fn purge_uncounted(conn: &mut PgConnection, table: &'static Table) -> Resu
     let target = sql.argument(table.name)?;
     sql.push(&format!(
         "WITH ranges AS (DELETE FROM rollup_ranges AS r WHERE r.target = {target} \
-           AND NOT EXISTS (SELECT FROM sealed_segments AS s \
+           AND NOT EXISTS (SELECT 1 FROM sealed_segments AS s \
              WHERE s.target = {target} AND NOT s.is_tombstone \
                AND s.first_id <= r.last_id AND s.last_id >= r.first_id) RETURNING id) \
          DELETE FROM rollup_cells AS c USING ranges AS r WHERE c.range_id = r.id"
@@ -216,7 +216,7 @@ pub(in crate::search::index) async fn delete_ranges_between(
 
 /// Deletes all roll-ups of a table. Corrections remain until [`next_task`] finds many of them:
 /// a range that another process counts just now needs its own.
-pub(in crate::search::index) async fn delete_rollups(
+pub(crate) async fn delete_rollups(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<(), Error> {
