@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
+.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-citus test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-citus bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -29,6 +29,7 @@ test: ## Run the tests on a real PostgreSQL, started for them, and those of the 
 	@sh scripts/page.sh --try
 	$(CARGO) test --workspace --locked
 	@LOOKBACK=$(or $(CARGO_TARGET_DIR),target)/debug/lookback sh scripts/test-page.sh
+	@CARGO="$(CARGO)" LOOKBACK_TEST_CITUS_URL="$(CITUS_URL)" sh scripts/test-citus.sh
 
 test-page: ## Test the page in Chromium (needs Node.js 20.19, npm and Chromium; FILTER=logs)
 	CARGO="$(CARGO)" FILTER="$(FILTER)" PAGE=required sh scripts/test-page.sh
@@ -41,6 +42,9 @@ test-anywhere: ## Run the tests with other dates, time zones, under load, as ano
 
 test-older: ## Run the tests against PostgreSQL 16 (FILTER=maintenance::)
 	CARGO="$(CARGO)" FILTER="$(FILTER)" sh scripts/postgresql-16.sh
+
+test-citus: ## Run the tests of queries, search, storage and writer on a cluster of Citus (CITUS_URL=postgres://… THREADS=4)
+	CARGO="$(CARGO)" LOOKBACK_TEST_CITUS_URL="$(CITUS_URL)" sh scripts/test-citus.sh
 
 test-loggers: ## Decode what real loggers of Node.js and Python write (needs Node.js 20, npm and Python 3.11)
 	CARGO="$(CARGO)" sh scripts/loggers/run.sh
@@ -108,6 +112,9 @@ bench-search: ## Measure search on judged logs (LOGS=folder JUDGMENTS=folder)
 
 bench-scale: ## Measure search in a large table against reading every row (ROWS=10000000)
 	$(CARGO) bench --locked -p lookback --bench scale
+
+bench-citus: ## Measure tables that Citus distributes against those of one server (CITUS_URL=postgres://…)
+	LOOKBACK_TEST_CITUS_URL=$(CITUS_URL) $(CARGO) bench --locked -p lookback --features migrate --bench cluster
 
 bench-match: ## Measure words as a filter against ILIKE and a trigram index (ROWS=1000000)
 	$(CARGO) bench --locked -p lookback --bench matching

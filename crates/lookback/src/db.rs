@@ -20,7 +20,7 @@ mod time_limit;
 pub(crate) use answer::{one, row};
 pub use clock::cutoff_clock;
 pub(crate) use distributed::{is_distributed, is_distributed_sql};
-pub(crate) use driver_error::is_sequence_behind;
+pub(crate) use driver_error::{code_of, is_sequence_behind};
 pub(crate) use local_settings::{LocalSetting, LocalSettings};
 pub(crate) use sql::Sql;
 pub(crate) use time_limit::Limited;

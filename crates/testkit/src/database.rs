@@ -16,6 +16,8 @@ use lookback_embedded::{
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 
+use crate::cluster;
+
 /// A database for one test, dropped when the test passes.
 ///
 /// If the test fails, the database is kept for as long as the server runs.
@@ -84,6 +86,9 @@ pub async fn empty_database() -> Database {
 pub fn server_url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
+        if let Some(coordinator) = cluster::coordinator() {
+            return coordinator.to_owned();
+        }
         env::var("LOOKBACK_TEST_DATABASE_URL").unwrap_or_else(|_| {
             let url = start_server();
             keep_running(&url);
@@ -204,7 +209,12 @@ async fn template() -> String {
             .collect();
         let name = format!(
             "{TEMPLATE}{}",
-            key_of(&(checksums, ENCODER_VERSION, FIRST_PARTITIONS))
+            key_of(&(
+                checksums,
+                ENCODER_VERSION,
+                FIRST_PARTITIONS,
+                cluster::coordinator()
+            ))
         );
         let mut admin = admin().await;
         // One process creates it, the others wait.
@@ -225,6 +235,9 @@ async fn template() -> String {
             // A killed process may have left an incomplete template behind.
             drop_database(&mut admin, &name).await;
             create_database(&mut admin, &name, None).await;
+            if cluster::is_cluster() {
+                cluster::add_citus(&name).await;
+            }
             let mut conn = PgConnection::connect(&url_of(&name))
                 .await
                 .expect("a connection to the template");
@@ -232,11 +245,15 @@ async fn template() -> String {
                 .await
                 .expect("the migrations");
             conn.close().await.expect("the template is closed");
-            run(
-                &mut admin,
-                format!("ALTER DATABASE {name} IS_TEMPLATE true"),
-            )
-            .await;
+            if cluster::is_cluster() {
+                cluster::make_template(&name).await;
+            } else {
+                run(
+                    &mut admin,
+                    format!("ALTER DATABASE {name} IS_TEMPLATE true"),
+                )
+                .await;
+            }
         }
         admin.close().await.expect("the lock is let go");
         name
@@ -293,6 +310,9 @@ async fn create(template: Option<&str>) -> Database {
 }
 
 async fn create_database(admin: &mut PgConnection, name: &str, template: Option<&str>) {
+    if cluster::is_cluster() {
+        return cluster::create(admin, name, template).await;
+    }
     // template0 never has connections.
     let template = template.unwrap_or("template0");
     let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
@@ -310,6 +330,9 @@ async fn create_database(admin: &mut PgConnection, name: &str, template: Option<
 }
 
 async fn drop_database(admin: &mut PgConnection, name: &str) {
+    if cluster::is_cluster() {
+        return cluster::drop(name).await;
+    }
     run(
         admin,
         format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),

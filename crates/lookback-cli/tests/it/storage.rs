@@ -332,6 +332,24 @@ async fn check_passes_with_partitions() {
     assert!(pulled.out.contains("open_partitions"), "{}", pulled.out);
 }
 
+/// A cluster is needed for all else: `make test-citus`.
+#[tokio::test]
+async fn distribute_without_citus_says_what_it_needs() {
+    let lookback = Lookback::new().await;
+    transcript!(lookback.run(&["storage", "distribute", "--dry-run"]), @"
+$ lookback storage distribute --dry-run
+! error: the database has no Citus
+! hint: install Citus on each server, run CREATE EXTENSION citus, and add the servers with citus_add_node: docs/guide/scale.md
+[exit code 1]
+");
+    transcript!(lookback.run(&["storage", "undistribute"]), @"
+$ lookback storage undistribute
+! error: the database has no Citus
+! hint: install Citus on each server, run CREATE EXTENSION citus, and add the servers with citus_add_node: docs/guide/scale.md
+[exit code 1]
+");
+}
+
 #[tokio::test]
 async fn reembed_recomputes_vectors_and_summaries() {
     let lookback = filled().await;

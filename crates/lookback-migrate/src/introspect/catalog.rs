@@ -187,8 +187,8 @@ pub(crate) async fn set_search_path(
     Ok(())
 }
 
-const EXTENSIONS: &str =
-    "SELECT extname::text AS name FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'";
+const EXTENSIONS: &str = "SELECT extname::text AS name FROM pg_catalog.pg_extension \
+     WHERE extname NOT IN ('plpgsql', 'citus', 'citus_columnar')";
 
 const SCHEMAS: &str = "SELECT nspname::text AS name FROM pg_catalog.pg_namespace \
      WHERE nspname = ANY ($1)";

@@ -73,12 +73,11 @@ impl Error {
                 },
             );
         }
-        let known = refusal
-            .constraint()
+        let known = constraint_of(refusal)
             .and_then(|name| table.constraints.iter().find(|c| c.name == name))
             .map(|constraint| FieldError::new(constraint.field, constraint.problem));
         let known = known.or_else(|| {
-            let name = refusal.constraint()?;
+            let name = constraint_of(refusal)?;
             let key = table.keys.iter().find(|key| key.name == name)?;
             let problem = format!("is already used by another record (unique key {name})");
             Some(FieldError::new(key.field, problem))
@@ -94,7 +93,7 @@ impl Error {
             row: copied_row(refusal),
             ..field_error
         };
-        match refusal.code() {
+        match code_of(refusal) {
             sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION => {
                 Self::conflict(field_error)
             }
@@ -121,7 +120,7 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         if let Some(refusal) = postgres_error(&source) {
-            let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
+            let (message, code) = (refusal.message().to_owned(), code_of(refusal).to_owned());
             if code == sqlstate::UNDEFINED_TABLE
                 && let Some(table) = undefined_table(&message)
             {
@@ -167,7 +166,7 @@ pub(crate) fn is_sequence_behind(table: &'static Table, source: &sqlx::Error) ->
     let keys = [id.name.to_owned(), id.quoted()].map(|name| format!("({name})=("));
     postgres_error(source).is_some_and(|refusal| {
         let detail = refusal.detail().unwrap_or_default();
-        refusal.code() == sqlstate::UNIQUE_VIOLATION
+        code_of(refusal) == sqlstate::UNIQUE_VIOLATION
             && keys.iter().any(|key| detail.contains(key.as_str()))
     })
 }
@@ -179,9 +178,9 @@ const CLOSED_AT_ONCE: &str = "unexpected response from SSLRequest: 0x00";
 
 /// Translates the error of a constraint that maintenance has added to a partition.
 fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
-    let constraint = refusal.constraint()?;
+    let constraint = constraint_of(refusal)?;
     if constraint == TIME_RANGE {
-        let partition = refusal.table().unwrap_or(table.name);
+        let partition = table_of(refusal).unwrap_or(table.name);
         let problem = format!(
             "must be in the range of times of {partition}, which is frozen; to allow it, drop its \
              constraint {constraint}, which is added again later"
@@ -203,6 +202,59 @@ fn postgres_error(source: &sqlx::Error) -> Option<&PgDatabaseError> {
     source
         .as_database_error()
         .and_then(|error| error.try_downcast_ref())
+}
+
+/// What PostgreSQL says of a row that a constraint refuses, and its SQLSTATE.
+const REFUSED_ROWS: [(&str, &str); 3] = [
+    (" violates unique constraint \"", sqlstate::UNIQUE_VIOLATION),
+    (" violates check constraint \"", sqlstate::CHECK_VIOLATION),
+    (
+        " violates not-null constraint",
+        sqlstate::NOT_NULL_VIOLATION,
+    ),
+];
+
+/// The SQLSTATE of an error.
+///
+/// While Citus copies rows into shards, what a shard finds is an internal error to it, with the
+/// message of the shard; that of other languages stays one.
+pub(crate) fn code_of(refusal: &PgDatabaseError) -> &str {
+    let said = |(text, _): &&(&str, &str)| refusal.message().contains(text);
+    match REFUSED_ROWS.iter().find(said) {
+        Some((_, code)) if refusal.code() == sqlstate::INTERNAL => code,
+        _ => refusal.code(),
+    }
+}
+
+/// The constraint that refused a row. For a row in a shard of Citus, it is in the message, and may
+/// end in the number of the shard, as its table does.
+fn constraint_of(refusal: &PgDatabaseError) -> Option<&str> {
+    let context = refusal.r#where().unwrap_or_default();
+    let is_of_shard =
+        refusal.code() == sqlstate::INTERNAL || context.contains("executing command on ");
+    if !is_of_shard {
+        return refusal.constraint();
+    }
+    let (_, name) = refusal.message().rsplit_once(" constraint \"")?;
+    Some(without_shard(name.strip_suffix('"')?))
+}
+
+/// The least number that Citus gives a shard.
+const FIRST_SHARD: u64 = 102_008;
+
+fn without_shard(name: &str) -> &str {
+    match name.rsplit_once('_') {
+        Some((rest, shard)) if shard.parse().is_ok_and(|shard: u64| shard >= FIRST_SHARD) => rest,
+        _ => name,
+    }
+}
+
+/// The table of a row that a constraint refused.
+fn table_of(refusal: &PgDatabaseError) -> Option<&str> {
+    refusal.table().or_else(|| {
+        let (_, rest) = refusal.message().split_once(" relation \"")?;
+        Some(without_shard(rest.split_once('"')?.0))
+    })
 }
 
 /// The table in `relation "logs" does not exist`; `None` in other languages.

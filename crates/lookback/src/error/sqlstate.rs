@@ -17,6 +17,8 @@ pub(crate) const CARDINALITY_VIOLATION: &str = "21000";
 /// Class: integrity constraints.
 pub(crate) const INTEGRITY: &str = "23";
 pub(crate) const UNIQUE_VIOLATION: &str = "23505";
+pub(crate) const CHECK_VIOLATION: &str = "23514";
+pub(crate) const NOT_NULL_VIOLATION: &str = "23502";
 pub(crate) const EXCLUSION_VIOLATION: &str = "23P01";
 
 /// No schema of the search path exists, or a named one does not.
@@ -48,5 +50,6 @@ pub(crate) const CONNECTION: &str = "08";
 /// connections.
 pub(crate) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
 
+pub(crate) const INTERNAL: &str = "XX000";
 pub(crate) const SERIALIZATION_FAILURE: &str = "40001";
 pub(crate) const DEADLOCK_DETECTED: &str = "40P01";

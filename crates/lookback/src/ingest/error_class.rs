@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgDatabaseError;
 
-use crate::db::is_sequence_behind;
+use crate::db::{code_of, is_sequence_behind};
 use crate::error::{Error, sqlstate};
 use crate::model::Table;
 
@@ -36,7 +36,7 @@ pub(super) fn classify_driver(table: &'static Table, error: &sqlx::Error) -> Err
     else {
         return ErrorClass::Transient;
     };
-    classify_code(error.code())
+    classify_code(code_of(error))
 }
 
 /// Classifies an error of Lookback that was not caused by a row.

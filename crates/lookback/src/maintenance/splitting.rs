@@ -159,12 +159,11 @@ async fn set_bound(
         "ADD CONSTRAINT {} CHECK ({from}{id} < '{before}'::bigint) NOT VALID",
         quote_identifier(&format!("{SPLIT_BOUND_PREFIX}{before}"))
     ));
-    let sql = Sql::new(&format!(
-        "ALTER TABLE {} {}",
-        default.quoted(),
-        changes.join(", ")
-    ));
-    sql.define(&mut transaction).await?;
+    // One by one: Citus adds a constraint in a statement of its own only.
+    for change in changes {
+        let alter = format!("ALTER TABLE {} {change}", default.quoted());
+        Sql::new(&alter).define(&mut transaction).await?;
+    }
     transaction.commit().await?;
     Ok(PrecreateStep::More)
 }

@@ -478,23 +478,17 @@ pub(crate) async fn resolve_times(
     if sealed.is_empty() {
         return Ok(());
     }
-    let id = table.column_of(ColumnRole::Id).quoted();
-    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
-    let from = table.quoted();
-    let mut sql = Sql::default();
-    let first = sql.argument(sealed.iter().map(|of| of.1).collect::<Vec<i64>>())?;
-    let last = sql.argument(sealed.iter().map(|of| of.2).collect::<Vec<i64>>())?;
-    sql.push(&format!(
-        "SELECT (SELECT {created_at} FROM {from} WHERE {id} >= k.first ORDER BY {id} LIMIT 1) AS first, \
-           (SELECT {created_at} FROM {from} WHERE {id} <= k.last ORDER BY {id} DESC LIMIT 1) AS last \
-         FROM unnest({first}::bigint[], {last}::bigint[]) WITH ORDINALITY AS k(first, last, place) \
-         ORDER BY place"
-    ));
-    let rows = sql.fetch_all(conn).await;
-    let rows = rows.map_err(|error| Error::from_driver(table, error))?;
-    for ((place, ..), row) in sealed.iter().zip(&rows) {
-        let times: (Option<StoredTime>, Option<StoredTime>) =
-            (row.try_get("first")?, row.try_get("last")?);
+    let ids = sealed.iter().flat_map(|(_, first, last)| [*first, *last]);
+    let known = times_of(conn, table, ids.collect()).await?;
+    for (place, first, last) in &sealed {
+        // Where a record was deleted, the next one stands for it.
+        let mut times = (known.get(first).copied(), known.get(last).copied());
+        if times.0.is_none() {
+            times.0 = nearest_time(conn, table, *first, ">=", "ASC").await?;
+        }
+        if times.1.is_none() {
+            times.1 = nearest_time(conn, table, *last, "<=", "DESC").await?;
+        }
         let pattern = &mut patterns[*place];
         if let Some((first, last)) = Option::zip(times.0, times.1) {
             // Ids are not quite in the order of times.
@@ -506,6 +500,50 @@ pub(crate) async fn resolve_times(
         }
     }
     Ok(())
+}
+
+/// Reads the times of records, by id.
+async fn times_of(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    ids: Vec<i64>,
+) -> Result<HashMap<i64, StoredTime>, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
+    let mut sql = Sql::new(&format!(
+        "SELECT {id} AS __id, {created_at} AS __created_at FROM {} WHERE {id} = ANY(",
+        table.quoted()
+    ));
+    sql.bind(ids)?;
+    sql.push(")");
+    let rows = sql.fetch_all(conn).await;
+    let rows = rows.map_err(|error| Error::from_driver(table, error))?;
+    let mut times = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        times.insert(row.try_get("__id")?, row.try_get("__created_at")?);
+    }
+    Ok(times)
+}
+
+/// Reads the time of the nearest record on one side of an id.
+async fn nearest_time(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    of: i64,
+    comparison: &str,
+    direction: &str,
+) -> Result<Option<StoredTime>, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
+    let mut sql = Sql::new(&format!(
+        "SELECT {created_at} FROM {} WHERE {id} {comparison} ",
+        table.quoted()
+    ));
+    sql.bind(of)?;
+    sql.push(&format!(" ORDER BY {id} {direction} LIMIT 1"));
+    let row = sql.fetch_optional(conn).await;
+    let row = row.map_err(|error| Error::from_driver(table, error))?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// Looks up the newest record of each pattern that is in the scope; those without one
