@@ -28,7 +28,7 @@ skip="$skip update_with_old_snapshot_and_no_right_on_sequence migrate_by_a_role_
 skip="$skip cancelled_waits_lose_no_record"
 # Statements of the tests themselves: files and sizes of the partitions of the coordinator, updates
 # with functions that Citus refuses.
-skip="$skip precreate_with_rows_in_default_partition prune_by_size_drops prune_deletes_soft_deleted status_of_a_table_matches"
+skip="$skip pages_by_time_equal_all_records_sorted_after_any precreate_with_rows_in_default_partition prune_by_size_drops prune_deletes_soft_deleted status_of_a_table_matches"
 # Compilers, not databases.
 skip="$skip macros::model_macro_misuse"
 
