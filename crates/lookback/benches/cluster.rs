@@ -7,11 +7,7 @@
 //! On one machine, all servers share its processors: what is measured is what distribution
 //! costs, and not what more machines gain.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a benchmark"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use std::time::{Duration, Instant};
 

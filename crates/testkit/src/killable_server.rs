@@ -76,14 +76,42 @@ impl KillableServer {
     }
 }
 
-/// Kills a server with SIGKILL, as a crash would.
+/// Kills a server with all of its processes by SIGKILL, as a crash would.
+///
+/// Without the first process, the others end by themselves, but on a busy machine one may answer
+/// once more.
 ///
 /// # Panics
 ///
 /// If it cannot be killed.
 pub fn kill(running: &RunningServer) {
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(running.pid()).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let others = children(running.pid());
+    let kill = |pid: u32| {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL)
+    };
+    kill(running.pid()).unwrap();
+    for other in others {
+        // It may have ended meanwhile.
+        let _ended = kill(other);
+    }
+}
+
+/// The processes that a process started, where `/proc` lists them.
+fn children(of: u32) -> Vec<u32> {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let is_child = |pid: &u32| {
+        // The parent is the second field behind the name, which is in parentheses.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        parent.is_some_and(|parent| parent.parse() == Ok(of))
+    };
+    pids.filter(is_child).collect()
 }
 
 impl Drop for KillableServer {

@@ -39,13 +39,24 @@ impl Measured {
     }
 }
 
+/// Why a rule cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MeasureError {
+    #[error(transparent)]
+    Database(#[from] Error),
+    #[error(
+        "window {0} has no sketch of its latencies, so that no percentile of several windows is known"
+    )]
+    NoSketch(i64),
+}
+
 /// Measures what a rule asks for, in its period up to a time.
 pub(super) async fn measure(
     pool: &PgPool,
     rule: &AlertRule,
     now: DateTime<Utc>,
     settings: &AlertSettings,
-) -> Result<Measured, Error> {
+) -> Result<Measured, MeasureError> {
     let from = now - TimeDelta::seconds(rule.period.into());
     match (rule.subject, rule.measure) {
         (AlertSubject::Metrics, _) => windows(pool, rule, now, settings).await,
@@ -76,7 +87,7 @@ async fn count<M: Model>(
     pool: &PgPool,
     query: QueryBuilder<M>,
     settings: &AlertSettings,
-) -> Result<Measured, Error> {
+) -> Result<Measured, MeasureError> {
     let total = query.timeout(settings.timeout).count(pool).await?;
     Ok(Measured::count(total.value()))
 }
@@ -87,7 +98,7 @@ async fn patterns<M: Model>(
     from: DateTime<Utc>,
     settings: &AlertSettings,
     text: impl Fn(&M) -> String,
-) -> Result<Measured, Error> {
+) -> Result<Measured, MeasureError> {
     let query = query.timeout(settings.timeout).limit(EXAMPLES);
     let page = query.patterns().new_since(from).fetch(pool).await?;
     let examples = page.data.iter().map(|pattern| text(&pattern.example));
@@ -112,7 +123,7 @@ async fn windows(
     rule: &AlertRule,
     now: DateTime<Utc>,
     settings: &AlertSettings,
-) -> Result<Measured, Error> {
+) -> Result<Measured, MeasureError> {
     let minute = TimeDelta::minutes(1);
     let to = (now - GRACE).duration_trunc(minute).unwrap_or(now);
     let from = to - minute * ((rule.period + 59) / 60);
@@ -132,11 +143,11 @@ async fn windows(
             if needs_sketch && of_window > 0 {
                 let bytes = window.latency_sketch.as_ref().map(|bytes| &*bytes.0);
                 let of_window = bytes.and_then(|bytes| Sketch::from_bytes(bytes).ok());
-                let of_window = of_window.ok_or_else(|| no_sketch(&window))?;
+                let of_window = of_window.ok_or(MeasureError::NoSketch(window.id))?;
                 sketch.merge(&of_window);
             }
         }
-        Ok::<_, Error>(())
+        Ok::<_, MeasureError>(())
     };
     let in_time = tokio::time::timeout(settings.timeout, read).await;
     in_time.map_err(|_| Error::from(sqlx::Error::PoolTimedOut))??;
@@ -157,11 +168,4 @@ async fn windows(
         value,
         examples: Vec::new(),
     })
-}
-
-fn no_sketch(window: &Metric) -> Error {
-    Error::from(sqlx::Error::Protocol(format!(
-        "window {} has no sketch of its latencies, so that no percentile of several windows is known",
-        window.id
-    )))
 }

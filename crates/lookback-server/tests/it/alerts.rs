@@ -387,10 +387,19 @@ async fn new_patterns_and_windows_are_measured() {
         .await
         .unwrap();
     let started = Instant::now();
-    while status(&server, latency).await["problem"] == Json::Null {
+    let problem = loop {
+        let problem = status(&server, latency).await["problem"].clone();
+        if problem != Json::Null {
+            break problem;
+        }
         assert!(started.elapsed() < DEADLINE);
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    let problem = problem.as_str().unwrap();
+    assert!(
+        problem.contains("has no sketch of its latencies"),
+        "{problem}"
+    );
     worker.stop().await;
 }
 

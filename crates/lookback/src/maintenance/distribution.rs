@@ -212,7 +212,7 @@ const MADE: &str = "lookback_undistributed";
 /// # Errors
 ///
 /// [`Error::is_invalid`] for a table that other objects depend on in a way that a copy would
-/// lose: policies, triggers, views. Those of the database.
+/// lose: policies, triggers, publications, views. Those of the database.
 pub async fn undistribute(conn: &mut PgConnection, table: &'static Table) -> Result<bool, Error> {
     if !is_distributed(conn, table).await? {
         return Ok(false);
@@ -335,6 +335,9 @@ async fn check_plain(conn: &mut PgConnection, table: &'static Table) -> Result<(
              WHERE polrelid = to_regclass({name}) \
            UNION ALL SELECT 'the trigger ' || tgname FROM pg_catalog.pg_trigger \
              WHERE tgrelid = to_regclass({name}) AND NOT tgisinternal \
+           UNION ALL SELECT 'the publication ' || p.pubname FROM pg_catalog.pg_publication_rel AS r \
+             JOIN pg_catalog.pg_publication AS p ON p.oid = r.prpubid \
+             WHERE r.prrelid = to_regclass({name}) \
            UNION ALL SELECT DISTINCT 'the view ' || r.ev_class::regclass::text \
              FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid \
              WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = to_regclass({name}) \
@@ -358,7 +361,16 @@ async fn check_plain(conn: &mut PgConnection, table: &'static Table) -> Result<(
 struct Identity {
     statements: Vec<String>,
     indexes: Vec<Index>,
-    sequence: Option<(String, i64, bool)>,
+    sequence: Option<Sequence>,
+}
+
+/// The sequence of the ids.
+struct Sequence {
+    /// With its schema, as an identifier.
+    sequence: String,
+    name: String,
+    last: i64,
+    is_called: bool,
 }
 
 /// An index.
@@ -397,13 +409,18 @@ impl Identity {
         let sequence: Option<String> = found.try_get("sequence")?;
         let sequence = match sequence {
             Some(sequence) => {
-                let state = format!("SELECT last_value, is_called FROM {sequence}");
+                let state = format!(
+                    "SELECT last_value, is_called, (SELECT relname::text FROM pg_catalog.pg_class \
+                       WHERE oid = {}::regclass) AS name FROM {sequence}",
+                    literal(&sequence)
+                );
                 let state = row(conn, Sql::new(&state)).await?;
-                Some((
+                Some(Sequence {
+                    name: state.try_get("name")?,
+                    last: state.try_get("last_value")?,
+                    is_called: state.try_get("is_called")?,
                     sequence,
-                    state.try_get("last_value")?,
-                    state.try_get("is_called")?,
-                ))
+                })
             }
             None => None,
         };
@@ -417,7 +434,13 @@ impl Identity {
     /// Gives a table what its copy lacks.
     async fn restore(self, conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
         let mut statements = self.statements;
-        if let Some((sequence, last, is_called)) = self.sequence {
+        if let Some(Sequence {
+            sequence,
+            name,
+            last,
+            is_called,
+        }) = self.sequence
+        {
             let mut sql = Sql::new("SELECT pg_get_serial_sequence(");
             sql.bind(table.quoted())?;
             sql.push(", ");
@@ -425,10 +448,13 @@ impl Identity {
             sql.push(")");
             let new: Option<String> = one(conn, sql).await?;
             if let Some(new) = new {
-                let name = sequence.rsplit('.').next().unwrap_or(&sequence);
-                statements.push(format!("SELECT setval('{new}', {last}, {is_called})"));
+                let set = format!("SELECT setval({}, {last}, {is_called})", literal(&new));
+                statements.push(set);
                 if new != sequence {
-                    statements.push(format!("ALTER SEQUENCE {new} RENAME TO {name}"));
+                    statements.push(format!(
+                        "ALTER SEQUENCE {new} RENAME TO {}",
+                        quote_identifier(&name)
+                    ));
                 }
             }
         }

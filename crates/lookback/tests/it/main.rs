@@ -14,6 +14,7 @@ mod cancelled;
 mod capture;
 mod column_types;
 mod create_many;
+mod distribution;
 mod embedding;
 mod errors;
 mod explain;
