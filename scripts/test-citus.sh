@@ -24,7 +24,7 @@ skip="$skip create_many_refused_by_database_names_the_record import_many_of_take
 skip="$skip purge_skips_record_restored_meanwhile exceeded_lock_statement_or_pool_timeout"
 # Roles that may not log in, or create extensions, which Citus needs on the workers.
 skip="$skip update_with_old_snapshot_and_no_right_on_sequence migrate_by_a_role_without_the_right"
-# The order of a tail is not quite that of commits: shards are read one after the other.
+# The order of a tail is not quite that of commits: shards are read in turn.
 skip="$skip cancelled_waits_lose_no_record"
 # Statements of the tests themselves: files and sizes of the partitions of the coordinator, updates
 # with functions that Citus refuses.

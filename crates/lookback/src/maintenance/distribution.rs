@@ -12,7 +12,7 @@ use super::partitions::{self, Partition};
 use crate::db::{Sql, begin, is_distributed, one, row};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table, literal, quote_identifier};
-use crate::search::index::rollups::{TRIGGER, delete_rollups, may_write};
+use crate::search::index::rollups::{TRIGGER, delete_rollups_and_notes};
 use crate::value::Json;
 
 /// The Citus that a database has.
@@ -155,8 +155,7 @@ pub async fn distribute(
         lock(&mut transaction, table).await?;
         let drop = format!("DROP TRIGGER IF EXISTS {TRIGGER} ON {}", table.quoted());
         Sql::new(&drop).define(&mut transaction).await?;
-        delete_rollups(&mut transaction, table).await?;
-        forget_corrections(&mut transaction, table).await?;
+        delete_rollups_and_notes(&mut transaction, table).await?;
         let mut sql = Sql::new("SELECT create_distributed_table(");
         let name = sql.argument(table.quoted())?;
         let id = sql.argument(table.column_of(ColumnRole::Id).name)?;
@@ -188,16 +187,6 @@ async fn execute(conn: &mut PgConnection, table: &'static Table, sql: Sql) -> Re
 async fn lock(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
     let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", table.quoted());
     Ok(Sql::new(&lock).define(conn).await?)
-}
-
-/// Deletes what the trigger has noted, which nothing adds to any more.
-async fn forget_corrections(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    if may_write(conn).await? {
-        let mut sql = Sql::new("DELETE FROM rollup_corrections WHERE target = ");
-        sql.bind(table.name)?;
-        sql.execute(conn).await?;
-    }
-    Ok(())
 }
 
 /// The name of the table while it is made.

@@ -44,8 +44,8 @@ pub(super) use text_notes::{WatchedPartitions, delete_text_notes, watch};
 #[cfg(feature = "migrate")]
 pub(crate) use trigger::is_created_name;
 pub(crate) use trigger::{TRIGGER, is_trigger_current, trigger_statements};
-pub(super) use upkeep::delete_ranges_between;
-pub(crate) use upkeep::{delete_rollups, do_task, next_task};
+pub(super) use upkeep::{delete_ranges_between, delete_rollups};
+pub(crate) use upkeep::{delete_rollups_and_notes, do_task, next_task};
 pub(crate) use windows::{MINUTE, UNITS, Windows, microseconds};
 
 /// The tables of roll-ups.

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use crate::db::{LocalSetting, LocalSettings, Sql, is_distributed_sql};
+use crate::db::{LocalSetting, LocalSettings, Sql, is_distributed_sql, one};
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::scope::Scope;
@@ -136,8 +136,14 @@ impl<'c> SearchSession<'c> {
         }
         if self.is_distributed && self.scan_cost.is_none() {
             // Citus expects the same number of rows of any statement, at no cost.
-            self.uses_summaries = Some(true);
-            return Ok(true);
+            let mut sql = Sql::new(
+                "SELECT EXISTS (SELECT 1 FROM sealed_segments WHERE NOT is_tombstone AND target = ",
+            );
+            sql.bind(self.table.name)?;
+            sql.push(")");
+            let is_sealed: bool = one(self.conn(), sql).await?;
+            self.uses_summaries = Some(is_sealed);
+            return Ok(is_sealed);
         }
         let most = scan_cost(self.table, self.scan_cost.as_deref())?;
         let mut sql = Sql::new(&format!("SELECT FROM {}", self.table.quoted()));

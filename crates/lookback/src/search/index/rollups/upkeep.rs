@@ -216,7 +216,7 @@ pub(in crate::search::index) async fn delete_ranges_between(
 
 /// Deletes all roll-ups of a table. Corrections remain until [`next_task`] finds many of them:
 /// a range that another process counts just now needs its own.
-pub(crate) async fn delete_rollups(
+pub(in crate::search::index) async fn delete_rollups(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<(), Error> {
@@ -224,4 +224,20 @@ pub(crate) async fn delete_rollups(
         return Ok(());
     }
     delete_ranges(conn, table, i64::MIN, i64::MAX).await
+}
+
+/// Deletes all roll-ups of a table and what is noted for them, in the transaction that drops its
+/// trigger.
+pub(crate) async fn delete_rollups_and_notes(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<(), Error> {
+    if table.rollup.is_none() || !may_write(conn).await? {
+        return Ok(());
+    }
+    delete_ranges(conn, table, i64::MIN, i64::MAX).await?;
+    let mut sql = Sql::new("DELETE FROM rollup_corrections WHERE target = ");
+    sql.bind(table.name)?;
+    sql.execute(conn).await?;
+    Ok(())
 }
