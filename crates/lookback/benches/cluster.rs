@@ -49,10 +49,10 @@ async fn main() {
     let mut sealed = Vec::new();
     for (name, db) in databases {
         let time = load(&db.pool, rows).await;
-        report.figure(&format!("storing, {name}"), &once(time), Some(rows));
+        report.figure(&format!("storing, {name}"), &Times::once(time), Some(rows));
         loaded.push(time.as_secs_f64());
         let time = seal(db).await;
-        report.figure(&format!("sealing, {name}"), &once(time), Some(rows));
+        report.figure(&format!("sealing, {name}"), &Times::once(time), Some(rows));
         sealed.push(time.as_secs_f64());
         sqlx::query("VACUUM ANALYZE logs")
             .execute(&db.pool)
@@ -199,10 +199,4 @@ async fn tasks(pool: &PgPool) -> u64 {
             .ok()
     });
     tasks.sum()
-}
-
-fn once(time: Duration) -> Times {
-    let mut times = Times::default();
-    times.push(time);
-    times
 }

@@ -122,8 +122,8 @@ async fn main() {
     unseal(&mut conn, Log::TABLE).await.unwrap();
     drop(conn);
     let plain = seal(pool, Log::TABLE).await;
-    report.figure("sealing with roll-ups", &once(sealed), Some(most));
-    report.figure("sealing without", &once(plain), Some(most));
+    report.figure("sealing with roll-ups", &Times::once(sealed), Some(most));
+    report.figure("sealing without", &Times::once(plain), Some(most));
     report.finish();
     if most >= 10_000_000 {
         replace_between("docs/performance.md", "rollups", &lines.join("\n")).unwrap();
@@ -303,10 +303,4 @@ async fn change(pool: &PgPool, place: u64) -> [Duration; 2] {
 async fn bytes(pool: &PgPool) -> f64 {
     let sql = "SELECT (pg_total_relation_size('rollup_cells') + pg_total_relation_size('rollup_ranges'))::float8";
     sqlx::query(sql).fetch_one(pool).await.unwrap().get(0)
-}
-
-fn once(time: Duration) -> Times {
-    let mut times = Times::default();
-    times.push(time);
-    times
 }

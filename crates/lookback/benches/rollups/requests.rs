@@ -7,9 +7,9 @@ use lookback::query::TextMeasures;
 use lookback::value::JsonMap;
 use lookback::{Filter, Model as _, RequestSnapshot};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool, Row as _};
-use testkit::bench::{Contest, Report, Target};
+use testkit::bench::{Contest, Report, Target, Times};
 
-use crate::{BATCH, ROUNDS, once, seal};
+use crate::{BATCH, ROUNDS, seal};
 
 /// Requests of an API with forty routes, a tenth of them calls of the application itself, two a
 /// second.
@@ -131,7 +131,7 @@ pub(crate) async fn measure(pool: &PgPool, most: u64, report: &mut Report) -> Ve
     }
     let sealed = seal(pool, table).await;
     report.note("requests", most);
-    report.figure("sealing requests", &once(sealed), Some(most));
+    report.figure("sealing requests", &Times::once(sealed), Some(most));
     pool.execute("VACUUM ANALYZE").await.unwrap();
     let mut contest = Contest::new();
     let mut conn = pool.acquire().await.unwrap();

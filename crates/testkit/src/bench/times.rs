@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 pub struct Times(Vec<f64>);
 
 impl Times {
+    /// The time of work that is measured once.
+    pub fn once(time: Duration) -> Self {
+        Self(vec![time.as_secs_f64()])
+    }
+
     /// Adds a time.
     pub fn push(&mut self, time: Duration) {
         self.0.push(time.as_secs_f64());
