@@ -201,7 +201,7 @@ const MADE: &str = "lookback_undistributed";
 /// # Errors
 ///
 /// [`Error::is_invalid`] for a table that other objects depend on in a way that a copy would
-/// lose: policies, triggers, publications, views. Those of the database.
+/// lose: policies, triggers, publications, views, rights on columns. Those of the database.
 pub async fn undistribute(conn: &mut PgConnection, table: &'static Table) -> Result<bool, Error> {
     if !is_distributed(conn, table).await? {
         return Ok(false);
@@ -315,6 +315,14 @@ async fn copy(
     Ok((copied, partition.clone(), indexes))
 }
 
+/// The query of a table, an expression of its name, and of its partitions.
+fn tree(name: &str) -> String {
+    format!(
+        "SELECT to_regclass({name}) AS relid \
+         UNION SELECT relid FROM pg_partition_tree(to_regclass({name}))"
+    )
+}
+
 /// Refuses a table with objects that a copy would not have.
 async fn check_plain(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
     let mut sql = Sql::default();
@@ -324,13 +332,18 @@ async fn check_plain(conn: &mut PgConnection, table: &'static Table) -> Result<(
              WHERE polrelid = to_regclass({name}) \
            UNION ALL SELECT 'the trigger ' || tgname FROM pg_catalog.pg_trigger \
              WHERE tgrelid = to_regclass({name}) AND NOT tgisinternal \
+           UNION ALL SELECT 'the replica identity of ' || c.oid::regclass::text \
+             FROM ({tree}) AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.relid WHERE c.relreplident <> 'd' \
+           UNION ALL SELECT 'the rights on the column ' || attname FROM pg_catalog.pg_attribute \
+             WHERE attrelid = to_regclass({name}) AND attacl IS NOT NULL \
            UNION ALL SELECT 'the publication ' || p.pubname FROM pg_catalog.pg_publication_rel AS r \
              JOIN pg_catalog.pg_publication AS p ON p.oid = r.prpubid \
              WHERE r.prrelid = to_regclass({name}) \
            UNION ALL SELECT DISTINCT 'the view ' || r.ev_class::regclass::text \
              FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid \
              WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid = to_regclass({name}) \
-               AND r.ev_class <> to_regclass({name})) AS others"
+               AND r.ev_class <> to_regclass({name})) AS others",
+        tree = tree(&name),
     ));
     let others: Vec<String> = row(conn, sql).await?.try_get("others")?;
     if others.is_empty() {
@@ -384,15 +397,18 @@ impl Identity {
             "SELECT ARRAY(\
                SELECT format('COMMENT ON TABLE %s IS %L', {plain}::text, d) \
                  FROM obj_description(to_regclass({name}), 'pg_class') AS d WHERE d IS NOT NULL \
-               UNION ALL SELECT format('ALTER TABLE %s OWNER TO %s', {plain}::text, relowner::regrole) \
-                 FROM pg_catalog.pg_class WHERE oid = to_regclass({name}) \
-                   AND relowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user) \
-               UNION ALL SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, {plain}::text, \
+               UNION ALL SELECT format('ALTER TABLE %s SET (%s)', c.oid::regclass, array_to_string(c.reloptions, ', ')) \
+                 FROM ({tree}) AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.relid WHERE c.reloptions IS NOT NULL \
+               UNION ALL SELECT format('ALTER TABLE %s OWNER TO %s', c.oid::regclass, c.relowner::regrole) \
+                 FROM ({tree}) AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.relid \
+                 WHERE c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user) \
+               UNION ALL SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, c.oid::regclass, \
                    CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, \
                    CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) \
-                 FROM pg_catalog.pg_class AS c, aclexplode(c.relacl) AS a \
-                 WHERE c.oid = to_regclass({name}) AND a.grantee <> c.relowner) AS statements, \
-             pg_get_serial_sequence({plain}, {id}) AS sequence"
+                 FROM ({tree}) AS t JOIN pg_catalog.pg_class AS c ON c.oid = t.relid, aclexplode(c.relacl) AS a \
+                 WHERE a.grantee <> c.relowner) AS statements, \
+             pg_get_serial_sequence({plain}, {id}) AS sequence",
+            tree = tree(&name),
         ));
         let found = row(conn, sql).await?;
         let sequence: Option<String> = found.try_get("sequence")?;

@@ -14,8 +14,9 @@ async fn kept(pool: &PgPool) -> Vec<String> {
            FROM pg_class AS c WHERE c.relispartition AND c.relkind = 'r' AND c.relname LIKE 'logs%' \
          UNION ALL SELECT 'sequence ' || pg_get_serial_sequence('logs', 'id') \
          UNION ALL SELECT 'comment ' || coalesce(obj_description('logs'::regclass), '') \
-         UNION ALL SELECT 'right ' || (aclexplode(relacl)).privilege_type || ' ' || (aclexplode(relacl)).grantee \
-           FROM pg_class WHERE oid = 'logs'::regclass \
+         UNION ALL SELECT 'of ' || c.relname || ' ' || c.relowner::regrole || coalesce(c.relacl::text, '') \
+             || coalesce(c.reloptions::text, '') \
+           FROM pg_class AS c WHERE c.relname LIKE 'logs%' AND c.relkind IN ('r', 'p') \
          ORDER BY 1";
     sqlx::query_scalar(sql).fetch_all(pool).await.unwrap()
 }
@@ -36,6 +37,9 @@ async fn tables_move_to_shards_and_back_with_all_they_have() {
         .unwrap();
     Log::records().delete(&mut *conn, 7).await.unwrap();
     conn.execute("COMMENT ON TABLE logs IS 'what happened'")
+        .await
+        .unwrap();
+    conn.execute("ALTER TABLE logs_default SET (autovacuum_vacuum_scale_factor = 0.3)")
         .await
         .unwrap();
     conn.execute("GRANT SELECT ON logs TO pg_monitor")
