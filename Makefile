@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-citus test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-match bench-citus bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
+.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-citus test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-cold bench-match bench-citus bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -127,6 +127,9 @@ bench-rollups: ## Measure aggregates from roll-ups against reading all rows (ROW
 
 bench-list: ## Measure pages of a growing table (ROWS=1000000)
 	$(CARGO) bench --locked -p lookback --bench list
+
+bench-cold: ## Measure what log lines take on disk, in rows and in chunks (ROWS=400000 LOGS=folder)
+	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench cold
 
 bench-encode: ## Measure the encoder, messages per second and instructions (LOGS=a folder of *.jsonl)
 	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench encode

@@ -519,10 +519,12 @@ async fn poll_does_not_read_older_partitions() {
         .await
         .unwrap();
     let newest = insert_one(&db.pool, "new").await;
-    let partition_of = async |id: i64| -> String {
+    // All reads are on one connection: another one reports its scans some time later.
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let partition_of = async |conn: &mut PgConnection, id: i64| -> String {
         sqlx::query_scalar("SELECT tableoid::regclass::text FROM logs WHERE id = $1")
             .bind(id)
-            .fetch_one(&db.pool)
+            .fetch_one(conn)
             .await
             .unwrap()
     };
@@ -539,9 +541,9 @@ async fn poll_does_not_read_older_partitions() {
         .await
         .unwrap()
     };
-    let (old, new) = (partition_of(1).await, partition_of(newest).await);
+    let old = partition_of(&mut conn, 1).await;
+    let new = partition_of(&mut conn, newest).await;
     assert_ne!(old, new);
-    let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let mut tail = Log::records().tail().poll_every(OFTEN);
     tail.start(&mut conn).await.unwrap();
     let before = (scans(&mut conn, &old).await, scans(&mut conn, &new).await);

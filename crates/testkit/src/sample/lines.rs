@@ -27,7 +27,6 @@ const RARE_WORDS: u64 = 1_000;
 /// law, mostly `info`. Numbers, addresses, ids, names, paths and times vary. Every fourth line
 /// belongs to a trace. Three in a thousand have a rare word, and one in a thousand is a stack
 /// trace. There is a line every 250 milliseconds, from 2026-01-01. No lines are kept in memory.
-/// from 2026-01-01. Nothing is held in memory.
 pub fn log_lines(
     seed: u64,
     first: u64,
