@@ -152,13 +152,9 @@ async fn main() {
             "traces",
             "template",
         ] {
-            let bytes = size(&format!(
-                "SELECT sum(pg_column_size({column}))::bigint FROM chunks"
-            ));
-            report.note(
-                &format!("bytes of {column}, chunks of {lines_of_chunk}"),
-                bytes.await,
-            );
+            let sql = format!("SELECT sum(pg_column_size({column}))::bigint FROM chunks");
+            let name = format!("bytes of {column}, chunks of {lines_of_chunk}");
+            report.note(&name, size(&sql).await);
         }
         report.ratio(
             &format!("bytes of chunks of {lines_of_chunk}, of a table with a primary key only"),
