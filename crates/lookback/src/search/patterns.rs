@@ -175,6 +175,9 @@ pub(super) async fn find(
             .await?;
         return Ok(Some(groups.finish(false)));
     };
+    let source = (table, session.is_distributed());
+    let known = lexical.read_covering(session.conn(), query, scope, source);
+    known.await.map_err(map_summary_error)?;
     while lexical.should_read_covering() {
         let more = lexical.read_more(session.conn(), table, query).await;
         more.map_err(map_summary_error)?;

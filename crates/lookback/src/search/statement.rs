@@ -43,7 +43,7 @@ use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_is_not_ascii, search_text};
 use crate::value::{ColumnValue, Value};
 pub(crate) use covering::{CoveringPage, CoveringStart};
-pub(super) use covering::{CoveringSource, covering};
+pub(super) use covering::{CoveringSource, covering, covering_ids};
 use nearest::NearestRows;
 use scanned::ScannedRows;
 pub(super) use words::{Words, signature};

@@ -22,6 +22,8 @@ pub(super) struct Blocks {
     weights: Vec<f64>,
     /// The number of blocks that are read.
     pub(super) read: usize,
+    /// The number of blocks of which the covering records are known.
+    pub(super) covering_read: usize,
     /// The least sealed id.
     pub(super) from: i64,
     /// The number of sealed records.
@@ -99,6 +101,7 @@ impl Blocks {
             total: row.try_get::<i64, _>("__block_count")?.unsigned_abs(),
             weights,
             read: FIRST_BLOCKS,
+            covering_read: 0,
             from: first,
             sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
             has_digit_words: tokens.has_digit_words(),
@@ -131,6 +134,7 @@ impl Blocks {
             total: 0,
             weights: Vec::new(),
             read: 0,
+            covering_read: 0,
             from: first,
             sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
             has_digit_words: false,
@@ -201,9 +205,34 @@ impl Blocks {
         read.iter().map(|block| block.ids)
     }
 
+    /// Returns the number of blocks whose covering records are read.
+    fn known(&self) -> usize {
+        self.read.max(self.covering_read)
+    }
+
+    /// Returns the ranges of ids of the blocks whose covering records are read.
+    pub(super) fn known_ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let known = &self.ranked[..self.known().min(self.ranked.len())];
+        known.iter().map(|block| block.ids)
+    }
+
+    /// Returns the next blocks that are to be read for their covering records alone, from the
+    /// first that is not read: up to a number of blocks, and none that cannot have any.
+    pub(super) fn next_covering(&self) -> (usize, Vec<(i64, i64)>) {
+        let until = match self.covering_read {
+            0 => FIRST_BLOCKS,
+            read => read.saturating_mul(5),
+        };
+        let until = until.min(MAX_COVERING_BLOCKS).min(self.ranked.len());
+        let next = self.ranked[..until].iter().skip(self.covering_read);
+        let next = next.take_while(|block| block.covers).map(|block| block.ids);
+        (until, next.collect())
+    }
+
     /// Returns whether every block that may contain covering records is read.
     pub(super) fn are_all_covering_read(&self) -> bool {
-        self.is_all() || self.ranked.get(self.read).is_some_and(|next| !next.covers)
+        let next = self.ranked.get(self.known());
+        self.known() as u64 >= self.total || next.is_some_and(|next| !next.covers)
     }
 
     /// Returns the id from which on every block that may contain covering records is
@@ -212,7 +241,7 @@ impl Blocks {
         if self.are_all_covering_read() {
             return None;
         }
-        let unread = self.ranked.get(self.read..).unwrap_or_default();
+        let unread = self.ranked.get(self.known()..).unwrap_or_default();
         let covering = unread.iter().filter(|block| block.covers);
         let newest = covering.map(|block| block.ids.1.saturating_add(1)).max();
         let is_listed = self.ranked.len() as u64 >= self.total
@@ -222,7 +251,7 @@ impl Blocks {
 
     /// Returns whether more blocks should be read for covering records.
     pub(super) fn should_read_covering(&self) -> bool {
-        self.read < MAX_COVERING_BLOCKS && !self.are_all_covering_read()
+        self.known() < MAX_COVERING_BLOCKS && !self.are_all_covering_read()
     }
 
     /// Returns whether every block is read.

@@ -19,12 +19,16 @@ use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
 use crate::search::statement::{
     CoveringSource, DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, MAX_DELIMITED, Words,
-    whole_phrase,
+    covering_ids, whole_phrase,
 };
 use crate::value::{ColumnValue, Value};
 
 /// The number of rows that is enough to rank, if no other can be better.
 pub(super) const ENOUGH_ROWS: usize = LEXICAL_LIMIT as usize;
+
+/// The number of covering records above which blocks are read as a whole, instead of as
+/// their ids.
+const MAX_LISTED: i64 = 20_000;
 
 /// The row set of the lexical candidates.
 #[derive(Debug)]
@@ -110,9 +114,9 @@ impl LexicalCandidates {
         self.templates_cover
     }
 
-    /// Returns the ranges of ids of the blocks that are read.
+    /// Returns the ranges of ids of the blocks whose covering records are read.
     pub(in crate::search) fn block_ranges(&self) -> Vec<(i64, i64)> {
-        self.blocks.read_ranges().collect()
+        self.blocks.known_ranges().collect()
     }
 
     /// Returns whether every block that may contain covering records is read.
@@ -160,6 +164,43 @@ impl LexicalCandidates {
         self.blocks.is_all() || self.blocks.is_enough(signatures, page)
     }
 
+    /// Reads blocks for their covering records alone, if more blocks may have some than are
+    /// read anyway: until more such records are known than are ranked, or
+    /// [`should_read_covering`](Self::should_read_covering) is false.
+    ///
+    /// Each block is read once, and only compared with the required words. Reading the blocks
+    /// again as part of more and more candidates takes several times as long.
+    pub(in crate::search) async fn read_covering(
+        &mut self,
+        conn: &mut PgConnection,
+        query: &Query,
+        scope: &Scope<'_>,
+        (table, is_distributed): (&'static Table, bool),
+    ) -> Result<(), Error> {
+        if query.required.is_empty() && query.phrases.is_empty() {
+            return Ok(());
+        }
+        let mut found = 0;
+        while self.should_read_covering() && found <= ENOUGH_ROWS {
+            let (until, ranges) = self.blocks.next_covering();
+            let rows = RowSet::new(ranges, Vec::new()).of_distributed(is_distributed);
+            let sql = covering_ids(table, query, &rows, scope, MAX_LISTED + 1)?;
+            let rows = sql.fetch_all(conn).await?;
+            if rows.len() as i64 > MAX_LISTED {
+                break;
+            }
+            found += rows.len();
+            // The others are read with their blocks.
+            if until > self.blocks.read {
+                for row in rows {
+                    self.ids.push(row.try_get("__id")?);
+                }
+            }
+            self.blocks.covering_read = until;
+        }
+        Ok(())
+    }
+
     /// Adds more blocks.
     pub(in crate::search) async fn read_more(
         &mut self,
@@ -170,9 +211,10 @@ impl LexicalCandidates {
         if self.blocks.is_list_exhausted() {
             let tokens = QueryTokens::of(conn, query).await?;
             if let Some((_, all)) = Blocks::find(conn, table, &tokens, self.range, true).await? {
-                let read = self.blocks.read;
+                let (read, covering_read) = (self.blocks.read, self.blocks.covering_read);
                 self.blocks = all;
                 self.blocks.read = read;
+                self.blocks.covering_read = covering_read;
             }
         }
         self.blocks.read = self.blocks.read.saturating_mul(5);

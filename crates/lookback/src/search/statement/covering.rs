@@ -109,9 +109,37 @@ pub(in crate::search) fn covering(
     Ok(sql)
 }
 
+/// Returns the statement for the ids of the covering rows of a row set, at most so many, in no
+/// order: those with all required words or, of a search for phrases, with these.
+pub(in crate::search) fn covering_ids(
+    table: &'static Table,
+    query: &Query,
+    rows: &RowSet,
+    scope: &Scope<'_>,
+    limit: i64,
+) -> Result<Sql, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let text = search_text(table);
+    let mut sql = Sql::default();
+    let scope = sql.fragment(|sql| scope.push_where(sql))?;
+    let from = rows.from(table, &mut sql)?;
+    let limit = sql.argument(limit)?;
+    let (mut searched, mut covers) = (String::new(), String::new());
+    if query.phrases.is_empty() {
+        let words = Words::bind(query, &mut sql)?;
+        searched = lateral_signature(&text, &words);
+        // The patterns first, as in `covering`.
+        covers = format!(" AND {} AND {} > 0", words.all(&text), words.coverage());
+    }
+    sql.push(&format!(
+        "SELECT {id} AS __id FROM {from} {searched}{scope}{covers} LIMIT {limit}"
+    ));
+    Ok(sql)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{CoveringPage, CoveringSource, CoveringStart, covering};
+    use super::{CoveringPage, CoveringSource, CoveringStart, covering, covering_ids};
     use crate::search::fixtures::{lines, query, with_scope};
     use crate::search::{Coverage, RowSet};
     use crate::{Log, Model as _};
@@ -145,6 +173,19 @@ mod tests {
             };
             let query = query(text);
             let sql = with_scope(|scope| covering(Log::TABLE, &query, page, source, scope));
+            insta::assert_snapshot!(name, lines(&sql.unwrap()));
+        }
+    }
+
+    #[test]
+    fn statement_of_covering_ids_is_unchanged() {
+        let rows = RowSet::new(vec![(1, 9)], Vec::new());
+        for (name, text) in [
+            ("covering_ids_of_words", "second line 33"),
+            ("covering_ids_of_phrase", "\"line 33\" second"),
+        ] {
+            let query = query(text);
+            let sql = with_scope(|scope| covering_ids(Log::TABLE, &query, &rows, scope, 21));
             insta::assert_snapshot!(name, lines(&sql.unwrap()));
         }
     }

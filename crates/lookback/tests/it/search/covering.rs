@@ -151,6 +151,42 @@ async fn search_for_text_with_numbers_finds_it_first() {
     }
 }
 
+/// Every block has the number, and a few records the words beside it: these are found however
+/// old, with phrases and with filters, too.
+#[tokio::test]
+async fn words_beside_a_number_are_found_where_all_blocks_have_it() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let places = [10, 9_000, 15_123, 29_870];
+    let lines = (0..30_000).map(|at| {
+        if places.contains(&at) {
+            format!("order 4711 is late, attempt {at}")
+        } else {
+            format!("customer 4711 called about ticket {at}")
+        }
+    });
+    store(&mut conn, lines).await;
+    seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 1_000).unwrap()).await;
+    let wanted: Vec<i64> = places.iter().rev().map(|at| at + 1).collect();
+    use_summaries(&mut conn, true).await;
+    for text in [
+        "order 4711",
+        "late 4711 order",
+        "4711 \"is late\"",
+        "\"order 4711\"",
+    ] {
+        let search = Log::records().search(text);
+        let page = search.clone().limit(20).hits(&mut *conn).await.unwrap();
+        let first: Vec<i64> = page.data.iter().take(4).map(|hit| hit.record.id).collect();
+        assert_eq!(first, wanted, "{text}");
+        let filter: Filter<Log> = Filter::parse("id__lt=15000").unwrap();
+        let older = search.filter(filter).limit(20);
+        let page = older.hits(&mut *conn).await.unwrap();
+        let first: Vec<i64> = page.data.iter().take(2).map(|hit| hit.record.id).collect();
+        assert_eq!(first, wanted[2..], "{text}");
+    }
+}
+
 /// Quotes find every record with the phrase, and the total counts them.
 #[tokio::test]
 async fn phrase_finds_all_records_that_contain_it() {
