@@ -109,7 +109,7 @@ pub(in crate::search) fn covering(
     Ok(sql)
 }
 
-/// Returns the statement for the ids of the covering rows of a row set, at most so many, in no
+/// Returns the statement for the ids of the covering rows of a row set, up to a limit, in no
 /// order: those with all required words or, of a search for phrases, with these.
 pub(in crate::search) fn covering_ids(
     table: &'static Table,
