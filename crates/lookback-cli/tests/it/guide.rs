@@ -15,7 +15,7 @@ const PAGES: [(&str, usize); 5] = [
     ("docs/guide/export.md", 2),
     ("docs/guide/import.md", 4),
     ("docs/guide/search.md", 4),
-    ("docs/guide/storage.md", 1),
+    ("docs/guide/storage.md", 2),
 ];
 
 /// Blocks that no test here runs, by their first line, and why.
@@ -382,6 +382,42 @@ async fn transcript_of_storage_is_true() {
     }
     // The test data is of a year that every retention policy has passed.
     assert_eq!(masked(&printed.replace("2001-", "2026-")), masked(block));
+}
+
+/// Old records are exported, pruned and imported again, as the page on storage says.
+#[tokio::test]
+async fn old_records_come_back_from_a_file() {
+    let shell = Shell::new(Lookback::new().await);
+    let lines = |ids: &str, age: &str, deleted: &str| {
+        format!(
+            "INSERT INTO logs (source, level, message, created_at, updated_at, deleted_at) \
+             SELECT 'API', 'info', 'line ' || n, now() - interval '{age}', now(), {deleted} \
+             FROM generate_series({ids}) AS n"
+        )
+    };
+    for sql in [
+        lines("1, 300", "200 days", "NULL"),
+        lines("301, 320", "100 days", "now()"),
+        lines("321, 350", "10 days", "NULL"),
+    ] {
+        shell.lookback.execute(&sql).await;
+    }
+    let all = || {
+        let output = shell.output("lookback logs export --deleted with");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let before = all();
+    assert_eq!(before.lines().count(), 350);
+    let page = page("docs/guide/storage.md");
+    let blocks = blocks(&page, &["sh"]);
+    let [block] = blocks.as_slice() else {
+        panic!("{blocks:?}");
+    };
+    let (pruned, imported) = block.split_at(block.find("lookback import").unwrap());
+    shell.run("docs/guide/storage.md", pruned);
+    assert_eq!(all().lines().count(), 30);
+    shell.run("docs/guide/storage.md", imported);
+    assert_eq!(all(), before);
 }
 
 /// Each command that a page or the help of another one names exists.
