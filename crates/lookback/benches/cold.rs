@@ -131,8 +131,8 @@ async fn main() {
     let indexes = format!("SELECT sum(pg_indexes_size(t.relid))::bigint {of_partitions}");
     report.note("bytes, indexes of logs", size(&indexes).await);
     let summaries = "SELECT sum(pg_total_relation_size(to_regclass(name)))::bigint FROM unnest(\
-        ARRAY['search_templates', 'search_postings', 'search_blocks', 'sealed_segments', 'rollups']) AS name";
-    report.note("bytes, summaries", size(summaries).await);
+        ARRAY['search_templates', 'search_postings', 'search_blocks', 'sealed_segments']) AS name";
+    report.note("bytes, summaries for search", size(summaries).await);
     for (name, columns) in NARROWER {
         execute(pool, &format!("DROP TABLE IF EXISTS narrower; CREATE TABLE narrower AS SELECT {columns} FROM logs ORDER BY id")).await;
         let bytes = size("SELECT pg_relation_size('narrower')").await;
