@@ -175,8 +175,7 @@ pub(super) async fn find(
             .await?;
         return Ok(Some(groups.finish(false)));
     };
-    let source = (table, session.is_distributed());
-    let known = lexical.read_covering(session.conn(), query, scope, source);
+    let known = lexical.read_covering(session, table, query, scope);
     known.await.map_err(map_summary_error)?;
     while lexical.should_read_covering() {
         let more = lexical.read_more(session.conn(), table, query).await;

@@ -253,8 +253,7 @@ impl Search<'_, '_> {
             spare = spare.min(nearest.spare);
             (vector, is_vector_all) = (nearest.row_set, nearest.is_all);
         }
-        let source = (table, session.is_distributed());
-        let known = lexical.read_covering(session.conn(), query, scope, source);
+        let known = lexical.read_covering(session, table, query, scope);
         known.await.map_err(map_summary_error)?;
         let until = self.until.unwrap_or(i64::MAX);
         loop {

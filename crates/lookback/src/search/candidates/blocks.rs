@@ -201,8 +201,7 @@ impl Blocks {
 
     /// Returns the ranges of ids of the blocks that are read.
     pub(super) fn read_ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
-        let read = &self.ranked[..self.read.min(self.ranked.len())];
-        read.iter().map(|block| block.ids)
+        self.ranked.iter().take(self.read).map(|block| block.ids)
     }
 
     /// Returns the number of blocks whose covering records are read.
@@ -212,19 +211,20 @@ impl Blocks {
 
     /// Returns the ranges of ids of the blocks whose covering records are read.
     pub(super) fn known_ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
-        let known = &self.ranked[..self.known().min(self.ranked.len())];
-        known.iter().map(|block| block.ids)
+        self.ranked.iter().take(self.known()).map(|block| block.ids)
     }
 
-    /// Returns the next blocks that are to be read for their covering records alone, from the
-    /// first that is not read: up to a number of blocks, and none that cannot have any.
+    /// Returns the ranges of ids of the next blocks whose covering records are to be read, and the
+    /// number of blocks of which they are known then.
+    ///
+    /// The first of them are those that are read anyway: they tell whether there are enough.
     pub(super) fn next_covering(&self) -> (usize, Vec<(i64, i64)>) {
         let until = match self.covering_read {
             0 => FIRST_BLOCKS,
             read => read.saturating_mul(5),
         };
         let until = until.min(MAX_COVERING_BLOCKS).min(self.ranked.len());
-        let next = self.ranked[..until].iter().skip(self.covering_read);
+        let next = self.ranked.iter().take(until).skip(self.covering_read);
         let next = next.take_while(|block| block.covers).map(|block| block.ids);
         (until, next.collect())
     }

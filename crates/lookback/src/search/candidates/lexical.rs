@@ -17,6 +17,7 @@ use crate::model::{ColumnRole, Table};
 use crate::search::index::templates::{has_digit, templates_within};
 use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
+use crate::search::statement::scan_settings::SearchSession;
 use crate::search::statement::{
     CoveringSource, DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, MAX_DELIMITED, Words,
     covering_ids, whole_phrase,
@@ -172,10 +173,10 @@ impl LexicalCandidates {
     /// again as part of more and more candidates takes several times as long.
     pub(in crate::search) async fn read_covering(
         &mut self,
-        conn: &mut PgConnection,
+        session: &mut SearchSession<'_>,
+        table: &'static Table,
         query: &Query,
         scope: &Scope<'_>,
-        (table, is_distributed): (&'static Table, bool),
     ) -> Result<(), Error> {
         if query.required.is_empty() && query.phrases.is_empty() {
             return Ok(());
@@ -183,9 +184,9 @@ impl LexicalCandidates {
         let mut found = 0;
         while self.should_read_covering() && found <= ENOUGH_ROWS {
             let (until, ranges) = self.blocks.next_covering();
-            let rows = RowSet::new(ranges, Vec::new()).of_distributed(is_distributed);
+            let rows = RowSet::new(ranges, Vec::new()).of_distributed(session.is_distributed());
             let sql = covering_ids(table, query, &rows, scope, MAX_LISTED + 1)?;
-            let rows = sql.fetch_all(conn).await?;
+            let rows = sql.fetch_all(session.conn()).await?;
             if rows.len() as i64 > MAX_LISTED {
                 break;
             }
