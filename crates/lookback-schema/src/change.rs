@@ -22,6 +22,17 @@ pub(crate) use plan::{new_tables, slug};
 pub use risk::{Lock, Risk};
 pub(crate) use type_change::TypeChange;
 
+/// What stays on a column whose type changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexed {
+    /// No index or key.
+    No,
+    /// An index, which PostgreSQL may have to build again.
+    Index,
+    /// A key or a unique index: values must not become equal.
+    Key,
+}
+
 /// A change of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -139,8 +150,8 @@ pub enum Change {
         using: Option<Expression>,
         /// The removed values, if an enum is recreated under the same name.
         without: Option<Vec<String>>,
-        /// Whether it is a column of a key: its values must not become equal.
-        in_key: bool,
+        /// What stays on the column.
+        indexed: Indexed,
     },
     /// `ALTER COLUMN … SET DEFAULT`
     SetDefault {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Change, TypeChange};
+use crate::change::{Change, Indexed, TypeChange};
 use crate::change::{Plan, new_tables};
 use crate::error::Error;
-use crate::schema::{Column, Constraint, Deferral, Fill, Index, Partition, Schema, Table};
+use crate::schema::{
+    Column, Constraint, Deferral, Fill, Index, IndexKey, Partition, Schema, Table,
+};
 use crate::syntax::Expression;
 use crate::syntax::{Name, free, quoted, shortened};
 
@@ -633,8 +635,9 @@ impl Differ<'_> {
         retyped: &BTreeSet<String>,
     ) {
         let is_touched = |differ: &Self, index: &Index| {
-            retyped.iter().any(|column| index.mentions(column))
-                || (index.expressions()).any(|expression| differ.mentions_swapped(expression))
+            let mentions = retyped.iter().any(|column| index.mentions(column))
+                || (index.expressions()).any(|expression| differ.mentions_swapped(expression));
+            mentions && !differ.follows_types(name, index, retyped)
         };
         for (index_name, index) in &before.indexes {
             let touched = is_touched(self, index);
@@ -656,6 +659,30 @@ impl Differ<'_> {
                 concurrently: false,
             });
         }
+    }
+
+    /// Whether an index stays while types of its columns change.
+    ///
+    /// PostgreSQL builds it again with the table, if it must, and keeps its settings; a unique one
+    /// is never missing. That takes place under the lock of the change. So it is left to PostgreSQL
+    /// for a B-tree of columns only: others may take far longer than the table itself, and an
+    /// expression may not accept the new type.
+    fn follows_types(&self, table: &Name, index: &Index, retyped: &BTreeSet<String>) -> bool {
+        let changes = |expression: &Expression| {
+            retyped.iter().any(|column| expression.mentions(column))
+                || self.mentions_swapped(expression)
+        };
+        let follows = |key: &IndexKey| match key.expression.as_column() {
+            Some(column) if retyped.contains(&column) => {
+                let is_default = key.opclass.is_none() && key.collation.is_none();
+                is_default && !self.is_dropped_and_added(table, &column, retyped)
+            }
+            _ => !changes(&key.expression),
+        };
+        index.method == "btree"
+            && index.keys.iter().all(follows)
+            && !index.predicate.as_ref().is_some_and(changes)
+            && !(index.include.iter()).any(|c| self.is_dropped_and_added(table, c, retyped))
     }
 
     /// Keeps the settings of an index or key that is dropped, if another one gets its name.
@@ -962,8 +989,32 @@ impl Differ<'_> {
             collation: new.collation.clone(),
             using,
             without,
-            in_key: self.is_in_key(table, &new.name),
+            indexed: self.indexed(table, &new.name),
         });
+    }
+
+    /// What stays on a column whose type changes.
+    fn indexed(&self, table: &Name, column: &str) -> Indexed {
+        let (old, new) = (self.old.tables.get(table), self.to.tables.get(table));
+        let (Some(old), Some(new)) = (old, new) else {
+            return Indexed::No;
+        };
+        let retyped = self.retyped(old, new);
+        let stays = |unique: bool| {
+            old.indexes.iter().any(|(name, index)| {
+                (!unique || index.unique)
+                    && (index.keys.iter()).any(|key| key.expression.mentions(column))
+                    && new.indexes.get(name) == Some(index)
+                    && self.follows_types(table, index, &retyped)
+            })
+        };
+        if self.is_in_key(table, column) || stays(true) {
+            Indexed::Key
+        } else if stays(false) {
+            Indexed::Index
+        } else {
+            Indexed::No
+        }
     }
 
     /// Whether a column belongs to a key that stays.

@@ -13,7 +13,9 @@ mod schema;
 mod snapshot;
 mod syntax;
 
-pub use change::{Cast, CastContext, Change, Lock, Plan, PlanBatch, PlanStep, Risk, casts};
+pub use change::{
+    Cast, CastContext, Change, Indexed, Lock, Plan, PlanBatch, PlanStep, Risk, casts,
+};
 pub use diff::{Decisions, DiffError, ObjectPath, Question, diff};
 pub use error::Error;
 pub use files::File;

@@ -88,6 +88,7 @@ scenarios! {
     primary_key_widened
     rename_column_and_change_type
     replaced_indexes_keep_their_settings
+    retyped_columns_keep_their_indexes
     rows_behind_a_policy
     serial_becomes_identity
     serials_change_their_type

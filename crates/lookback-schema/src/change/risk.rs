@@ -120,12 +120,12 @@ impl Change {
                 to,
                 using,
                 without,
-                in_key,
+                indexed,
                 ..
             } => {
                 let change = TypeChange::new(from, to);
                 let object = self.object();
-                let mut risks = change.risks(column, &object, using.as_ref(), *in_key);
+                let mut risks = change.risks(column, &object, using.as_ref(), *indexed);
                 let Some(without) = without else {
                     return risks;
                 };

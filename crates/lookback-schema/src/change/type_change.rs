@@ -3,7 +3,7 @@
 use crate::change::conversion::{Conversion, Route, base, conversion, is_known, is_string};
 use crate::change::modifiers::{number, numeric};
 use crate::change::risk::REWRITE;
-use crate::change::{Lock, Risk};
+use crate::change::{Indexed, Lock, Risk};
 use crate::syntax::DataType;
 use crate::syntax::{Expression, quoted};
 
@@ -133,14 +133,15 @@ impl<'a> TypeChange<'a> {
 
     /// The risks for a column with the display name `object`.
     ///
-    /// `in_key` says whether equal values make the change fail.
+    /// `indexed` is what stays on it: in a key, equal values make the change fail.
     pub(crate) fn risks(
         &self,
         column: &str,
         object: &str,
         using: Option<&Expression>,
-        in_key: bool,
+        indexed: Indexed,
     ) -> Vec<Risk> {
+        let in_key = indexed == Indexed::Key;
         let exclusive = |during| Risk::Locks {
             lock: Lock::AccessExclusive,
             during,
@@ -148,9 +149,12 @@ impl<'a> TypeChange<'a> {
         let same_key = || Risk::MayFail(format!("rows whose {object} becomes equal"));
         let mut risks = Vec::new();
         if using.is_none() && self.keeps_every_value_as_it_is() {
-            if in_key && self.merges() {
+            // Values are compared in another way, so PostgreSQL builds the index again.
+            if indexed != Indexed::No && self.merges() {
                 risks.push(exclusive("while the index is built"));
-                risks.push(same_key());
+                if in_key {
+                    risks.push(same_key());
+                }
             }
             return risks;
         }
@@ -247,7 +251,7 @@ impl<'a> TypeChange<'a> {
 #[cfg(test)]
 mod tests {
     use super::TypeChange;
-    use crate::change::Risk;
+    use crate::change::{Indexed, Risk};
     use crate::syntax::DataType;
 
     /// The conversion of a column `v`, and its risks in letters: `L` loses data, `F` may fail.
@@ -259,7 +263,8 @@ mod tests {
             Some(using) => format!("{from} -> {to}: {using}"),
             None => format!("{from} -> {to}: assigned"),
         };
-        for risk in change.risks("v", "v", using.as_ref(), in_key) {
+        let indexed = if in_key { Indexed::Key } else { Indexed::No };
+        for risk in change.risks("v", "v", using.as_ref(), indexed) {
             match risk {
                 Risk::LosesData(what) => line.push_str(&format!("; LOSES {what}")),
                 Risk::MayFail(why) => line.push_str(&format!("; FAILS {why}")),

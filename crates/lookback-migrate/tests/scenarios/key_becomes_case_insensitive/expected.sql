@@ -1,6 +1,4 @@
 -- file: change
-DROP INDEX members_nick;
-
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while the index is built
 -- may fail on existing rows: rows whose members.email becomes equal
 ALTER TABLE members ALTER COLUMN email TYPE citext;
@@ -10,9 +8,6 @@ ALTER TABLE members ALTER COLUMN email TYPE citext;
 -- may fail on existing rows: rows whose members.joined becomes equal
 ALTER TABLE members ALTER COLUMN joined TYPE date;
 
+-- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while the index is built
+-- may fail on existing rows: rows whose members.nick becomes equal
 ALTER TABLE members ALTER COLUMN nick TYPE citext;
-
--- file: change_members_nick
--- no-transaction
--- may fail on existing rows: rows with the same key
-CREATE UNIQUE INDEX CONCURRENTLY members_nick ON members USING btree (nick);
