@@ -39,7 +39,7 @@ pub(crate) mod total;
 
 pub(crate) use candidates::{
     CAN_READ_SEGMENTS, Candidate, Candidates, Coverage, MatchRows, MatchWords, NearestSegments,
-    RowSet, nearest_rows,
+    RowSet, match_settings, nearest_rows,
 };
 pub use hit::{Copies, Highlight, Hit, MatchKind, Note, Why, WordMatch};
 pub(crate) use index::templates::template;

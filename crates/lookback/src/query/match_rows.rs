@@ -4,16 +4,11 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::QueryBuilder;
-use crate::db::{LocalSetting, LocalSettings, Sql};
+use crate::db::{LocalSettings, Sql};
 use crate::error::Error;
 use crate::filter::{Matching, Node};
 use crate::model::Model;
-use crate::search::{MatchRows, MatchWords};
-
-/// A statement over a row set reads few rows, which the planner cannot know: it has a branch
-/// for the whole table, which is hardly ever read. Neither compiling it nor starting other
-/// processes pays.
-const SETTINGS: [(&str, &str); 2] = [("jit", "off"), ("max_parallel_workers_per_gather", "0")];
+use crate::search::{MatchRows, MatchWords, match_settings};
 
 impl<M: Model> QueryBuilder<M> {
     /// Whether each record has some words.
@@ -90,10 +85,9 @@ pub(super) async fn fetch_matched<M: Model>(
     conn: &mut PgConnection,
     sql: Sql,
 ) -> Result<Vec<PgRow>, Error> {
-    let settings = SETTINGS.map(|(name, value)| LocalSetting::new(name, value));
-    let begun = LocalSettings::begin(conn, &settings, |_| Ok(String::new())).await;
+    let begun = LocalSettings::begin(conn, &match_settings(), |_| Ok(String::new())).await;
     let (mut settings, _) = begun?;
-    let rows = sql.once().fetch_all(settings.conn()).await;
+    let rows = sql.fetch_all(settings.conn()).await;
     let rows = rows.map_err(|error| Error::from_driver(M::TABLE, error));
     let (_, ended) = settings.end().await;
     let rows = rows?;

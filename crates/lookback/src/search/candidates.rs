@@ -32,7 +32,7 @@ mod tokens;
 mod vector;
 
 pub(super) use lexical::LexicalCandidates;
-pub(crate) use matching::{MatchRows, MatchWords};
+pub(crate) use matching::{MatchRows, MatchWords, match_settings};
 pub(crate) use nearest_segments::{CAN_READ_SEGMENTS, NearestSegments};
 pub(crate) use patterns::SummaryPattern;
 pub(super) use patterns::{SealedPatterns, newest_in_scope};

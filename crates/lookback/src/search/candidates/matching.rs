@@ -55,6 +55,23 @@ const MAX_IDS: i64 = 20_000;
 /// The most blocks that are read, the newest first: of 256 records each.
 const MAX_BLOCKS: usize = 1_000;
 
+/// The local settings of the statements that find and read rows: they read few, and planning
+/// them takes longer than running them.
+///
+/// The plan does not depend on the values, so it is kept. The planner cannot know how few rows
+/// there are: reading them has a branch for the whole table, which is hardly ever read. Neither
+/// compiling the statement nor starting other processes pays.
+const SETTINGS: [(&str, &str); 3] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+];
+
+/// Returns the local settings of the statements that find and read rows.
+pub(crate) fn match_settings() -> [LocalSetting<'static>; 3] {
+    SETTINGS.map(|(name, value)| LocalSetting::new(name, value))
+}
+
 /// The words of a filter that the summaries tell apart.
 #[derive(Debug)]
 pub(crate) struct MatchWords {
@@ -141,11 +158,9 @@ impl MatchRows {
             return Ok(None);
         }
         let sql = statement(table, words, scan_cost)?;
-        // Compiling it takes longer than running it.
-        let settings = [LocalSetting::new("jit", "off")];
-        let begun = LocalSettings::begin(conn, &settings, |_| Ok(String::new())).await;
+        let begun = LocalSettings::begin(conn, &match_settings(), |_| Ok(String::new())).await;
         let (mut settings, _) = begun?;
-        let row = sql.once().fetch_optional(settings.conn()).await;
+        let row = sql.fetch_optional(settings.conn()).await;
         let (_, ended) = settings.end().await;
         let row = row.map_err(|error| map_summary_error(table, Error::from(error)))?;
         ended?;

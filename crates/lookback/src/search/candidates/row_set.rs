@@ -80,8 +80,9 @@ impl RowSet {
         let last: Vec<i64> = self.ranges.iter().map(|(_, last)| *last).collect();
         let (first, last) = (sql.argument(first)?, sql.argument(last)?);
         let ids = sql.argument(&self.ids)?;
+        // `NOT IN`: by a hash table, whether or not the planner knows the ids.
         Ok(format!(
-            "{id} <> ALL({ids}::bigint[]) \
+            "{id} NOT IN (SELECT unnest({ids}::bigint[])) \
              AND NOT EXISTS (SELECT 1 FROM unnest({first}::bigint[], {last}::bigint[]) AS __r(__first, __last) \
                WHERE {id} BETWEEN __first AND __last)"
         ))
