@@ -2,7 +2,7 @@
 //! model.
 
 use lookback::query::{Cursor, Total};
-use lookback::table::ColumnDef;
+use lookback::table::{ColumnDef, ColumnRole, Table};
 use lookback::value::{ColumnType, JsonMap};
 use lookback::{Error, Filter, Json, Model, QueryBuilder, json};
 use serde::Serialize;
@@ -291,14 +291,18 @@ async fn list<M: Model + Serialize + TableRow>(
     Ok(())
 }
 
-/// Lists records with the given fields.
+/// Lists records with the given fields, and with the time of their deletion if they may be
+/// deleted.
 async fn list_fields<M: Model + TableRow>(
     config: &Config,
     query: QueryBuilder<M>,
     fields: &[String],
     args: &PageArgs,
 ) -> Result<(), Failure> {
-    let select = query.select_text(fields).map_err(usage)?;
+    let mut fields = fields.to_vec();
+    let deletion = deletion_column(M::TABLE, args.deleted).map(|column| column.name().to_owned());
+    fields.extend(deletion.filter(|name| !fields.contains(name)));
+    let select = query.select_text(&fields).map_err(usage)?;
     let mut conn = database::connect(config).await?;
     let page = select.list(&mut conn).await.map_err(list_failure)?;
     let cursors = PageCursors::of(&page.next, &page.previous);
@@ -314,6 +318,15 @@ async fn list_fields<M: Model + TableRow>(
     output::table(&headings, &rows)?;
     print_count::<M>(page.data.len(), page.total, cursors);
     Ok(())
+}
+
+/// The column of the time of deletion, if records may be deleted.
+fn deletion_column(table: &'static Table, deleted: Deleted) -> Option<&'static ColumnDef> {
+    if deleted == Deleted::Without {
+        return None;
+    }
+    let mut columns = table.columns().iter();
+    columns.find(|column| column.role() == ColumnRole::DeletedAt)
 }
 
 /// The heading of a field: numbers and times are not cut.
@@ -413,6 +426,14 @@ fn noun<M: TableRow>(total: Total) -> &'static str {
     match total {
         Total::Exact(1) => M::NAME,
         _ => M::COMMAND,
+    }
+}
+
+/// Returns the noun for a number of patterns.
+fn noun_of_patterns(total: Total) -> &'static str {
+    match total {
+        Total::Exact(1) => "pattern",
+        _ => "patterns",
     }
 }
 

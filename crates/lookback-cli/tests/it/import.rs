@@ -379,7 +379,7 @@ async fn import_with_sequence_behind_its_table_stops_and_loses_nothing() {
         ran.err,
         "error: the sequence of logs.id is behind its table: it assigned an id that a record has\n\
          hint: ids were copied into logs by hand: move its sequence behind them:\n    \
-         SELECT setval(pg_get_serial_sequence('\"logs\"', 'id'), max(\"id\")) FROM \"logs\";; \
+         SELECT setval(pg_get_serial_sequence('\"logs\"', 'id'), max(\"id\")) FROM \"logs\"; \
          nothing is stored; to continue: the same command\n"
     );
     assert!(!lookback.folder().join("bad.jsonl").exists());

@@ -132,6 +132,32 @@ async fn push_that_drops_column_requires_allow_data_loss() {
     assert_eq!(rows(&lookback, SETTINGS).await, kept);
 }
 
+/// A type that cuts values off is refused as a dropped column is.
+#[tokio::test]
+async fn push_of_type_that_cuts_values_requires_allow_data_loss() {
+    let change = "ALTER TABLE metrics ALTER COLUMN traffic_count TYPE numeric";
+    let lookback = drifted(&[change]).await;
+    transcript!(lookback.run(&["db", "push", "--yes"]), @"
+    $ lookback db push --yes
+    -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+    -- LOSES DATA: digits of metrics.traffic_count
+    -- may fail on existing rows: values of metrics.traffic_count that cannot be converted to integer
+    ALTER TABLE metrics ALTER COLUMN traffic_count TYPE integer;
+    ! error: this loses data: metrics.traffic_count
+    ! hint: if that is intended, add --allow-data-loss 'metrics.traffic_count'
+    [exit code 1]
+    ");
+    let allowed = [
+        "db",
+        "push",
+        "--yes",
+        "--allow-data-loss",
+        "metrics.traffic_count",
+    ];
+    let pushed = lookback.run(&allowed).succeeded();
+    assert!(pushed.err.contains("made 1 change"), "{}", pushed.err);
+}
+
 #[tokio::test]
 async fn push_of_renamed_column_requires_rename_and_keeps_rows() {
     let lookback = drifted(&["ALTER TABLE settings RENAME COLUMN value TO content"]).await;

@@ -351,6 +351,24 @@ ID  TIME                  LEVEL  SOURCE  DELETED               MESSAGE
 ! hint: cut to fit 80 columns: --wide shows all
 ! 2 of 4 logs
 ");
+    let fields = [
+        "logs",
+        "list",
+        "--deleted",
+        "with",
+        "--limit",
+        "2",
+        "id__lte=4",
+        "--fields",
+        "id,level",
+    ];
+    transcript!(lookback.run(&fields), @"
+$ lookback logs list --deleted with --limit 2 id__lte=4 --fields id,level
+ID  LEVEL  DELETED_AT
+4   error  2026-02-01T12:00:00Z
+3   warn   -
+! 2 of 4 logs
+");
     let list = [
         "logs",
         "list",
@@ -746,7 +764,7 @@ $ lookback logs patterns failed --new-since 2026-01-01T09:20:00Z
 COUNT  SHARE  ID  LEVEL  SOURCE  MESSAGE
 1      9.1 %  30  info   API     login of admin failed: wrong password
   at 2026-01-01T09:29:00Z
-! 1 of 1 patterns, of 1 log
+! 1 of 1 pattern, of 1 log
 ");
     transcript!(lookback.run(&["logs", "patterns", "created_at__lt=2026-01-01T09:05:00Z", "--limit", "1"]), @"
 $ lookback logs patterns created_at__lt=2026-01-01T09:05:00Z --limit 1

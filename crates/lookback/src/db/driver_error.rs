@@ -64,7 +64,7 @@ impl Error {
                 Remedy::AdvanceSequence {
                     table: table.name,
                     statement: format!(
-                        "SELECT setval(pg_get_serial_sequence({}, {}), max({})) FROM {};",
+                        "SELECT setval(pg_get_serial_sequence({}, {}), max({})) FROM {}",
                         literal(&table.quoted()),
                         literal(table.column_of(ColumnRole::Id).name),
                         table.column_of(ColumnRole::Id).quoted(),

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use lookback::error::Remedy;
 use lookback::{Level, Log, LogPatch, NewLog};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::io::AsyncReadExt as _;
 
 /// Length of a client's first message, in bytes.
@@ -52,6 +53,41 @@ async fn exceeded_lock_statement_or_pool_timeout_is_timeout() {
     drop(taken);
     while let Err(error) = Log::records().get(&pool, 2).await {
         assert!(error.is_timeout() && Instant::now() < deadline, "{error:?}");
+    }
+}
+
+/// A pooler that hands a session to another client loses the prepared statements of the first, and
+/// has those of another.
+#[tokio::test]
+async fn prepared_statements_that_a_pooler_loses_name_its_version() {
+    let db = testkit::database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    Log::records().list(&mut conn).await.unwrap();
+    conn.execute("DEALLOCATE ALL").await.unwrap();
+    let lost = Log::records().list(&mut conn).await.unwrap_err();
+
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    for number in 1..=20 {
+        let taken = format!("PREPARE sqlx_s_{number} AS SELECT 1");
+        sqlx::raw_sql(AssertSqlSafe(taken))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+    }
+    let taken = Log::records().list(&mut conn).await.unwrap_err();
+    for error in [lost, taken] {
+        assert_eq!(
+            error.remedy(),
+            Some(Remedy::KeepPreparedStatements),
+            "{error:?}"
+        );
+        assert!(
+            error
+                .remedy()
+                .unwrap()
+                .to_string()
+                .contains("PgBouncer 1.21 or newer")
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
 use lookback::Model;
-use lookback::table::{ColumnDef, ColumnRole, Table};
+use lookback::table::Table;
 use lookback::value::JsonMap;
 #[cfg(feature = "parquet")]
 use lookback_formats::export::ParquetEncoder;
@@ -16,7 +16,9 @@ use lookback_formats::export::{
     RowEncoder, Shown,
 };
 
-use super::{TableRow, apply_deleted, check_fields, filter_query, query_failure, usage};
+use super::{
+    TableRow, apply_deleted, check_fields, deletion_column, filter_query, query_failure, usage,
+};
 use crate::args::{Deleted, ExportArgs, ExportFormat};
 use crate::config::Config;
 use crate::database;
@@ -160,11 +162,8 @@ pub(super) async fn run<M: Model + TableRow>(
 }
 
 /// The fields of records: all that are visible, and when a record was deleted if it may be.
-fn default_fields(table: &Table, deleted: Deleted) -> Vec<String> {
-    let is_deletion = |column: &&ColumnDef| column.role() == ColumnRole::DeletedAt;
-    let deletion = table.columns().iter().filter(is_deletion);
-    let deletion = deletion.filter(|_| deleted != Deleted::Without);
-    let columns = table.visible().chain(deletion);
+fn default_fields(table: &'static Table, deleted: Deleted) -> Vec<String> {
+    let columns = table.visible().chain(deletion_column(table, deleted));
     columns.map(|column| column.name().to_owned()).collect()
 }
 

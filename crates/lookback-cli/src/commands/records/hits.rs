@@ -86,9 +86,10 @@ pub(super) fn times(first: DateTime<Utc>, last: DateTime<Utc>) -> String {
 /// Prints the number of rows, and of the hits that they stand for.
 fn print_folded<M: TableRow>(shown: usize, rows: Total, hits: Total, cursors: PageCursors<'_>) {
     output::note(&format!(
-        "{} of {} patterns, of {} {}; to list every one: --all",
+        "{} of {} {}, of {} {}; to list every one: --all",
         output::grouped(shown as u64),
         output::total(rows),
+        super::noun_of_patterns(rows),
         output::total(hits),
         super::noun::<M>(hits),
     ));

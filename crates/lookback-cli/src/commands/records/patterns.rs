@@ -81,9 +81,10 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     output::note(&match page.total.value() {
         0 => format!("no {} found", M::COMMAND),
         _ => format!(
-            "{} of {} patterns, of {} {}",
+            "{} of {} {}, of {} {}",
             output::grouped(page.data.len() as u64),
             output::total(page.total),
+            super::noun_of_patterns(page.total),
             output::total(page.records),
             super::noun::<M>(page.records),
         ),

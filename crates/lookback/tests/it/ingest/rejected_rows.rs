@@ -239,7 +239,7 @@ async fn row_that_gets_a_taken_id_is_not_rejected() {
     insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @r#"
     the sequence of logs.id is behind its table: it assigned an id that a record has
     ids were copied into logs by hand: move its sequence behind them:
-        SELECT setval(pg_get_serial_sequence('"logs"', 'id'), max("id")) FROM "logs";
+        SELECT setval(pg_get_serial_sequence('"logs"', 'id'), max("id")) FROM "logs"
     "#);
     let (refused, _) = rejections(pool, 10..16).await;
     assert!(refused.is_empty(), "{refused:?}");

@@ -1,8 +1,9 @@
 //! Words in other forms of the same letters: case, accents, scripts and ids.
 
+use chrono::{DateTime, Utc};
 use lookback::maintenance::sealing::Sealer;
-use lookback::search::MatchKind;
-use lookback::{Level, Log, Model as _, NewLog};
+use lookback::search::{MatchKind, Note};
+use lookback::{Level, Log, Model as _, NewLog, NewRequestSnapshot, RequestSnapshot};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::sealing::seal_all;
@@ -320,5 +321,109 @@ async fn filters_that_ignore_case_know_every_letter_whatever_the_locale() {
             assert_eq!(found.pop().as_deref(), Some("ID CLOSED"));
         }
         assert_eq!(found, expected, "{filter}");
+    }
+}
+
+/// A pasted command excludes no line that has its options, and says what it excludes.
+#[tokio::test]
+async fn pasted_commands_find_the_lines_that_have_them() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let lines = [
+        "curl -X GET https://api.example/orders answered 502",
+        "curl -X POST https://api.example/orders answered 201",
+        "kubectl get pods -n shop: connection refused",
+        "worker ended with exit code -1",
+        "worker ended with exit code 137",
+        "tar -xzf backup.tar.gz: unexpected end of file",
+    ];
+    store(&mut conn, &lines).await;
+    for (search, first, excluded) in [
+        ("curl -X GET https://api.example/orders", lines[0], "X"),
+        ("kubectl get pods -n shop", lines[2], "n"),
+        ("exit code -1", lines[3], "1"),
+        ("tar -xzf backup.tar.gz", lines[5], "xzf"),
+    ] {
+        let hits = Log::records().search(search).hits(&mut *conn).await;
+        let hits = hits.unwrap();
+        let found = hits.data.first().map(|hit| hit.record.message.as_str());
+        let note = Note::Excluded(excluded.to_owned());
+        assert!(hits.notes.contains(&note), "{search}: {:?}", hits.notes);
+        if search.starts_with("tar") {
+            // Three letters exclude what has them anywhere: quoted, they are words.
+            assert_eq!(found, None, "{search}");
+            assert_eq!(self::found(&mut conn, "tar \"-xzf\"").await, [first]);
+        } else {
+            assert_eq!(found, Some(first), "{search}");
+        }
+    }
+    // A word that is no option excludes what has it.
+    assert_eq!(found(&mut conn, "worker -137").await, [lines[3]]);
+}
+
+/// What people type of fields compares as filters do; other terms are words, and that is said.
+#[tokio::test]
+async fn field_terms_with_operators_periods_and_places_filter_records() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    for (day, level, user) in [
+        (1, Level::Info, 42),
+        (2, Level::Error, 42),
+        (2, Level::Info, 7),
+    ] {
+        let time = format!("2026-03-0{day}T23:30:00Z");
+        let log = NewLog::new("API", level, format!("order paid by {user}"))
+            .created_at(time.parse::<DateTime<Utc>>().unwrap())
+            .meta(lookback::json!({ "user": user }));
+        Log::records().create(&mut *conn, log).await.unwrap();
+    }
+    for (milliseconds, path) in [(9, "/fast"), (10, "/even"), (250, "/slow")] {
+        let request = NewRequestSnapshot::new("GET", path, Utc::now(), "1", "test")
+            .status_code(200)
+            .duration(milliseconds);
+        RequestSnapshot::records()
+            .create(&mut *conn, request)
+            .await
+            .unwrap();
+    }
+    for (search, expected) in [
+        ("timestamp:2026-03-01", vec![1]),
+        ("timestamp:>=2026-03-02", vec![2, 3]),
+        ("order level:INFO", vec![1, 3]),
+        ("order meta.user:42", vec![1, 2]),
+        ("order -meta.user:42", vec![3]),
+        ("severity:error TS:2026-03-02", vec![2]),
+    ] {
+        let page = Log::records()
+            .search(search)
+            .hits(&mut *conn)
+            .await
+            .unwrap();
+        let mut ids: Vec<i64> = page.data.iter().map(|hit| hit.record.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, expected, "{search}");
+        assert_eq!(page.notes, [], "{search}");
+    }
+    for (search, expected) in [
+        ("duration:>10", vec!["/slow"]),
+        ("duration:<=10 GET", vec!["/even", "/fast"]),
+        ("status:200 duration:9", vec!["/fast"]),
+    ] {
+        let page = RequestSnapshot::records()
+            .search(search)
+            .list(&mut *conn)
+            .await
+            .unwrap();
+        let mut paths: Vec<&str> = page
+            .data
+            .iter()
+            .map(|request| request.path.as_str())
+            .collect();
+        paths.sort_unstable();
+        assert_eq!(paths, expected, "{search}");
+    }
+    for term in ["shard:42", "level:verbose"] {
+        let page = Log::records().search(term).hits(&mut *conn).await.unwrap();
+        assert_eq!(page.notes, [Note::NotAField(term.to_owned())]);
     }
 }
