@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-citus test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-scale bench-list bench-cold bench-match bench-citus bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
+.PHONY: help up page demo down test test-page test-long test-anywhere test-older test-citus test-loggers test-openapi test-exporters lint lint-long deny package bench bench-ingest bench-create bench-unsealed bench-scale bench-list bench-cold bench-match bench-citus bench-rollups bench-retention bench-generate bench-search bench-encode bench-decode bench-mask bench-capture bench-import bench-server bench-page page-pictures fuzz train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -77,11 +77,17 @@ deny: ## Check dependencies by deny.toml, advisories from the network among them
 package: ## Make the package of each crate, and compile it as who adds it would
 	$(CARGO) package --workspace --exclude testkit --exclude shop --locked --allow-dirty --quiet
 
-bench: bench-ingest bench-import bench-server bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-encode bench-decode bench-mask bench-capture ## Run the benchmarks, each against a competitor in the same run
+bench: bench-ingest bench-create bench-unsealed bench-import bench-server bench-scale bench-list bench-match bench-rollups bench-retention bench-generate bench-encode bench-decode bench-mask bench-capture ## Run the benchmarks, each against a competitor in the same run
 
 bench-ingest: ## Measure the writer against raw COPY, alone and during sealing (ROWS=200000 SEALED=10000000)
 	$(CARGO) bench --locked -p lookback --bench ingest
 	$(if $(SEALED),ROWS=$(SEALED) )$(CARGO) bench --locked -p lookback --bench sealing
+
+bench-create: ## Measure records created one at a time, against the same INSERT by the driver (ROWS=5000)
+	$(CARGO) bench --locked -p lookback --bench create
+
+bench-unsealed: ## Measure search over rows that are not sealed, against ILIKE (ROWS=10000)
+	$(CARGO) bench --locked -p lookback --bench unsealed
 
 bench-import: ## Measure the import of files and of a stream against raw COPY (ROWS=2000000)
 	$(CARGO) bench --locked -p lookback-cli --bench import

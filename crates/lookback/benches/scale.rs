@@ -8,6 +8,8 @@
 //! different, in turn with and without filters: sequentially, and also at a fixed
 //! rate, where the time counts from the moment each was due. Reading every row is the
 //! same search without the summaries (`lookback.scan_cost`): its hits are the truth.
+//! The first search of a connection is the same search on one that was opened for it,
+//! in turn with one that has run it before.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,7 +26,7 @@ use lookback::maintenance::DEFAULT_PARTITION_IDS;
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::search::Hit;
 use lookback::{Filter, Log, Model as _, NewLog, QueryBuilder};
-use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use testkit::bench::{
     Growth, Report, Scale, Target, Times, format_number, plot, replace_between, rows,
 };
@@ -40,6 +42,8 @@ const READ_ALL: usize = 16;
 /// The number of searches at a fixed rate.
 const PER_SECOND: f64 = 4.0;
 const AT_A_RATE: usize = 120;
+/// The number of searches that are also run as the first of a connection.
+const FIRST: usize = 40;
 const NEAREST: usize = 24;
 const PAGE: u32 = 20;
 
@@ -152,6 +156,9 @@ struct Measured {
     /// The first searches, and the same by reading every row.
     sample: Times,
     read_all: Times,
+    /// The same searches, each the first of a connection, and on one that has run it.
+    first: Times,
+    warm: Times,
     at_a_rate: Times,
     nearest: Times,
     nearest_read_all: Times,
@@ -171,6 +178,8 @@ impl Measured {
             all: Times::default(),
             sample: Times::default(),
             read_all: Times::default(),
+            first: Times::default(),
+            warm: Times::default(),
             at_a_rate: Times::default(),
             nearest: Times::default(),
             nearest_read_all: Times::default(),
@@ -207,14 +216,30 @@ impl Measured {
             }
         }
         measured.same = same as f64 / wanted.max(1) as f64;
+        for search in searches.iter().take(FIRST) {
+            measured.first_search(pool, &mut conn, search).await;
+        }
         measured.nearest(&mut conn, &searches).await;
         drop(conn);
         measured.at_a_rate = at_a_rate(pool, rows).await;
         measured
     }
 
+    /// Measures a search that is the first of its connection, and one that is not.
+    async fn first_search(&mut self, pool: &PgPool, conn: &mut PgConnection, search: &Search) {
+        let query = query(search);
+        for _ in 0..2 {
+            query.hits(&mut *conn).await.unwrap();
+        }
+        self.warm.time(query.hits(&mut *conn)).await.unwrap();
+        let options = pool.connect_options();
+        let mut fresh = PgConnection::connect_with(&options).await.unwrap();
+        self.first.time(query.hits(&mut fresh)).await.unwrap();
+        fresh.close().await.unwrap();
+    }
+
     /// Measures the nearest records to the vectors of searches, and their recall.
-    async fn nearest(&mut self, conn: &mut sqlx::PgConnection, searches: &[Search]) {
+    async fn nearest(&mut self, conn: &mut PgConnection, searches: &[Search]) {
         let (mut found, mut wanted) = (0, 0);
         for search in searches
             .iter()
@@ -256,10 +281,12 @@ impl Measured {
             )
         };
         format!(
-            "search {} (plain {}, filtered {}), at a rate {}, every row {}, nearest {}, every row {}, recall {:.3}, same {:.3}",
+            "search {} (plain {}, filtered {}), first {}, warm {}, at a rate {}, every row {}, nearest {}, every row {}, recall {:.3}, same {:.3}",
             ms(&self.all),
             ms(&self.plain),
             ms(&self.filtered),
+            ms(&self.first),
+            ms(&self.warm),
             ms(&self.at_a_rate),
             ms(&self.read_all),
             ms(&self.nearest),
@@ -289,6 +316,8 @@ impl Measured {
         );
         report.figure("the first of them", &self.sample, None);
         report.figure("the same by reading every row", &self.read_all, None);
+        report.figure("the first search of a connection", &self.first, None);
+        report.figure("the same on a warm connection", &self.warm, None);
         report.figure("the nearest 20", &self.nearest, None);
         report.figure(
             "the nearest 20 by reading every row",
@@ -303,12 +332,17 @@ impl Measured {
         report.ratio(
             "median, times faster than reading every row",
             times(&self.sample, &self.read_all, Times::median),
-            Target::AtLeast(50.0),
+            Target::AtLeast(100.0),
         );
         report.ratio(
             "p95, times faster than reading every row",
             times(&self.sample, &self.read_all, Times::p95),
-            Target::AtLeast(20.0),
+            Target::AtLeast(50.0),
+        );
+        report.ratio(
+            "first search of a connection, of the time of a warm one",
+            times(&self.warm, &self.first, Times::median),
+            Target::AtMost(1.3),
         );
         report.ratio(
             "recall of the nearest 20",
@@ -327,7 +361,7 @@ fn query(search: &Search) -> QueryBuilder<Log> {
     }
 }
 
-async fn scan_cost(conn: &mut sqlx::PgConnection, cost: &str) {
+async fn scan_cost(conn: &mut PgConnection, cost: &str) {
     sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
         .bind(cost)
         .execute(conn)
