@@ -6,11 +6,7 @@
 //! from the row. The server is not durable (`fsync=off`), so that the work is measured and not the
 //! disk.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    reason = "a benchmark"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::time::Instant;
 
@@ -25,7 +21,7 @@ use testkit::sample::log_lines;
 
 const SEED: u64 = 42;
 const ROUNDS: usize = 9;
-const AT_ONCE: usize = 16;
+const AT_ONCE: u32 = 16;
 
 const INSERT: &str = "INSERT INTO logs \
       (source, level, message, meta, trace_id, created_at, updated_at, embedding) \
@@ -45,8 +41,8 @@ async fn main() {
         .collect();
     for (name, connections) in [("one at a time", 1), ("16 at once", AT_ONCE)] {
         let options = PgPoolOptions::new()
-            .min_connections(connections as u32)
-            .max_connections(connections as u32);
+            .min_connections(connections)
+            .max_connections(connections);
         let pool = options.connect(&db.url).await.unwrap();
         let mut contest = Contest::new();
         // The first round is a warm-up.
@@ -89,13 +85,13 @@ fn vector(line: &NewLog) -> Option<Vector> {
 }
 
 /// Does the work for each item, shared among this many tasks.
-async fn shared<T, F>(items: &[T], tasks: usize, work: impl Fn(T) -> F)
+async fn shared<T, F>(items: &[T], tasks: u32, work: impl Fn(T) -> F)
 where
     T: Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut running = Vec::new();
-    for items in items.chunks(items.len().div_ceil(tasks)) {
+    for items in items.chunks(items.len().div_ceil(tasks as usize)) {
         let each: Vec<F> = items.iter().cloned().map(&work).collect();
         running.push(tokio::spawn(async move {
             for one in each {

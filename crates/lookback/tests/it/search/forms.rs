@@ -361,7 +361,7 @@ async fn pasted_commands_find_the_lines_that_have_them() {
     assert_eq!(found(&mut conn, "worker -137").await, [lines[3]]);
 }
 
-/// What people type of fields compares as filters do; other terms are words, and that is said.
+/// What people type of fields compares as filters do; other terms are words, and that is reported.
 #[tokio::test]
 async fn field_terms_with_operators_periods_and_places_filter_records() {
     let db = testkit::database().await;
