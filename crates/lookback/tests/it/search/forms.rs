@@ -324,7 +324,8 @@ async fn filters_that_ignore_case_know_every_letter_whatever_the_locale() {
     }
 }
 
-/// A pasted command excludes no line that has its options, and says what it excludes.
+/// A pasted command excludes no line that has its options of one or two letters, and says what it
+/// excludes.
 #[tokio::test]
 async fn pasted_commands_find_the_lines_that_have_them() {
     let db = testkit::database().await;
