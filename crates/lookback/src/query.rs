@@ -40,6 +40,7 @@ mod read;
 mod rollup;
 mod search_page;
 mod select;
+mod shown_patterns;
 mod similar;
 mod stream;
 mod tail;

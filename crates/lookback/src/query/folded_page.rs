@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::Total;
 use super::hit_page::{HitKey, HitPage, HitStart};
+use super::shown_patterns::PatternKey;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
@@ -18,6 +19,7 @@ use crate::value::StoredTime;
 #[derive(Clone, Debug)]
 pub(super) struct FoldedHit {
     pub(super) key: HitKey,
+    pub(super) pattern: PatternKey,
     /// The best of them, once it is scored.
     pub(super) best: Option<Ranked>,
     pub(super) members: Members,
@@ -64,8 +66,10 @@ impl Templates {
                 }
                 Entry::Vacant(place) => {
                     place.insert(folded.len());
+                    let template = self.0.get(&hit.id).map_or(&[][..], Vec::as_slice);
                     folded.push(FoldedHit {
                         key: HitKey::of_ranked(hit),
+                        pattern: PatternKey::new(hit.coverage, template),
                         best: Some(*hit),
                         members: Members::Ids(vec![hit.id], is_all(hit.coverage)),
                     });
@@ -84,6 +88,7 @@ pub(super) fn covering(patterns: Vec<FoundPattern>, are_read: bool) -> Vec<Folde
             coverage: pattern.coverage,
             id: pattern.newest_id(),
         },
+        pattern: PatternKey::new(pattern.coverage, &pattern.fields),
         best: None,
         members: Members::Counted(Box::new(pattern), are_read),
     };
@@ -92,23 +97,30 @@ pub(super) fn covering(patterns: Vec<FoundPattern>, are_read: bool) -> Vec<Folde
     rows
 }
 
-/// Returns the wanted rows of a page, in the order of the list.
-pub(super) fn wanted(page: &HitPage, mut rows: Vec<FoldedHit>) -> Vec<FoldedHit> {
-    let wanted = usize::try_from(page.wanted()).unwrap_or(usize::MAX);
+/// Returns the rows that may be on a page, those nearest to its cursor first.
+///
+/// Those before a cursor are the ones that were shown before it, wherever they are now.
+pub(super) fn nearest_first(page: &HitPage, mut rows: Vec<FoldedHit>) -> Vec<FoldedHit> {
     match &page.start {
-        HitStart::First => {}
+        HitStart::First => rows,
         HitStart::After(position) => {
-            let place = rows.partition_point(|row| row.key.compare(&position.key).is_le());
-            rows.drain(..place);
+            rows.retain(|row| {
+                row.key.compare(&position.key).is_gt()
+                    && position.shown.place(row.pattern).is_none()
+            });
+            rows
         }
         HitStart::Before(position) => {
-            let end = rows.partition_point(|row| row.key.compare(&position.key).is_lt());
-            rows.truncate(end);
-            rows.drain(..end.saturating_sub(wanted));
+            // None for rows before those that the cursor holds.
+            let mut placed: Vec<(Option<usize>, FoldedHit)> = rows
+                .into_iter()
+                .map(|row| (position.shown.place(row.pattern), row))
+                .filter(|(place, row)| place.is_some() || row.key.compare(&position.key).is_lt())
+                .collect();
+            placed.sort_by_key(|(place, _)| *place);
+            placed.into_iter().rev().map(|(_, row)| row).collect()
         }
     }
-    rows.truncate(wanted);
-    rows
 }
 
 impl FoldedHit {
@@ -214,10 +226,9 @@ pub(super) async fn score(
 
 #[cfg(test)]
 mod tests {
-    use super::{Members, Templates, wanted};
-    use crate::query::hit_page::{HitKey, HitPage};
+    use super::{Members, Templates};
+    use crate::query::hit_page::HitKey;
     use crate::search::{Candidate, Coverage, Ranked};
-    use crate::{Log, Model as _};
 
     fn candidate(id: i64, text: &str) -> Candidate {
         Candidate {
@@ -268,8 +279,6 @@ mod tests {
             [(vec![9, 8], true), (vec![7], false), (vec![6, 5], false)]
         );
         assert_eq!(folded[0].key, HitKey::Ranked { score: 1.5, id: 9 });
-        let page = HitPage::new(Log::TABLE, String::new(), 1, 1, None).unwrap();
-        let rows = wanted(&page, folded);
-        assert_eq!(rows.len(), 3, "the skipped row, the page, and one more");
+        assert_ne!(folded[0].pattern, folded[2].pattern);
     }
 }

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 
 use super::folded_page::times;
 use super::hit_page::{HitKey, HitList, HitPage, HitPosition, HitStart};
+use super::shown_patterns::ShownPatterns;
 use super::similar::{Near, NearRow, NearRows};
 use super::{QueryBuilder, Total};
 use crate::db::{Session, Sql};
@@ -91,6 +92,7 @@ impl<M: Model> QueryBuilder<M> {
                     place: 0,
                     list: list.clone(),
                     key,
+                    shown: ShownPatterns::default(),
                 });
             }
             is_end = !is_full;
@@ -202,7 +204,10 @@ impl<M: Model> QueryBuilder<M> {
             let (itself, distances) = (sql.argument(id)?, sql.argument(distances)?);
             let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
             sql.push(&format!(
-                "SELECT {vector} <=> {given} AS distance, count(*) AS records,                    min({created_at}) AS first, max({created_at}) AS last FROM {from}{scope}                    AND {vector} IS NOT NULL AND {id} <> {itself}                    AND ({vector} <=> {given}) = ANY({distances}::float8[]) GROUP BY 1",
+                "SELECT {vector} <=> {given} AS distance, count(*) AS records, \
+                   min({created_at}) AS first, max({created_at}) AS last \
+                 FROM {from}{scope} AND {vector} IS NOT NULL AND {id} <> {itself} \
+                   AND ({vector} <=> {given}) = ANY({distances}::float8[]) GROUP BY 1",
                 vector = vector.quoted(),
                 id = table.column_of(ColumnRole::Id).quoted(),
                 from = table.quoted(),

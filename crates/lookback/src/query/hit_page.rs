@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::Total;
 use super::cursor::{Cursor, PageStart};
+use super::shown_patterns::{PatternKey, ShownPatterns};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::json;
@@ -17,7 +18,8 @@ const CHANGED: &str = "is a cursor that was changed, or cut";
 ///
 /// Its cursors hold the key of its first or last hit. So hits that are deleted
 /// between two pages move no other hit to another page. They hold the newest id
-/// before the first page, too: later records are on no other page.
+/// before the first page, too: later records are on no other page. A row of a folded
+/// search moves when its best hit is deleted, so they hold the patterns before them.
 #[derive(Clone, Debug)]
 pub(super) struct HitPage {
     /// Identifies the list; cursors of another one are rejected.
@@ -43,6 +45,8 @@ pub(super) struct HitPosition {
     pub(super) place: u64,
     pub(super) list: HitList,
     pub(super) key: HitKey,
+    /// Of a folded search: the patterns of these hits.
+    pub(super) shown: ShownPatterns,
 }
 
 /// The list of a position: the same on each of its pages.
@@ -199,26 +203,74 @@ impl HitPage {
     }
 
     /// Returns the cursors of the next page and of the previous page, if there are any.
+    ///
+    /// `mark` returns the key of a hit, and its pattern in a folded search.
     pub(super) fn cursors<T>(
         &self,
         table: &'static Table,
         taken: &TakenHits<T>,
         list: &HitList,
-        key: impl Fn(&T) -> HitKey,
+        mark: impl Fn(&T) -> (HitKey, Option<PatternKey>),
     ) -> Cursors {
-        let cursor = |place: u64, hit: &T| {
+        let cursor = |place: u64, ends: PageEnd| {
+            let PageEnd { key, shown } = ends;
             let list = list.clone();
-            let key = key(hit);
-            HitPosition { place, list, key }.cursor(table, &self.list)
+            HitPosition {
+                place,
+                list,
+                key,
+                shown,
+            }
+            .cursor(table, &self.list)
+        };
+        let marks: Vec<(HitKey, Option<PatternKey>)> = taken.hits.iter().map(mark).collect();
+        let Some((previous, next)) = self.ends(&marks) else {
+            return (None, None);
         };
         let end = taken.place.saturating_add(taken.hits.len() as u64);
-        let next = taken.hits.last().filter(|_| taken.more);
-        let previous = taken.hits.first().filter(|_| taken.place > 0);
         (
-            next.map(|hit| cursor(end, hit)),
-            previous.map(|hit| cursor(taken.place, hit)),
+            taken.more.then(|| cursor(end, next)),
+            (taken.place > 0).then(|| cursor(taken.place, previous)),
         )
     }
+
+    /// Returns the start and the end of a page of hits; `None` if it has none.
+    fn ends(&self, marks: &[(HitKey, Option<PatternKey>)]) -> Option<(PageEnd, PageEnd)> {
+        let ((first, _), (last, _)) = (marks.first()?, marks.last()?);
+        let patterns: Vec<PatternKey> = marks.iter().filter_map(|(_, pattern)| *pattern).collect();
+        let shown = match &self.start {
+            HitStart::First => &ShownPatterns::default(),
+            HitStart::After(position) | HitStart::Before(position) => &position.shown,
+        };
+        let (before, keys) = match &self.start {
+            HitStart::Before(position) if !patterns.is_empty() => {
+                // Rows may have moved behind the cursor since they were shown. Its own row is
+                // on the next page.
+                let end = position.key.just_before();
+                let keys = marks.iter().map(|(key, _)| *key).chain([end]);
+                let least = keys.min_by(HitKey::compare)?;
+                (shown.before(&patterns), (least, least))
+            }
+            _ => (shown.clone(), (*first, *last)),
+        };
+        let behind = shown.followed_by(&patterns);
+        Some((
+            PageEnd {
+                key: keys.0,
+                shown: before,
+            },
+            PageEnd {
+                key: keys.1,
+                shown: behind,
+            },
+        ))
+    }
+}
+
+/// Where a page starts or ends.
+struct PageEnd {
+    key: HitKey,
+    shown: ShownPatterns,
 }
 
 /// The cursors of the next page and of the previous page.
@@ -331,6 +383,24 @@ impl HitKey {
         }
     }
 
+    /// Returns a key right before this one: of equals, the newest is first.
+    fn just_before(self) -> Self {
+        match self {
+            Self::Ranked { score, id } => Self::Ranked {
+                score,
+                id: id.saturating_add(1),
+            },
+            Self::Covering { coverage, id } => Self::Covering {
+                coverage,
+                id: id.saturating_add(1),
+            },
+            Self::Near { distance, id } => Self::Near {
+                distance,
+                id: id.saturating_add(1),
+            },
+        }
+    }
+
     fn part(&self) -> u8 {
         match self {
             Self::Covering { .. } => 0,
@@ -369,12 +439,15 @@ impl HitKey {
 
 impl HitPosition {
     fn cursor(&self, table: &'static Table, list: &str) -> Cursor {
-        Cursor::encode(&json!([
-            Cursor::VERSION,
-            table.name,
-            list,
-            [self.place, self.list.to_json(), self.key.to_json()]
-        ]))
+        let mut position = vec![
+            Json::from(self.place),
+            self.list.to_json(),
+            self.key.to_json(),
+        ];
+        if !self.shown.is_empty() {
+            position.push(self.shown.to_text().into());
+        }
+        Cursor::encode(&json!([Cursor::VERSION, table.name, list, position]))
     }
 
     fn parse(table: &'static Table, list: &str, text: &str) -> Result<Self, Problem> {
@@ -386,11 +459,21 @@ impl HitPosition {
         let place = json[0]
             .as_u64()
             .filter(|place| i64::try_from(*place).is_ok());
+        let shown = match &json[3] {
+            Json::Null => Some(ShownPatterns::default()),
+            shown => shown.as_str().and_then(ShownPatterns::from_text),
+        };
         let position = place
             .zip(HitList::from_json(&json[1]))
-            .zip(HitKey::from_json(&json[2]));
+            .zip(HitKey::from_json(&json[2]))
+            .zip(shown);
         match position {
-            Some(((place, list), key)) => Ok(Self { place, list, key }),
+            Some((((place, list), key), shown)) => Ok(Self {
+                place,
+                list,
+                key,
+                shown,
+            }),
             None => Err(Problem::new(CHANGED)),
         }
     }

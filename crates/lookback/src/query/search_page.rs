@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row as _};
 use super::folded_page::{self, FoldedHit, Templates};
 use super::hit_page::{HitKey, HitList, HitPage, HitStart, SearchList, TakenHits};
 use super::select::Shape;
+use super::shown_patterns::PatternKey;
 use super::{Count, QueryBuilder, Total};
 use crate::db::{Session, Sql};
 use crate::error::Error;
@@ -35,6 +36,8 @@ pub(super) struct SearchPage {
 struct ListedHit {
     ranked: Ranked,
     key: HitKey,
+    /// Its pattern, if copies are folded.
+    pattern: Option<PatternKey>,
     /// The hits that it stands for, if copies are folded.
     copies: Option<Copies>,
 }
@@ -64,8 +67,8 @@ impl SearchPage {
 
     /// Returns the cursors of the next and of the previous page.
     pub(super) fn cursors(&self, table: &'static Table) -> super::hit_page::Cursors {
-        let key = |hit: &ListedHit| hit.key;
-        self.page.cursors(table, &self.taken, &self.list, key)
+        let mark = |hit: &ListedHit| (hit.key, hit.pattern);
+        self.page.cursors(table, &self.taken, &self.list, mark)
     }
 }
 
@@ -385,7 +388,29 @@ impl Reader<'_, '_, '_> {
         summaries: SummaryUse,
     ) -> Result<Vec<ListedHit>, Error> {
         let rows = self.folded_rows(list, summaries).await?;
-        let mut rows = folded_page::wanted(self.page, rows);
+        let mut rows = folded_page::nearest_first(self.page, rows).into_iter();
+        let wanted = usize::try_from(self.page.wanted()).unwrap_or(usize::MAX);
+        let mut listed: Vec<ListedHit> = Vec::new();
+        let mut at_once = wanted;
+        // More than once if all records of some rows are deleted: summaries still count them.
+        while listed.len() < wanted && rows.len() > 0 {
+            let some: Vec<FoldedHit> = rows.by_ref().take(at_once).collect();
+            listed.extend(self.live_rows(list, some).await?);
+            at_once = at_once.saturating_mul(2);
+        }
+        listed.truncate(wanted);
+        if self.page.is_backwards() {
+            listed.reverse();
+        }
+        Ok(listed)
+    }
+
+    /// Returns the rows that have live hits, each with its best one.
+    async fn live_rows(
+        &mut self,
+        list: &SearchList,
+        mut rows: Vec<FoldedHit>,
+    ) -> Result<Vec<ListedHit>, Error> {
         self.resolve(&mut rows).await?;
         folded_page::score(self.query, &list.weights, &mut rows, self.search).await?;
         let copies = folded_page::copies(self.table, &rows, self.search.conn()).await?;
@@ -393,6 +418,7 @@ impl Reader<'_, '_, '_> {
             Some(ListedHit {
                 ranked: row.best?,
                 key: row.key,
+                pattern: Some(row.pattern),
                 copies,
             })
         });
@@ -500,6 +526,7 @@ fn listed(hits: Vec<Ranked>, coverage: Coverage) -> Vec<ListedHit> {
             coverage,
             id: ranked.id,
         },
+        pattern: None,
         copies: None,
     };
     hits.into_iter().map(listed).collect()
@@ -528,6 +555,7 @@ fn page_of_ranked(
             score: ranked.score,
             id: ranked.id,
         },
+        pattern: None,
         copies: None,
     };
     if forward {

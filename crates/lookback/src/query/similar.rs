@@ -334,11 +334,15 @@ impl SimilarPage {
     }
 
     pub(super) fn cursors(&self, table: &'static Table) -> Cursors {
-        let key = |row: &NearRow| HitKey::Near {
-            distance: row.distance,
-            id: row.id,
+        let mark = |row: &NearRow| {
+            let key = HitKey::Near {
+                distance: row.distance,
+                id: row.id,
+            };
+            // Folded, a row is at its distance, whichever of its records are deleted.
+            (key, None)
         };
-        self.page.cursors(table, &self.taken, &self.list, key)
+        self.page.cursors(table, &self.taken, &self.list, mark)
     }
 }
 

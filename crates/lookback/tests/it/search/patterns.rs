@@ -309,3 +309,119 @@ async fn folded_similar_records_are_one_row_for_each_pattern() {
     );
     assert_eq!(hits[0].copies.unwrap().first, time(1));
 }
+
+/// The name of pattern number `at`, without a digit.
+fn name(at: usize) -> String {
+    let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap());
+    format!("peer{}{}", letter(at / 26), letter(at))
+}
+
+/// The name of the pattern of a hit.
+fn name_of(hit: &Hit<Log>) -> String {
+    let name = hit.record.message.split(' ').next_back().unwrap();
+    name.to_owned()
+}
+
+/// Deletes the hits that stand for rows on a page, and some for rows on none yet: forwards, then
+/// backwards. Each pattern with hits left is shown once each way.
+#[tokio::test]
+async fn folded_pages_under_deletes_skip_no_pattern_and_repeat_none() {
+    const PATTERNS: usize = 24;
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    // Ranked all, and more than are ranked: in the table, and in summaries.
+    for (copies, sealed) in [(12, false), (45, false), (45, true)] {
+        for hard in [false, true] {
+            sqlx::query("TRUNCATE logs")
+                .execute(&mut *conn)
+                .await
+                .unwrap();
+            let line = |at: usize| {
+                let words = match at % PATTERNS % 4 {
+                    0 => "connection was refused to",
+                    1 => "connection refused by",
+                    _ => "refused the connection of",
+                };
+                format!("{words} try {at} of {}", name(at % PATTERNS))
+            };
+            store(&mut conn, (0..copies * PATTERNS).map(line)).await;
+            if sealed {
+                seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 400).unwrap()).await;
+            }
+            use_summaries(&mut conn, sealed).await;
+            let query = Log::records().search("connection refused").fold_copies();
+            let all = all_rows(&mut conn, &query).await;
+            let order: Vec<String> = all.iter().map(name_of).collect();
+            assert_eq!(order.len(), PATTERNS);
+            let case = format!("{copies} copies, sealed {sealed}, deleted for ever {hard}");
+
+            // The newest of a pattern, which are the best, and all of another one.
+            let delete = async |conn: &mut PgConnection, name: &str, most: u32| {
+                let query = Log::records().filter(Log::message().ends_with(name));
+                let newest = query.order_by(Log::id().desc()).limit(most);
+                let newest = newest.list(&mut *conn).await.unwrap();
+                let ids: Vec<i64> = newest.data.iter().map(|log| log.id).collect();
+                let doomed = Log::records().filter(Log::id().is_in(ids));
+                if hard {
+                    doomed.hard_delete_all(&mut *conn).await.unwrap();
+                } else {
+                    doomed.delete_all(&mut *conn).await.unwrap();
+                }
+            };
+            let gone = [&order[7], &order[17]];
+            let (mut forwards, mut last) = (Vec::new(), None);
+            let mut next = Some(query.clone().limit(6));
+            while let Some(page) = next {
+                let page = page.hits(&mut *conn).await.unwrap();
+                let shown: Vec<String> = page.data.iter().map(name_of).collect();
+                for name in shown.iter().step_by(2) {
+                    delete(&mut conn, name, 2).await;
+                }
+                if forwards.is_empty() {
+                    for name in gone {
+                        delete(&mut conn, name, 100).await;
+                    }
+                    // One that is on a later page stays on one.
+                    delete(&mut conn, &order[20], 1).await;
+                }
+                forwards.extend(shown);
+                let more = |cursor| query.clone().limit(6).after(cursor);
+                next = page.next.map(more);
+                last = page.previous;
+            }
+            let left = order.iter().filter(|name| !gone.contains(name));
+            let mut sorted: Vec<String> = left.cloned().collect();
+            sorted.sort();
+            let mut read = forwards.clone();
+            read.sort();
+            assert_eq!(read, sorted, "{case}");
+
+            // Back: what was shown, in its order, whatever moves.
+            let mut backwards: Vec<String> = Vec::new();
+            while let Some(cursor) = last {
+                let page = query.clone().limit(5).before(cursor);
+                let page = page.hits(&mut *conn).await.unwrap();
+                let shown: Vec<String> = page.data.iter().map(name_of).collect();
+                delete(&mut conn, &forwards[0], 1).await;
+                delete(&mut conn, &forwards[3], 1).await;
+                // Forwards from there: what was shown after it, in the order of now.
+                if let Some(cursor) = page.next.filter(|_| backwards.len() == 5) {
+                    let rest = query.clone().limit(100).after(cursor);
+                    let rest = rest.hits(&mut *conn).await.unwrap();
+                    let mut rest: Vec<String> = rest.data.iter().map(name_of).collect();
+                    rest.sort();
+                    let last = shown.last().unwrap();
+                    let place = forwards.iter().position(|name| name == last);
+                    let mut after = forwards[place.unwrap() + 1..].to_vec();
+                    after.sort();
+                    assert_eq!(rest, after, "{case}");
+                }
+                backwards.splice(0..0, shown);
+                last = page.previous;
+            }
+            let first = forwards.len() - backwards.len();
+            assert_eq!(backwards, forwards[..backwards.len()], "{case}");
+            assert!((1..=6).contains(&first), "{case}: {first} on the last page");
+        }
+    }
+}
