@@ -19,6 +19,8 @@ pub(crate) struct Failure {
     is_of_setup: bool,
     /// Whether the database did not answer, could not be reached, or was restarted.
     is_of_connection: bool,
+    /// Whether a default partition refuses an id because it is being split.
+    is_of_split: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,7 @@ impl Failure {
             causes: Vec::new(),
             is_of_setup: false,
             is_of_connection: false,
+            is_of_split: false,
         }
     }
 
@@ -119,6 +122,11 @@ impl Failure {
     /// Whether the database did not answer, could not be reached, or was restarted.
     pub(crate) fn is_of_connection(&self) -> bool {
         self.is_of_connection
+    }
+
+    /// Whether a default partition refuses an id because it is being split.
+    pub(crate) fn is_of_split(&self) -> bool {
+        self.is_of_split
     }
 
     /// Prints the failure.
@@ -159,7 +167,9 @@ impl From<lookback::Error> for Failure {
         let mut failure = Self::failed(message).caused_by(&error);
         failure.is_of_setup = error.is_setup() || error.is_permission_denied();
         failure.is_of_connection = error.is_unavailable();
-        match error.remedy() {
+        let remedy = error.remedy();
+        failure.is_of_split = matches!(remedy, Some(lookback::error::Remedy::FinishSplit { .. }));
+        match remedy {
             Some(remedy) => failure.hint(remedy::library::hint(&remedy)),
             None => failure,
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Offset as _, Utc};
 use lookback::maintenance::{self, PrecreateOptions};
 use lookback::query::Imported;
 use lookback::{Log, Metric, Model, RequestSnapshot, User};
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgPool};
 use tokio::sync::mpsc;
 
 use super::checkpoint::{self, Checkpoint};
@@ -282,13 +282,14 @@ impl ImportRun<'_> {
     }
 
     /// Stores a batch. If the connection is lost and the import waits for it, it connects again and
-    /// stores what was not stored: the lines of a stream are nowhere else.
+    /// stores what was not stored: the lines of a stream are nowhere else. If a default partition
+    /// that is being split refuses an id, it stores the batch after the split.
     async fn store<M: Model>(
         &mut self,
         batch: Batch<M::New>,
         encoded: &Encoded<M>,
     ) -> Result<StoredBatch, Failure> {
-        let kept = self.waits.then(|| batch.clone());
+        let kept = (self.waits || self.args.keep_ids).then(|| batch.clone());
         let mut next = Some(batch);
         loop {
             let Some(batch) = next.take().or_else(|| kept.clone()) else {
@@ -312,7 +313,10 @@ impl ImportRun<'_> {
             let (Err(failure), Some(kept)) = (&stored, &kept) else {
                 return stored;
             };
-            if !failure.is_of_connection() {
+            if failure.is_of_split() && self.finish_split::<M>().await? {
+                continue;
+            }
+            if !(self.waits && failure.is_of_connection()) {
                 return stored;
             }
             output::warning(&format!(
@@ -340,6 +344,20 @@ impl ImportRun<'_> {
                 });
             }
         }
+    }
+
+    /// Waits until the default partition is split. Returns false if it cannot be.
+    async fn finish_split<M: Model>(&mut self) -> Result<bool, Failure> {
+        output::note(&format!(
+            "{}: the default partition of {} is being split; records with ids of dropped \
+             partitions wait for it",
+            self.input.shown(),
+            M::TABLE.name(),
+        ));
+        // Ends the transaction of the batch, whose locks the split waits for.
+        let conn = self.conn.get(self.config).await?;
+        conn.ping().await?;
+        Ok(self.partitions.finish_split::<M>().await)
     }
 
     /// Connects until it succeeds. Returns the checkpoint behind a batch if it is stored.
@@ -402,6 +420,21 @@ impl PartitionsAhead {
         Self {
             pool,
             end: M::TABLE.is_sealed().then_some(0),
+        }
+    }
+
+    /// Splits the default partition, or waits while another process does. Returns false if it
+    /// cannot be split, for example by this role.
+    async fn finish_split<M: Model>(&self) -> bool {
+        let options = PrecreateOptions::default();
+        loop {
+            match maintenance::precreate_partitions(&self.pool, M::TABLE, &options).await {
+                Ok(report) if report.busy => {}
+                Ok(_) => return true,
+                Err(error) if error.is_timeout() => {}
+                Err(_) => return false,
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 

@@ -390,6 +390,60 @@ $ lookback import twice.jsonl --keep-ids --on-error skip
 ");
 }
 
+/// While a default partition is split, it refuses ids of partitions that were dropped: the import
+/// waits until it is done.
+#[tokio::test]
+async fn ids_of_dropped_partitions_wait_for_a_split() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    let lookback = Lookback::new().await;
+    lookback.write("old.jsonl", THREE);
+    // As after pruning, in a table whose ids have passed its partitions; and as another process
+    // leaves the default partition while it splits it.
+    for statement in [
+        "DROP TABLE logs_p0000000000000000",
+        "INSERT INTO logs (id, source, level, message) OVERRIDING SYSTEM VALUE \
+         SELECT 12582912 + n, 'API', 'info', 'line ' || n FROM generate_series(1, 50) AS n",
+        "SELECT setval(pg_get_serial_sequence('logs', 'id'), 12583000)",
+        "ALTER TABLE logs_default ADD CONSTRAINT lookback_before_1099528404992 \
+         CHECK (id >= 12582912 AND id < 1099528404992) NOT VALID",
+    ] {
+        lookback.execute(statement).await;
+    }
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let mut splitting = pool.begin().await.unwrap();
+    sqlx::query(
+        "SELECT pg_advisory_xact_lock(hashtextextended('lookback storage partitions ' || \
+         'logs'::regclass::oid::text, 0))",
+    )
+    .execute(&mut *splitting)
+    .await
+    .unwrap();
+    let mut child = lookback
+        .command(&["import", "old.jsonl", "--keep-ids"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stderr.take().unwrap());
+    let mut note = String::new();
+    output.read_line(&mut note).unwrap();
+    assert_eq!(
+        note,
+        "old.jsonl: the default partition of logs is being split; records with ids of \
+         dropped partitions wait for it\n"
+    );
+    splitting.rollback().await.unwrap();
+    let status = child.wait().unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(status.success(), "{rest}");
+    assert!(rest.contains("3 records into logs"), "{rest}");
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 53);
+    assert_eq!(
+        lookback.number("SELECT count(*) FROM logs_default").await,
+        3
+    );
+}
+
 /// A search reads the summaries of sealed records only, so they must know an imported one.
 #[tokio::test]
 async fn record_among_sealed_ones_is_found() {

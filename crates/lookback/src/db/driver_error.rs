@@ -191,7 +191,8 @@ fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option
     let before = constraint.strip_prefix(SPLIT_BOUND_PREFIX)?;
     Some(Error::setup(
         format!(
-            "the default partition of {} accepts no ids from {before} on: its split was interrupted",
+            "the default partition of {} is being split; until that is finished, it accepts no id \
+             from {before} on, and none of a dropped partition",
             table.name
         ),
         Remedy::FinishSplit { table: table.name },

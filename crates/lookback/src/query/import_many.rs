@@ -213,7 +213,9 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// [`Error::is_invalid`] with every invalid field of every record; [`Error::is_conflict`] if
     /// another record has the id or violates a unique key. Each has the index of its record, from
-    /// 0.
+    /// 0. [`Error::is_setup`] if an id belongs to a partition that was dropped, while the default
+    /// partition is being split: finish that with
+    /// [`precreate_partitions`](crate::maintenance::precreate_partitions), and import again.
     ///
     /// # Cancellation
     ///

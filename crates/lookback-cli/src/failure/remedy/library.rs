@@ -16,7 +16,9 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
                                      of Lookback that wrote them"
             .to_owned(),
         Remedy::RebuildSummaries { .. } => "rebuild them: lookback storage reembed".to_owned(),
-        Remedy::FinishSplit { .. } => "to continue it: lookback storage seal".to_owned(),
+        Remedy::FinishSplit { .. } => {
+            "to finish it, as the owner of the table: lookback storage seal".to_owned()
+        }
         // The library's hint lists options of its queries; not every command
         // has them.
         Remedy::NarrowQuery => "narrow it by created_at or by another filter, or give it more \

@@ -502,7 +502,7 @@ async fn split_with_ids_near_its_bound_chooses_a_later_one() {
         .unwrap_err();
     assert!(refused.is_setup(), "{refused}");
     insta::assert_snapshot!(format!("{refused}\n{}", refused.remedy().unwrap()), @"
-the default partition of logs accepts no ids from 300 on: its split was interrupted
+the default partition of logs is being split; until that is finished, it accepts no id from 300 on, and none of a dropped partition
 finish the split of the default partition of logs
 ");
     precreate_partitions(&db.pool, Log::TABLE, &split_in_steps(100))
