@@ -10,7 +10,7 @@ use lookback::{Json, Level, NewLog, NewRequestSnapshot};
 use crate::fields::Value;
 use crate::har::own::OwnColumns;
 use crate::{Entry, Format, Options, level, time};
-use lookback_json::secrets::{mask, mask_object, mask_text};
+use lookback_json::secrets::{mask, mask_headers, mask_object, mask_text};
 
 /// The longest text of a message, in bytes; a longer one is whole in `meta`.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -293,7 +293,7 @@ fn clean(text: &str, most: usize) -> String {
 impl Request {
     fn masked(mut self) -> Self {
         for map in [&mut self.headers, &mut self.response_headers] {
-            mask_object(map);
+            mask_headers(map);
         }
         if let Some(query) = &mut self.query {
             mask_object(query);

@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use chrono::SecondsFormat;
 use lookback::value::JsonMap;
 use lookback::{Json, NewRequestSnapshot, RequestSnapshot, json};
-use lookback_json::secrets::{mask, mask_object, mask_text};
+use lookback_json::secrets::{mask, mask_headers, mask_object, mask_text};
 
 use crate::json::har::{of_entry, record_of};
 
@@ -71,6 +71,11 @@ pub fn masked(snapshot: &RequestSnapshot) -> RequestSnapshot {
     let mut snapshot = snapshot.clone();
     if let Cow::Owned(path) = mask_text(&snapshot.path) {
         snapshot.path = path;
+    }
+    for headers in [&mut snapshot.headers, &mut snapshot.response_headers] {
+        if let Some(Json::Object(map)) = headers {
+            mask_headers(map);
+        }
     }
     for value in [
         &mut snapshot.query,

@@ -243,6 +243,26 @@ impl Masking {
         }
     }
 
+    /// Masks the secrets in an object of headers: the values of each, a text or several, as
+    /// [`mask_header`](Self::mask_header) masks them, and the others as
+    /// [`mask_object`](Self::mask_object) does.
+    pub fn mask_headers(&self, map: &mut JsonMap) {
+        for (name, value) in map.iter_mut() {
+            let values = match value {
+                Json::Array(items) => items.as_mut_slice(),
+                value => std::slice::from_mut(value),
+            };
+            for value in values {
+                if let Json::String(text) = value
+                    && let Some(masked) = headers::mask_header(self, name, text)
+                {
+                    *text = masked;
+                }
+            }
+        }
+        self.mask_object(map);
+    }
+
     /// Masks one value with a name: of a header, a parameter or a field of a form.
     pub fn mask_field(&self, name: &str, value: &mut Json) {
         if self.allowed.is_some() {
@@ -479,6 +499,11 @@ pub fn mask(value: &mut Json) {
 /// Masks the secrets in an object by the default rules. See [`Masking::mask_object`].
 pub fn mask_object(map: &mut JsonMap) {
     DEFAULT.mask_object(map);
+}
+
+/// Masks the secrets in an object of headers by the default rules. See [`Masking::mask_headers`].
+pub fn mask_headers(map: &mut JsonMap) {
+    DEFAULT.mask_headers(map);
 }
 
 /// Masks a value, whose name may be that of a secret, by the default rules.

@@ -1,4 +1,5 @@
-//! Shared parts of Lookback's tests: a database for each test, and sample data.
+//! Shared parts of Lookback's tests: a database for each test, sample data, and the pages of the
+//! documentation.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -26,6 +27,7 @@ pub mod bench;
 mod cluster;
 mod database;
 mod killable_server;
+pub mod page;
 pub mod plans;
 pub mod proxy;
 pub mod sample;

@@ -102,7 +102,10 @@ async fn first_invalid_line_stops_the_import_by_default() {
     let bad = line(4).replace("info", "verbose");
     let text = |fourth: &str| [&line(1), &line(2), &line(3), fourth, &line(5)].join("\n");
     lookback.write("logs.jsonl", text(&bad));
-    transcript!(lookback.run(&["import", "logs.jsonl"]), @"
+    let ran = lookback.run(&["import", "logs.jsonl"]);
+    let shown = "error: logs.jsonl, line 4";
+    testkit::page::assert_printed("docs/guide/import.md", shown, &ran.err);
+    transcript!(ran, @"
 $ lookback import logs.jsonl
 ! error: logs.jsonl, line 4: level: `verbose` is not one of debug, info, warn, error
 ! hint: lines 1 to 3 are processed: 3 records stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip

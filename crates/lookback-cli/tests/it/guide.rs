@@ -3,23 +3,26 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use testkit::page::{page, root};
 
 use crate::protobuf;
 use crate::support::Lookback;
 
 /// Pages with blocks of commands, each with the number of its blocks that a test here runs.
-const PAGES: [(&str, usize); 5] = [
+const PAGES: [(&str, usize); 7] = [
     ("README.md", 1),
+    ("docs/guide/alerts.md", 1),
+    ("docs/guide/capture.md", 1),
     ("docs/guide/export.md", 2),
-    ("docs/guide/import.md", 4),
+    ("docs/guide/import.md", 6),
     ("docs/guide/search.md", 4),
     ("docs/guide/storage.md", 2),
 ];
 
 /// Blocks that no test here runs, by their first line, and why.
-const NOT_RUN: [(&str, &str, &str); 14] = [
+const NOT_RUN: [(&str, &str, &str); 16] = [
     (
         "README.md",
         "make up ",
@@ -66,6 +69,16 @@ const NOT_RUN: [(&str, &str, &str); 14] = [
         "it needs a cluster of Citus: make test-citus",
     ),
     (
+        "docs/guide/import.md",
+        "lookback import --follow ",
+        "follow.rs: it runs until it is interrupted",
+    ),
+    (
+        "docs/guide/replay.md",
+        "lookback replay stage",
+        "replay.rs: it needs a server to send to",
+    ),
+    (
         "docs/guide/queries.md",
         "lookback logs tail ",
         "tail.rs: it runs until it is interrupted",
@@ -88,31 +101,13 @@ const NOT_RUN: [(&str, &str, &str); 14] = [
     ),
 ];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn page(name: &str) -> String {
-    fs::read_to_string(root().join(name)).unwrap()
-}
-
 /// The blocks of a page in these languages, without their fences.
 fn blocks(page: &str, languages: &[&str]) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut block: Option<String> = None;
-    for line in page.lines() {
-        let fence = line.trim_start().strip_prefix("```");
-        match (&mut block, fence) {
-            (None, Some(language)) if languages.contains(&language) => block = Some(String::new()),
-            (Some(_), Some(_)) => blocks.extend(block.take()),
-            (Some(text), None) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            (None, _) => {}
-        }
-    }
-    blocks
+    let of_page = testkit::page::blocks(page).into_iter();
+    of_page
+        .filter(|block| languages.contains(&block.language.as_str()))
+        .map(|block| block.text)
+        .collect()
 }
 
 /// The commands of a block: those after a `$` of a transcript, or all lines.
@@ -125,7 +120,8 @@ fn commands(block: &str) -> String {
     }
 }
 
-fn pages() -> Vec<String> {
+/// The pages that say what a user types.
+pub(crate) fn pages() -> Vec<String> {
     let guide = fs::read_dir(root().join("docs/guide")).unwrap();
     let mut names: Vec<String> = guide
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -166,14 +162,14 @@ fn each_block_of_commands_is_run_or_says_why_not() {
 
 /// A shell in which the program is `lookback`, and other programs of the pages print what they
 /// would.
-struct Shell {
-    lookback: Lookback,
+pub(crate) struct Shell {
+    pub(crate) lookback: Lookback,
     /// Another database, `$OTHER_DATABASE_URL`.
     other: Option<testkit::Database>,
 }
 
 impl Shell {
-    fn new(lookback: Lookback) -> Self {
+    pub(crate) fn new(lookback: Lookback) -> Self {
         let bin = lookback.folder().join("bin");
         fs::create_dir(&bin).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lookback"), bin.join("lookback")).unwrap();
@@ -236,6 +232,12 @@ impl Shell {
         let output = self.output(&script);
         let err = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{page}:\n{script}\n{err}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a command prints on a terminal, whether it succeeds or not.
+    pub(crate) fn printed(&self, command: &str) -> String {
+        let output = self.output(&format!("{{ {command}; }} 2>&1"));
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -305,6 +307,8 @@ async fn commands_of_the_guide_run() {
         "docs/guide/import.md",
         "docs/guide/search.md",
         "docs/guide/export.md",
+        "docs/guide/capture.md",
+        "docs/guide/alerts.md",
     ] {
         shell.run_page(page);
     }

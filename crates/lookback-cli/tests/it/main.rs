@@ -23,6 +23,8 @@ mod follow_random;
 mod full_disk;
 mod generate;
 mod guide;
+#[cfg(unix)]
+mod guide_printed;
 mod import;
 mod input;
 mod kill;

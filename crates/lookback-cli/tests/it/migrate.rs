@@ -171,34 +171,38 @@ async fn migrate_and_revert_with_dir_run_files_of_folder() {
 async fn failed_migrate_reports_line_and_database_state() {
     let lookback = shop(&[
         (
-            "1_orders.sql",
+            "20260101000000_orders.sql",
             "CREATE TABLE orders (id int);\nINSERT INTO orders VALUES (1), (1);\n",
         ),
         (
-            "2_next.sql",
+            "20260102000000_next.sql",
             "CREATE TABLE next ();\n\nALTER TABLE orders\n  ADD COLUMN a nonsense;\n",
         ),
     ])
     .await;
-    transcript!(lookback.run(&["db", "migrate", "--dir", "m"]), @r#"
+    let ran = lookback.run(&["db", "migrate", "--dir", "m"]);
+    let error = ran.err.find("error: ").unwrap();
+    let shown = "error: 20260102000000_next.sql";
+    testkit::page::assert_printed("docs/guide/migrations.md", shown, &ran.err[error..]);
+    transcript!(ran, @r#"
     $ lookback db migrate --dir m
-    ! applying 1_orders.sql
-    ! applied 1_orders.sql in [time] ms
-    ! applying 2_next.sql
-    ! error: 2_next.sql, line 4 (statement 2 of 2): type "nonsense" does not exist (SQLSTATE 42704)
-    !     state: rolled back; the database is as after 1_orders.sql
+    ! applying 20260101000000_orders.sql
+    ! applied 20260101000000_orders.sql in [time] ms
+    ! applying 20260102000000_next.sql
+    ! error: 20260102000000_next.sql, line 4 (statement 2 of 2): type "nonsense" does not exist (SQLSTATE 42704)
+    !     state: rolled back; the database is as after 20260101000000_orders.sql
     ! hint: correct the file or the database, and run it again
     [exit code 1]
     "#);
     lookback.write(
-        "m/2_next.sql",
+        "m/20260102000000_next.sql",
         "-- no-transaction\nCREATE TABLE next ();\nCREATE UNIQUE INDEX CONCURRENTLY i ON orders (id);\nDROP TABLE next;\n",
     );
     transcript!(lookback.run(&["db", "migrate", "--dir", "m"]), @r#"
     $ lookback db migrate --dir m
-    ! applying 2_next.sql
+    ! applying 20260102000000_next.sql
     ! dropped the INVALID index public.i, left by a failed build
-    ! error: 2_next.sql, line 3 (statement 2 of 3): could not create unique index "i" (SQLSTATE 23505)
+    ! error: 20260102000000_next.sql, line 3 (statement 2 of 3): could not create unique index "i" (SQLSTATE 23505)
     !     detail: Key (id)=(1) is duplicated.
     !     state: statement 1 of the file took effect and stays; the next run resumes with statement 2; the INVALID index public.i that it left was dropped
     ! hint: correct the file or the database, and run it again
@@ -206,13 +210,13 @@ async fn failed_migrate_reports_line_and_database_state() {
     "#);
     transcript!(lookback.run(&["db", "status", "--dir", "m"]), @"
     $ lookback db status --dir m
-    VERSION  STATE    DESCRIPTION
-    1        applied  orders
-    2        partial  next
+    VERSION         STATE    DESCRIPTION
+    20260101000000  applied  orders
+    20260102000000  partial  next
     ");
     transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
     $ lookback db migrate --dir m --dry-run
-    -- 2_next.sql
+    -- 20260102000000_next.sql
     -- (took effect already: statements up to number 1)
     -- no-transaction
     CREATE TABLE next ();

@@ -126,6 +126,17 @@ $ lookback import collector.pb --batch 7
 ");
     assert_eq!(counts(&lookback).await, (250, 5));
     assert_eq!(lookback.number(WRONG).await, 0);
+    // The page shows it as printed without --batch.
+    let printed = lookback
+        .run(&["import", "collector.pb", "--restart"])
+        .succeeded();
+    let printed = format!("$ lookback import collector.pb\n{}", printed.err);
+    let shown = "$ lookback import collector.pb";
+    testkit::page::assert_printed("docs/guide/import.md", shown, &printed);
+    lookback.execute("DELETE FROM logs WHERE id > 250").await;
+    lookback
+        .execute("DELETE FROM request_snapshots WHERE id > 5")
+        .await;
     for (name, again) in [
         ("a.pb.gz", gzip(&file)),
         ("b.pb.zst", zstd(&file)),

@@ -119,6 +119,26 @@ fn rebase_of_two_branches_makes_one_sequence() {
     ");
 }
 
+/// One branch adds an index on a column that the other one drops.
+#[test]
+fn conflict_is_as_the_page_shows_it() {
+    let total = |s: &mut Schema| {
+        let logs = s.tables.get_mut(&Name::new("logs")).unwrap();
+        logs.columns
+            .push(Column::new("total", "integer".parse().unwrap()));
+    };
+    let first = models(|s| {
+        total(s);
+        let logs = s.tables.get_mut(&Name::new("logs")).unwrap();
+        let index = "(total)".parse().unwrap();
+        logs.indexes.insert("logs_total_idx".to_owned(), index);
+    });
+    let lookback = merged(&models(total), &first, &models(|_| {}));
+    let ran = lookback.run(&["db", "generate", "--rebase"]).failed(1);
+    let printed = ran.err.replace("logs", "orders");
+    testkit::page::assert_printed("docs/guide/migrations.md", "error: migration ", &printed);
+}
+
 #[test]
 fn rebase_with_regenerate_resolves_conflicting_branches() {
     let base = models(|s| {

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::support::{Lookback, transcript};
 
-async fn shop() -> Lookback {
+/// Five logs of a shop.
+pub(crate) async fn shop() -> Lookback {
     let lookback = Lookback::new().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     let log = |source: &str, level, message: &str, minute: u32| {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use lookback::{NewRequestSnapshot, RequestSnapshot, json};
 use serde_json::Value;
+use testkit::page::assert_printed;
 
 use crate::support::{DEADLINE, Lookback, Ran, Running};
 
@@ -226,6 +227,41 @@ async fn responses_are_compared_and_reasons_are_told() {
             .await,
         5
     );
+}
+
+/// The requests of the last hour, as the page on replay shows them.
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_of_the_last_hour_is_as_the_page_shows_it() {
+    let (lookback, server) = five().await;
+    lookback
+        .execute(
+            "UPDATE request_snapshots SET timestamp = now() - interval '1 minute' WHERE id <= 3",
+        )
+        .await;
+    let at = "UPDATE request_snapshots SET response_body = response_body - 'items' || \
+        '{\"items\": [{\"id\": 1, \"at\": \"now\"}]}' WHERE id = 1";
+    lookback.execute(at).await;
+    let shown = testkit::page::printed("docs/guide/replay.md", "$ lookback replay");
+    let command = shown.lines().next().unwrap();
+    let url = server.url();
+    let words = [
+        "timestamp__gte=-1h",
+        "--to",
+        &url,
+        "--ignore",
+        "$..updated_at",
+    ];
+    assert_eq!(
+        command,
+        format!("$ lookback replay {}", words.join(" "))
+            .replace(&url, "http://localhost:3000")
+            .replace("$..", "'$..")
+            + "'"
+    );
+    let call = [&["replay"][..], &words].concat();
+    let ran = lookback.run(&call).failed(1);
+    let printed = format!("{command}\n{}{}", ran.out, ran.err);
+    assert_printed("docs/guide/replay.md", "$ lookback replay", &printed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -651,6 +687,8 @@ async fn exported_archive_is_imported_to_equal_requests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_of_curl_show_what_is_masked() {
     let (lookback, _) = five().await;
+    let ran = lookback.run(&["requests", "export", "--format", "curl", "id=3"]);
+    assert_printed("docs/guide/export.md", "# request 3", ran.out.trim_end());
     let mut secret = request("GET", "/x\u{1b}[2J\n");
     secret.headers = Some(json!({"host": "shop.example", "x-api-key": "s3cret"}));
     let mut unknown = request("GET", "/");

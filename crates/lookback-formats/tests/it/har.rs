@@ -215,11 +215,14 @@ fn captured_request_has_its_parts_in_the_fields_of_har() {
                 "method": "POST",
                 "url": "https://shop.example/orders/a%20b?q=x%26y&tag=1&tag=2",
                 "httpVersion": "HTTP/1.1",
-                "cookies": [],
+                "cookies": [
+                    {"name": "a", "value": "[masked]"},
+                    {"name": "b", "value": "[masked]"},
+                ],
                 "headers": [
-                    {"name": "authorization", "value": "[masked]"},
+                    {"name": "authorization", "value": "Bearer [masked]"},
                     {"name": "content-type", "value": "application/json"},
-                    {"name": "cookie", "value": "[masked]"},
+                    {"name": "cookie", "value": "a=[masked]; b=[masked]"},
                     {"name": "host", "value": "shop.example"},
                     {"name": "x-forwarded-proto", "value": "https"},
                 ],

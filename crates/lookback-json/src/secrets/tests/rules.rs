@@ -119,6 +119,25 @@ fn the_key_is_not_shown() {
 }
 
 #[test]
+fn objects_of_headers_are_masked_as_headers() {
+    let mut headers: Json = r#"{"Authorization": "Bearer abc", "cookie": ["a=b; sid=c", "d"],
+        "set-cookie": ["sid=s; Path=/"], "x-api-key": "k", "accept": "*/*", "proxy-authorization": 7,
+        "referer": "https://x.example/?token=t"}"#
+        .parse()
+        .unwrap();
+    if let Json::Object(map) = &mut headers {
+        Masking::new().mask_headers(map);
+    }
+    let expected: Json =
+        r#"{"Authorization": "Bearer [masked]", "cookie": ["a=[masked]; sid=[masked]", "[masked]"],
+        "set-cookie": ["sid=[masked]; Path=/"], "x-api-key": "[masked]", "accept": "*/*",
+        "proxy-authorization": "[masked]", "referer": "https://x.example/?token=[masked]"}"#
+            .parse()
+            .unwrap();
+    assert_eq!(headers, expected);
+}
+
+#[test]
 fn headers_keep_what_is_no_secret() {
     let masking = Masking::new();
     for (name, value, expected) in [
