@@ -353,7 +353,7 @@ async fn folded_pages_under_deletes_skip_no_pattern_and_repeat_none() {
             let all = all_rows(&mut conn, &query).await;
             let order: Vec<String> = all.iter().map(name_of).collect();
             assert_eq!(order.len(), PATTERNS);
-            let case = format!("{copies} copies, sealed {sealed}, deleted for ever {hard}");
+            let case = format!("{copies} copies, sealed {sealed}, hard {hard}");
 
             // The newest of a pattern, which are the best, and all of another one.
             let delete = async |conn: &mut PgConnection, name: &str, most: u32| {
