@@ -104,17 +104,21 @@ pub(super) fn nearest_first(page: &HitPage, mut rows: Vec<FoldedHit>) -> Vec<Fol
     match &page.start {
         HitStart::First => rows,
         HitStart::After(position) => {
+            let shown = position.shown.places();
+            // If the cursor holds all of them, a row that has moved before it is behind it still.
+            let holds_all = position.shown.len() as u64 == position.place;
             rows.retain(|row| {
-                row.key.compare(&position.key).is_gt()
-                    && position.shown.place(row.pattern).is_none()
+                let is_behind = holds_all || row.key.compare(&position.key).is_gt();
+                is_behind && !shown.contains_key(&row.pattern)
             });
             rows
         }
         HitStart::Before(position) => {
+            let shown = position.shown.places();
             // None for rows before those that the cursor holds.
             let mut placed: Vec<(Option<usize>, FoldedHit)> = rows
                 .into_iter()
-                .map(|row| (position.shown.place(row.pattern), row))
+                .map(|row| (shown.get(&row.pattern).copied(), row))
                 .filter(|(place, row)| place.is_some() || row.key.compare(&position.key).is_lt())
                 .collect();
             placed.sort_by_key(|(place, _)| *place);
@@ -226,9 +230,16 @@ pub(super) async fn score(
 
 #[cfg(test)]
 mod tests {
-    use super::{Members, Templates};
-    use crate::query::hit_page::HitKey;
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::{FoldedHit, Members, Templates, nearest_first};
+    use crate::query::cursor::PageStart;
+    use crate::query::hit_page::{HitKey, HitList, HitPage, TakenHits};
+    use crate::query::shown_patterns::PatternKey;
     use crate::search::{Candidate, Coverage, Ranked};
+    use crate::{Log, Model as _};
 
     fn candidate(id: i64, text: &str) -> Candidate {
         Candidate {
@@ -280,5 +291,158 @@ mod tests {
         );
         assert_eq!(folded[0].key, HitKey::Ranked { score: 1.5, id: 9 });
         assert_ne!(folded[0].pattern, folded[2].pattern);
+    }
+
+    /// Patterns, each with the scores of its hits: the best one has its place.
+    #[derive(Clone, Debug)]
+    struct Patterns(Vec<Vec<u16>>);
+
+    impl Patterns {
+        fn name(pattern: usize) -> PatternKey {
+            PatternKey::new(Coverage::Partial, &[format!("pattern {pattern}")])
+        }
+
+        /// The rows of the list, in order, each with the number of its pattern.
+        fn rows(&self) -> Vec<(FoldedHit, usize)> {
+            let best = |(pattern, scores): (usize, &Vec<u16>)| {
+                let score = f32::from(*scores.iter().max()?);
+                let id = i64::try_from(pattern).unwrap();
+                let row = FoldedHit {
+                    key: HitKey::Ranked { score, id },
+                    pattern: Self::name(pattern),
+                    best: None,
+                    members: Members::Ids(Vec::new(), true),
+                };
+                Some((row, pattern))
+            };
+            let mut rows: Vec<_> = self.0.iter().enumerate().filter_map(best).collect();
+            rows.sort_by(|(a, _), (b, _)| a.key.compare(&b.key));
+            rows
+        }
+
+        fn order(&self) -> Vec<usize> {
+            self.rows().iter().map(|(_, pattern)| *pattern).collect()
+        }
+
+        /// Reads a page as a search does: the patterns on it, and its cursors.
+        fn page(&self, skip: u64, limit: u32, start: Option<PageStart>) -> ReadPage {
+            let page = HitPage::new(Log::TABLE, "hits".to_owned(), skip, limit, start.as_ref());
+            let page = page.unwrap();
+            let rows = self.rows().into_iter().map(|(row, _)| row).collect();
+            let mut rows = nearest_first(&page, rows);
+            rows.truncate(usize::try_from(page.wanted()).unwrap());
+            if page.is_backwards() {
+                rows.reverse();
+            }
+            let taken: TakenHits<FoldedHit> = page.take(rows);
+            let list = HitList {
+                until: None,
+                search: None,
+            };
+            let mark = |row: &FoldedHit| (row.key, Some(row.pattern));
+            let (next, previous) = page.cursors(Log::TABLE, &taken, &list, mark);
+            let names: Vec<PatternKey> = (0..self.0.len()).map(Self::name).collect();
+            let number = |row: &FoldedHit| names.iter().position(|name| *name == row.pattern);
+            ReadPage {
+                patterns: taken.hits.iter().filter_map(number).collect(),
+                next: next.map(|cursor| PageStart::After(cursor.to_string())),
+                previous: previous.map(|cursor| PageStart::Before(cursor.to_string())),
+            }
+        }
+    }
+
+    struct ReadPage {
+        patterns: Vec<usize>,
+        next: Option<PageStart>,
+        previous: Option<PageStart>,
+    }
+
+    fn patterns(most: usize) -> impl Strategy<Value = Patterns> {
+        let scores = prop::collection::vec(0..500_u16, 1..4);
+        prop::collection::vec(scores, 1..most).prop_map(Patterns)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Of a list that stays as it is, pages are parts of it, whichever way they were reached
+        /// and however many rows are before them.
+        #[test]
+        fn pages_of_a_list_that_stays_are_parts_of_it(
+            list in patterns(1_600),
+            skip in prop_oneof![Just(0_usize), 0..60_usize],
+            first in 1..700_usize,
+            steps in prop::collection::vec((any::<bool>(), 1..700_usize), 1..12),
+        ) {
+            let order = list.order();
+            let part = |from: usize, to: usize| &order[from.min(order.len())..to.min(order.len())];
+            let limit = |count: usize| u32::try_from(count).unwrap();
+            let mut page = list.page(skip as u64, limit(first), None);
+            let (mut from, mut to) = (skip, (skip + first).min(order.len().max(skip)));
+            prop_assert_eq!(&page.patterns, part(from, to));
+            for (is_next, count) in steps {
+                let start = if is_next { page.next.clone() } else { page.previous.clone() };
+                prop_assert_eq!(page.next.is_some(), !page.patterns.is_empty() && to < order.len());
+                let Some(start) = start else { continue };
+                page = list.page(0, limit(count), Some(start));
+                (from, to) = if is_next {
+                    (to, (to + count).min(order.len()))
+                } else {
+                    (from.saturating_sub(count), from)
+                };
+                prop_assert_eq!(&page.patterns, part(from, to));
+            }
+        }
+
+        /// Hits are deleted between any two pages. Forwards, each pattern that has hits left at the
+        /// end is shown once; backwards, what was shown comes in its order.
+        #[test]
+        fn pages_under_deletes_show_each_pattern_once(
+            mut list in patterns(120),
+            limit in 1..30_u32,
+            doomed in prop::collection::vec((0..120_usize, 1..4_usize), 0..80),
+        ) {
+            let mut doomed = doomed.into_iter();
+            let mut delete = |list: &mut Patterns| {
+                for (pattern, most) in doomed.by_ref().take(8) {
+                    if let Some(scores) = list.0.get_mut(pattern) {
+                        scores.sort_unstable();
+                        scores.truncate(scores.len().saturating_sub(most));
+                    }
+                }
+            };
+            let (mut shown, mut start, mut last) = (Vec::new(), None, None);
+            loop {
+                let page = list.page(0, limit, start.take());
+                shown.extend(&page.patterns);
+                last = page.previous.or(last);
+                delete(&mut list);
+                match page.next {
+                    Some(next) => start = Some(next),
+                    None => break,
+                }
+            }
+            let once: BTreeSet<usize> = shown.iter().copied().collect();
+            prop_assert_eq!(once.len(), shown.len());
+            let left: BTreeSet<usize> = list.order().into_iter().collect();
+            prop_assert!(left.is_subset(&once), "{:?} of {:?}", left, once);
+
+            let mut back: Vec<usize> = Vec::new();
+            while let Some(start) = last {
+                let page = list.page(0, limit, Some(start));
+                // Forwards again, it is what was not shown before.
+                if let Some(next) = page.next {
+                    let rest = list.page(0, 1_000, Some(next)).patterns;
+                    let end = page.patterns.last().and_then(|end| shown.iter().position(|at| at == end));
+                    let before: BTreeSet<usize> = shown[..=end.unwrap()].iter().copied().collect();
+                    let rest: BTreeSet<usize> = rest.into_iter().collect();
+                    prop_assert_eq!(rest, left.difference(&before).copied().collect());
+                }
+                back.splice(0..0, page.patterns);
+                last = page.previous;
+            }
+            let expected = shown.iter().filter(|pattern| left.contains(pattern)).take(back.len());
+            prop_assert_eq!(&back, &expected.copied().collect::<Vec<usize>>());
+        }
     }
 }

@@ -237,33 +237,32 @@ impl HitPage {
     /// Returns the start and the end of a page of hits; `None` if it has none.
     fn ends(&self, marks: &[(HitKey, Option<PatternKey>)]) -> Option<(PageEnd, PageEnd)> {
         let ((first, _), (last, _)) = (marks.first()?, marks.last()?);
+        let end = |key: HitKey, shown: ShownPatterns| PageEnd { key, shown };
         let patterns: Vec<PatternKey> = marks.iter().filter_map(|(_, pattern)| *pattern).collect();
-        let shown = match &self.start {
-            HitStart::First => &ShownPatterns::default(),
-            HitStart::After(position) | HitStart::Before(position) => &position.shown,
-        };
-        let (before, keys) = match &self.start {
-            HitStart::Before(position) if !patterns.is_empty() => {
-                // Rows may have moved behind the cursor since they were shown. Its own row is
-                // on the next page.
-                let end = position.key.just_before();
-                let keys = marks.iter().map(|(key, _)| *key).chain([end]);
-                let least = keys.min_by(HitKey::compare)?;
-                (shown.before(&patterns), (least, least))
+        if patterns.is_empty() {
+            let none = ShownPatterns::default;
+            return Some((end(*first, none()), end(*last, none())));
+        }
+        let keys = marks.iter().map(|(key, _)| *key);
+        Some(match &self.start {
+            HitStart::First => (
+                end(*first, ShownPatterns::default()),
+                end(*last, ShownPatterns::default().followed_by(&patterns)),
+            ),
+            HitStart::After(position) => {
+                let last = keys.chain([position.key]).max_by(HitKey::compare)?;
+                let behind = position.shown.followed_by(&patterns);
+                (end(*first, position.shown.clone()), end(last, behind))
             }
-            _ => (shown.clone(), (*first, *last)),
-        };
-        let behind = shown.followed_by(&patterns);
-        Some((
-            PageEnd {
-                key: keys.0,
-                shown: before,
-            },
-            PageEnd {
-                key: keys.1,
-                shown: behind,
-            },
-        ))
+            // The page ends where the position is, and rows of it may have moved behind that.
+            HitStart::Before(position) => {
+                let least = keys.chain([position.key]).min_by(HitKey::compare)?;
+                (
+                    end(least, position.shown.before(&patterns)),
+                    end(position.key.just_before(), position.shown.led_by(&patterns)),
+                )
+            }
+        })
     }
 }
 
@@ -383,7 +382,8 @@ impl HitKey {
         }
     }
 
-    /// Returns a key right before this one: of equals, the newest is first.
+    /// Returns a key right before this one: of equals, the newest is first. So the row of this
+    /// one is after it.
     fn just_before(self) -> Self {
         match self {
             Self::Ranked { score, id } => Self::Ranked {

@@ -391,12 +391,13 @@ impl Reader<'_, '_, '_> {
         let mut rows = folded_page::nearest_first(self.page, rows).into_iter();
         let wanted = usize::try_from(self.page.wanted()).unwrap_or(usize::MAX);
         let mut listed: Vec<ListedHit> = Vec::new();
-        let mut at_once = wanted;
+        let mut read = 0_usize;
         // More than once if all records of some rows are deleted: summaries still count them.
         while listed.len() < wanted && rows.len() > 0 {
-            let some: Vec<FoldedHit> = rows.by_ref().take(at_once).collect();
+            let missing = wanted - listed.len();
+            let some: Vec<FoldedHit> = rows.by_ref().take(missing.max(read)).collect();
+            read = some.len();
             listed.extend(self.live_rows(list, some).await?);
-            at_once = at_once.saturating_mul(2);
         }
         listed.truncate(wanted);
         if self.page.is_backwards() {
@@ -498,12 +499,13 @@ impl Reader<'_, '_, '_> {
         }
         let (table, scope) = (self.table, self.scope);
         let conn = self.search.conn();
-        search::resolve_times(conn, table, &mut patterns).await?;
         let keys: Vec<i64> = patterns
             .iter()
             .map(search::FoundPattern::newest_id)
             .collect();
-        let resolved = search::resolve_examples(conn, table, scope, patterns).await?;
+        // A pattern without a live record is left out before its times are looked up.
+        let mut resolved = search::resolve_examples(conn, table, scope, patterns).await?;
+        search::resolve_times(conn, table, &mut resolved).await?;
         let mut resolved: HashMap<i64, search::FoundPattern> = resolved
             .into_iter()
             .map(|pattern| (pattern.newest_id(), pattern))

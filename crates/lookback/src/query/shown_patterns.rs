@@ -4,6 +4,8 @@
 //! moves behind the cursor, where the next page would show it once more. So the cursor
 //! holds the patterns of the rows before it.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
@@ -14,8 +16,8 @@ use crate::search::Coverage;
 /// others has the same.
 const KEY_BYTES: usize = 5;
 
-/// The number of patterns that a cursor holds at most: 3.3 kB of its text, which fits into
-/// the addresses that servers and proxies accept.
+/// The number of patterns that a cursor holds at most. They take 4.4 kB of its text, which fits
+/// into the addresses that servers and proxies accept.
 const MOST: usize = 500;
 
 /// Identifies the pattern of a row: the start of a hash of its coverage and template.
@@ -41,26 +43,45 @@ impl PatternKey {
 pub(super) struct ShownPatterns(Vec<PatternKey>);
 
 impl ShownPatterns {
-    /// Returns the place of a pattern among these.
-    pub(super) fn place(&self, pattern: PatternKey) -> Option<usize> {
-        self.0.iter().position(|shown| *shown == pattern)
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// Returns these, followed by the patterns of a page that they lack.
+    /// Returns the place of each pattern among these.
+    pub(super) fn places(&self) -> HashMap<PatternKey, usize> {
+        (0..)
+            .zip(&self.0)
+            .map(|(place, shown)| (*shown, place))
+            .collect()
+    }
+
+    /// Returns these, followed by the patterns of the page behind them.
     pub(super) fn followed_by(&self, page: &[PatternKey]) -> Self {
-        let mut shown = self.0.clone();
-        let new = page
-            .iter()
-            .filter(|pattern| self.place(**pattern).is_none());
-        shown.extend(new);
-        shown.drain(..shown.len().saturating_sub(MOST));
-        Self(shown)
+        let known = self.places();
+        let new = page.iter().filter(|pattern| !known.contains_key(pattern));
+        Self::last_of(self.0.iter().chain(new))
+    }
+
+    /// Returns these, after the patterns that they lack of the page that ends with them: those
+    /// are before the first one that was held.
+    pub(super) fn led_by(&self, page: &[PatternKey]) -> Self {
+        let known = self.places();
+        let new = page.iter().filter(|pattern| !known.contains_key(pattern));
+        Self::last_of(new.chain(&self.0))
     }
 
     /// Returns those before the first one of a page.
     pub(super) fn before(&self, page: &[PatternKey]) -> Self {
-        let first = page.first().and_then(|first| self.place(*first));
+        let first = page
+            .first()
+            .and_then(|first| self.places().get(first).copied());
         Self(self.0[..first.unwrap_or(0)].to_vec())
+    }
+
+    fn last_of<'a>(patterns: impl Iterator<Item = &'a PatternKey>) -> Self {
+        let mut last: Vec<PatternKey> = patterns.copied().collect();
+        last.drain(..last.len().saturating_sub(MOST));
+        Self(last)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -125,15 +146,18 @@ mod tests {
         for page in 0..60 {
             shown = shown.followed_by(&patterns(page * 10..page * 10 + 10));
         }
-        assert_eq!(shown.place(pattern(99)), None);
-        assert_eq!(shown.place(pattern(100)), Some(0));
-        assert_eq!(shown.place(pattern(599)), Some(MOST - 1));
+        let place = |shown: &ShownPatterns, name| shown.places().get(&pattern(name)).copied();
+        assert_eq!(place(&shown, 99), None);
+        assert_eq!(place(&shown, 100), Some(0));
+        assert_eq!(place(&shown, 599), Some(MOST - 1));
         // A page that was shown already adds nothing.
         assert_eq!(shown.followed_by(&patterns(590..600)), shown);
-        assert_eq!(
-            shown.before(&patterns(590..600)).place(pattern(589)),
-            Some(489)
-        );
+        assert_eq!(place(&shown.before(&patterns(590..600)), 589), Some(489));
         assert!(shown.before(&patterns(0..10)).is_empty());
+        // Those of a page back are before the ones that were held, and never in their place.
+        assert_eq!(shown.led_by(&patterns(80..130)), shown);
+        let few = ShownPatterns::default().followed_by(&patterns(25..35));
+        let back = few.led_by(&patterns(20..35));
+        assert_eq!(back, ShownPatterns(patterns(20..35)));
     }
 }

@@ -116,17 +116,59 @@ impl SealedPatterns {
     }
 }
 
-/// The number of the newest records of a template among which one is looked for that
-/// is in the scope.
-const NEWEST: usize = 100;
+/// The numbers of the newest records of a template among which one is looked for that is in
+/// the scope: more only if none of these is.
+const NEWEST: [usize; 2] = [100, 10_000];
 
-/// Returns the newest record in a scope of each template that has one.
+/// Returns the newest record in a scope of each template that has one among its newest records.
 pub(in crate::search) async fn newest_in_scope(
     conn: &mut PgConnection,
     table: &'static Table,
     scope: &Scope<'_>,
     templates: &[i64],
 ) -> Result<BTreeMap<i64, i64>, Error> {
+    let mut found = BTreeMap::new();
+    let mut open = templates.to_vec();
+    let mut looked_at = 0;
+    for most in NEWEST {
+        let newest = newest_ids(conn, table, &open, most).await?;
+        // Most of the newest are there: first one of each, and then the others of those that
+        // have none.
+        for to in [1, most] {
+            let from = looked_at.min(to);
+            let missing = newest.iter().filter(|(id, _)| !found.contains_key(id));
+            let missing: Vec<&(i64, Vec<i64>)> = missing.collect();
+            let ids = missing
+                .iter()
+                .flat_map(|(_, ids)| ids.iter().take(to).skip(from));
+            let ids: Vec<i64> = ids.copied().collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let in_scope = rows_in_scope(conn, table, None, scope, ids).await?;
+            for (template, ids) in missing {
+                if let Some(id) = ids.iter().find(|id| in_scope.contains_key(id)) {
+                    found.insert(*template, *id);
+                }
+            }
+        }
+        let has_more = |(id, ids): &&(i64, Vec<i64>)| ids.len() == most && !found.contains_key(id);
+        open = newest.iter().filter(has_more).map(|(id, _)| *id).collect();
+        looked_at = most;
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the newest records of templates, as far as summaries hold them, the newest first.
+async fn newest_ids(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    templates: &[i64],
+    most: usize,
+) -> Result<Vec<(i64, Vec<i64>)>, Error> {
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
     let templates = sql.argument(templates.to_vec())?;
@@ -134,34 +176,16 @@ pub(in crate::search) async fn newest_in_scope(
         "{sealed} SELECT t.id AS template_id, r.ids FROM unnest({templates}::bigint[]) AS t(id) \
          CROSS JOIN LATERAL ({ids}) AS r",
         sealed = sealed_cte(&target, ""),
-        ids = posting_ids("t.id", &NEWEST.to_string(), &live_postings("")),
+        ids = posting_ids("t.id", &most.to_string(), &live_postings("")),
     ));
     let mut newest: Vec<(i64, Vec<i64>)> = Vec::new();
     for row in &sql.fetch_all(conn).await? {
         let mut ids: Vec<i64> = row.try_get("ids")?;
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        ids.truncate(NEWEST);
+        ids.truncate(most);
         newest.push((row.try_get("template_id")?, ids));
     }
-    // Most of the newest are there: first one of each, and then the others of those that
-    // have none.
-    let mut found = BTreeMap::new();
-    for each in [1, NEWEST] {
-        let missing = newest.iter().filter(|(id, _)| !found.contains_key(id));
-        let missing: Vec<&(i64, Vec<i64>)> = missing.collect();
-        let ids = missing.iter().flat_map(|(_, ids)| ids.iter().take(each));
-        let ids: Vec<i64> = ids.copied().collect();
-        if ids.is_empty() {
-            break;
-        }
-        let in_scope = rows_in_scope(conn, table, None, scope, ids).await?;
-        for (template, ids) in missing {
-            if let Some(id) = ids.iter().find(|id| in_scope.contains_key(id)) {
-                found.insert(*template, *id);
-            }
-        }
-    }
-    Ok(found)
+    Ok(newest)
 }
 
 #[cfg(test)]
