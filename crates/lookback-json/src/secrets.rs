@@ -245,7 +245,8 @@ impl Masking {
 
     /// Masks the secrets in an object of headers: the values of each, a text or several, as
     /// [`mask_header`](Self::mask_header) masks them, and the others as
-    /// [`mask_object`](Self::mask_object) does.
+    /// [`mask_object`](Self::mask_object) does. With a list of allowed names, all are masked as
+    /// by `mask_object`.
     pub fn mask_headers(&self, map: &mut JsonMap) {
         for (name, value) in map.iter_mut() {
             let values = match value {

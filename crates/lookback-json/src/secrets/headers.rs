@@ -38,6 +38,10 @@ const ATTRIBUTES: [&str; 9] = [
     "secure",
 ];
 
+/// The longest name, in bytes, of a cookie without a value that is shown: a longer text before a
+/// `=` may be Base64.
+const LONGEST_EMPTY: usize = 8;
+
 /// Returns the scheme and the credentials that a value of `Authorization` has.
 pub(super) fn scheme(value: &str) -> Option<(&str, &str)> {
     let (scheme, credentials) = value.split_once([' ', '\t'])?;
@@ -88,7 +92,10 @@ fn mask_cookies(masking: &Masking, value: &str, is_set: bool) -> String {
         }
         let trimmed = part.trim_start();
         masked.push_str(&part[..part.len() - trimmed.len()]);
-        let Some((name, value)) = trimmed.split_once('=') else {
+        let Some((name, value)) = trimmed
+            .split_once('=')
+            .filter(|pair| is_named(*pair, is_set))
+        else {
             let is_flag = is_set && index > 0 && is_attribute(trimmed.trim_end());
             if is_flag {
                 masked.push_str(trimmed);
@@ -114,6 +121,23 @@ fn mask_cookies(masking: &Masking, value: &str, is_set: bool) -> String {
         }
     }
     super::without_nul(masked)
+}
+
+/// Whether a part of a cookie is a name with a value (RFC 6265), and not a text that has or ends in
+/// `=`, as Base64 does.
+fn is_named((name, value): (&str, &str), is_set: bool) -> bool {
+    // A colon is in the masks of a key.
+    let is_of_name = |c: char| c.is_ascii_graphic() && !"()<>@,;\\\"/?={}".contains(c);
+    // Cookies that a program joined into one line: `Secure, b=secret`.
+    let name = match name.rsplit_once(',') {
+        Some((flags, name)) if is_set && flags.split(',').all(|flag| is_attribute(flag.trim())) => {
+            name
+        }
+        _ => name,
+    };
+    let name = name.trim();
+    let is_padding = value.trim_matches('=').is_empty() && name.len() > LONGEST_EMPTY;
+    !name.is_empty() && name.chars().all(is_of_name) && !is_padding
 }
 
 fn is_attribute(name: &str) -> bool {

@@ -18,9 +18,7 @@ use crate::value::{Json, JsonMap};
 #[must_use]
 pub fn stored_response(response: &http::Response<Vec<u8>>) -> (JsonMap, Option<Json>) {
     let mut headers = headers_of(response.headers());
-    for (name, value) in &mut headers {
-        secrets::mask_field(secrets::is_secret_name(name), value);
-    }
+    secrets::mask_headers(&mut headers);
     let mut body = body_of(response.headers(), response.body());
     if let Some(body) = &mut body {
         secrets::mask(body);

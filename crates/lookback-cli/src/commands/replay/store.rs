@@ -29,7 +29,7 @@ pub(super) fn record(
     if let Some(authority) = sent.url.authority() {
         headers.insert("host".to_owned(), authority.as_str().into());
     }
-    secrets::mask_object(&mut headers);
+    secrets::mask_headers(&mut headers);
     let mut query = JsonMap::new();
     for (name, value) in
         url::form_urlencoded::parse(sent.url.query().unwrap_or_default().as_bytes())

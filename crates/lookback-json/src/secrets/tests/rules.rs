@@ -143,6 +143,13 @@ fn headers_keep_what_is_no_secret() {
     for (name, value, expected) in [
         ("Cookie", "a=b; sid=c=d;e=", "a=[masked]; sid=[masked];e="),
         ("cookie", "lonely", "[masked]"),
+        (
+            "cookie",
+            "dGhpcyBpcyBzZWNyZXQ=; a=b",
+            "[masked]; a=[masked]",
+        ),
+        ("Cookie", "dGhpcyBpcyBzZWNyZXQ==", "[masked]"),
+        ("cookie", "{\"user\":\"YWJjZGVmZ2g=\"}", "[masked]"),
         ("Cookie", "", ""),
         (
             "Set-Cookie",
