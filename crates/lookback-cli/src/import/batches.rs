@@ -237,7 +237,6 @@ impl ImportRun<'_> {
                 ));
             };
             let EncodedBatch { batch, encoded } = batch?;
-            self.partitions.create::<M>(&batch.records).await;
             let stored = {
                 let input = self.input;
                 let mut storing = pin!(self.store::<M>(batch, &encoded));
@@ -289,6 +288,7 @@ impl ImportRun<'_> {
         batch: Batch<M::New>,
         encoded: &Encoded<M>,
     ) -> Result<StoredBatch, Failure> {
+        self.partitions.create::<M>(&batch.records).await;
         let kept = (self.waits || self.args.keep_ids).then(|| batch.clone());
         let mut next = Some(batch);
         loop {
@@ -354,10 +354,19 @@ impl ImportRun<'_> {
             self.input.shown(),
             M::TABLE.name(),
         ));
-        // Ends the transaction of the batch, whose locks the split waits for.
+        // Ends the transaction of the batch, whose locks the split waits for. If the connection is
+        // lost, the next attempt to store the batch finds that.
         let conn = self.conn.get(self.config).await?;
-        conn.ping().await?;
-        Ok(self.partitions.finish_split::<M>().await)
+        let is_lost = conn.ping().await.is_err();
+        self.conn.release().await;
+        if is_lost {
+            return Ok(self.waits);
+        }
+        Ok(match self.partitions.finish_split::<M>().await {
+            Ok(()) => true,
+            // What a stream has sent waits for a database that is away.
+            Err(error) => self.waits && (error.is_unavailable() || error.is_timeout()),
+        })
     }
 
     /// Connects until it succeeds. Returns the checkpoint behind a batch if it is stored.
@@ -423,16 +432,16 @@ impl PartitionsAhead {
         }
     }
 
-    /// Splits the default partition, or waits while another process does. Returns false if it
-    /// cannot be split, for example by this role.
-    async fn finish_split<M: Model>(&self) -> bool {
+    /// Splits the default partition, or waits while another process does.
+    async fn finish_split<M: Model>(&self) -> Result<(), lookback::Error> {
         let options = PrecreateOptions::default();
         loop {
             match maintenance::precreate_partitions(&self.pool, M::TABLE, &options).await {
                 Ok(report) if report.busy => {}
-                Ok(_) => return true,
-                Err(error) if error.is_timeout() => {}
-                Err(_) => return false,
+                Ok(_) => return Ok(()),
+                // Others hold their locks.
+                Err(error) if error.is_timeout() && error.sqlstate().is_some() => {}
+                Err(error) => return Err(error),
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
