@@ -65,21 +65,27 @@ say 'The slowest and the failed requests:'
 run requests list stage=demo --order-by -duration --limit 5
 run requests list stage=demo status_code__gte=500 --limit 5
 
-say 'A payment that failed, found by words, and what was logged meanwhile:'
-run logs search 'payment gateway answered 503' --limit 3
-trace=$("$lookback" requests list status_code=502 path__endswith=/pay --limit 1 --json |
-    sed -n 's/.*"trace_id": *"\([0-9a-f]\{32\}\)".*/\1/p' | head -n 1)
-if [ -n "$trace" ]; then
-    run logs list "trace_id=$trace"
-    say 'The same trace among the requests: that of the customer, and the call to the gateway.'
-    run requests list "trace_id=$trace"
-fi
+# The first value of a field of a list that is printed as JSON.
+field() {
+    sed -n "s/.*\"$1\": *\"\{0,1\}\([0-9a-f]*\).*/\1/p" | head -n 1
+}
 
-id=$("$lookback" requests list path__startswith=/report status_code=500 --limit 1 --json |
-    sed -n 's/.*"id": *\([0-9]*\).*/\1/p' | head -n 1)
+say 'A payment that failed, found by words; and the same trace among the requests: that of the
+customer, and the call to the gateway.'
+run logs search 'payment gateway answered 503' --limit 3
+trace=$("$lookback" requests list status_code=502 path__endswith=/pay --limit 1 --json | field trace_id)
+[ -z "$trace" ] || run requests list "trace_id=$trace"
+
+say 'A report that failed, and what was logged meanwhile, by its trace:'
+run requests search 'report' status_code=500 --limit 1
+failed=$("$lookback" requests list path=/report status_code=500 --limit 1 --json)
+id=$(printf '%s' "$failed" | field id)
 if [ -n "$id" ]; then
-    say 'A request that fails is sent again, to see whether it still does:'
-    run replay "$id" --to "http://$address" || true
+    run logs list "trace_id=$(printf '%s' "$failed" | field trace_id)"
+    say 'It is sent again, to see whether it still fails:'
+    run replay "$id" --to "http://$address"
+else
+    say 'None failed this time: the customers were too few.'
 fi
 
 if [ "$stay" = yes ]; then

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use http::request::Parts;
 use tokio::sync::{mpsc, oneshot};
+use tracing_core::Subscriber;
+use tracing_subscriber::filter::Filtered;
+use tracing_subscriber::layer::Layer as _;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::client_address::TrustedProxies;
 use crate::delivery::{self, Flush};
 use crate::layer::{CaptureLayer, Direction};
 use crate::locate::Locator;
-use crate::logs::CaptureLogs;
+use crate::logs::{self, CaptureLevel, CaptureLogs};
 use crate::queue::{Counters, KindCounters, Queue};
 use crate::rate::Rates;
 use crate::settings::{ActiveSettings, Settings};
@@ -84,10 +88,14 @@ impl Capture {
         CaptureLayer::new(self.clone(), Direction::Outgoing)
     }
 
-    /// Returns a layer of `tracing` that captures events as log lines.
+    /// Returns a layer of `tracing` that captures events as log lines, with a filter of its own:
+    /// the level of the settings. Other layers get what they would without it.
     #[must_use]
-    pub fn tracing_layer(&self) -> CaptureLogs {
-        CaptureLogs::new(self.clone())
+    pub fn tracing_layer<S>(&self) -> Filtered<CaptureLogs, CaptureLevel, S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        CaptureLogs::new(self.clone()).with_filter(CaptureLevel::new(self.clone()))
     }
 
     /// Returns the settings that are in force.
@@ -111,13 +119,15 @@ impl Capture {
             .updating
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut settings = Settings::clone(&self.settings());
+        let before = self.settings();
+        let mut settings = Settings::clone(&before);
         change(&mut settings);
         let active = Arc::new(ActiveSettings::new(settings));
         *shared
             .settings
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = active;
+            .unwrap_or_else(PoisonError::into_inner) = Arc::clone(&active);
+        logs::levels_changed(&before, &active.settings);
     }
 
     /// Returns the number of records that were captured, stored and dropped.

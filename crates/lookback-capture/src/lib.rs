@@ -10,7 +10,7 @@
 //!     .start(MemorySink::new())?;
 //! let _requests = capture.layer(); // a tower layer, for a server
 //! let _calls = capture.client_layer(); // a tower layer, for a client
-//! let _events = capture.tracing_layer(); // a layer of `tracing`
+//! let _events = capture.tracing_layer::<tracing_subscriber::Registry>(); // a layer of `tracing`
 //! # Ok(())
 //! # }
 //! ```
@@ -52,7 +52,7 @@ pub use layer::{CaptureFuture, CaptureLayer, CaptureService, TeeBody};
 #[cfg(feature = "geoip")]
 pub use locate::DatabaseError;
 pub use locate::{LocationHeaders, Locator, Platform};
-pub use logs::CaptureLogs;
+pub use logs::{CaptureLevel, CaptureLogs};
 pub use lookback_json::secrets;
 pub use record::{Batch, CapturedLog, CapturedRequest, Level, Location, LocationSource};
 pub use settings::{IGNORED_PATHS, IGNORED_USER_AGENTS, Settings};

@@ -8,8 +8,9 @@ use lookback_json::secrets::Masking;
 use lookback_json::{Json, JsonMap, JsonNumber};
 use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::subscriber::Interest;
 use tracing_core::{Event, Level as TracingLevel, LevelFilter, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::capture::Capture;
@@ -71,21 +72,70 @@ struct SpanFields {
     trace: Option<TraceContext>,
 }
 
+/// The filter of [`CaptureLogs`]: events and spans of the levels that the settings capture.
+///
+/// It is of this layer alone: what others take is left to them.
+#[derive(Clone)]
+pub struct CaptureLevel {
+    capture: Capture,
+}
+
+impl CaptureLevel {
+    pub(crate) const fn new(capture: Capture) -> Self {
+        Self { capture }
+    }
+
+    fn takes(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= most_detailed(&self.capture.settings())
+    }
+}
+
+impl fmt::Debug for CaptureLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaptureLevel").finish_non_exhaustive()
+    }
+}
+
+/// Returns the most detailed level that is captured.
+fn most_detailed(settings: &Settings) -> LevelFilter {
+    match settings.level {
+        _ if !settings.logs => LevelFilter::OFF,
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::TRACE,
+    }
+}
+
+/// Makes `tracing` ask again which events are captured, after the settings have changed.
+pub(crate) fn levels_changed(before: &Settings, now: &Settings) {
+    if most_detailed(before) != most_detailed(now) {
+        tracing_core::callsite::rebuild_interest_cache();
+    }
+}
+
+impl<S> Filter<S> for CaptureLevel {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.takes(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.takes(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(most_detailed(&self.capture.settings()))
+    }
+}
+
 impl<S> Layer<S> for CaptureLogs
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        let settings = self.capture.settings();
-        Some(match settings.level {
-            _ if !settings.logs => LevelFilter::OFF,
-            Level::Error => LevelFilter::ERROR,
-            Level::Warn => LevelFilter::WARN,
-            Level::Info => LevelFilter::INFO,
-            Level::Debug => LevelFilter::TRACE,
-        })
-    }
-
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let settings = self.capture.settings();
         let level = level_of(*attributes.metadata().level());

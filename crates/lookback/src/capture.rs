@@ -10,7 +10,8 @@
 //!     .stage("production")
 //!     .start(PostgresSink::new(&pool))?;
 //! let requests = capture.layer(); // for a router, or any other tower service
-//! let events = capture.tracing_layer(); // for a subscriber of `tracing`
+//! // For the subscriber of `tracing`.
+//! let events = capture.tracing_layer::<tracing_subscriber::Registry>();
 //! // … serve …
 //! capture.flush(Duration::from_secs(5)).await?;
 //! # Ok(())
@@ -34,12 +35,13 @@ pub use self::axum::CaptureAxum;
 #[cfg(feature = "geoip")]
 pub use lookback_capture::DatabaseError;
 pub use lookback_capture::{
-    Batch, Capture, CaptureBuilder, CaptureFuture, CaptureLayer, CaptureLogs, CaptureService,
-    CapturedLog, CapturedRequest, Error, Health, IGNORED_PATHS, IGNORED_USER_AGENTS, JsonLinesSink,
-    KindHealth, Location, LocationHeaders, LocationSource, Locator, Measurement, MemorySink, OTHER,
-    Platform, ProxyError, Rejected, Settings, Sink, SinkError, Sketch, SketchError, TeeBody,
-    Totals, TraceContext, TraceContextError, TrustedProxies, Window, current_trace, endpoint,
-    inject_trace, merge_windows, route_of_path, secrets, set_user_id,
+    Batch, Capture, CaptureBuilder, CaptureFuture, CaptureLayer, CaptureLevel, CaptureLogs,
+    CaptureService, CapturedLog, CapturedRequest, Error, Health, IGNORED_PATHS,
+    IGNORED_USER_AGENTS, JsonLinesSink, KindHealth, Location, LocationHeaders, LocationSource,
+    Locator, Measurement, MemorySink, OTHER, Platform, ProxyError, Rejected, Settings, Sink,
+    SinkError, Sketch, SketchError, TeeBody, Totals, TraceContext, TraceContextError,
+    TrustedProxies, Window, current_trace, endpoint, inject_trace, merge_windows, route_of_path,
+    secrets, set_user_id,
 };
 #[cfg(feature = "http-sink")]
 pub use lookback_capture::{HttpSink, HttpSinkError};

@@ -283,6 +283,7 @@ async fn report(
         "November",
         "December",
     ];
+    info!(month = report.month, "makes a report");
     let month = MONTHS[report.month];
     tokio::time::sleep(Duration::from_millis(400 + fastrand::u64(0..800))).await;
     let sold = counter::best_sellers(&shop.pool).await?;

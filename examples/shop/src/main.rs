@@ -15,8 +15,8 @@ use sqlx::migrate::MigrateDatabase as _;
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
 use tokio::net::TcpListener;
 use tracing::info;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .start(PostgresSink::connect(observed.parse()?))?;
     tracing_subscriber::registry()
         .with(capture.tracing_layer())
-        .with(tracing_subscriber::fmt::layer())
+        .with(tracing_subscriber::fmt::layer().with_filter(LevelFilter::INFO))
         .init();
 
     let pool = open(&url).await?;

@@ -164,6 +164,83 @@ async fn level_and_switch_are_settings() {
     assert_eq!(messages, ["one", "three"]);
 }
 
+/// From a level that takes less, or from none, to one that takes more: `tracing` remembers who wants
+/// what.
+#[tokio::test]
+async fn level_is_raised_while_the_application_runs() {
+    let sink = MemorySink::new();
+    let capture = Capture::builder()
+        .settings(|settings| settings.logs = false)
+        .start(sink.clone())
+        .unwrap();
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    let guard = tracing::subscriber::set_default(subscriber);
+    for logs in [false, true] {
+        capture.update(|settings| settings.logs = logs);
+        for level in [Level::Error, Level::Info, Level::Debug, Level::Warn] {
+            capture.update(|settings| settings.level = level);
+            error!("{level:?} error");
+            info!("{level:?} info");
+            debug!("{level:?} debug");
+        }
+    }
+    drop(guard);
+    capture.flush(GENEROUS).await.unwrap();
+    let logs = sink.records().logs;
+    let messages: Vec<&str> = logs.iter().map(|log| log.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "Error error",
+            "Info error",
+            "Info info",
+            "Debug error",
+            "Debug info",
+            "Debug debug",
+            "Warn error"
+        ]
+    );
+}
+
+/// A layer that takes each event, as a program's own output does.
+#[derive(Clone, Default)]
+struct Seen(std::sync::Arc<std::sync::Mutex<Vec<tracing::Level>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Seen {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        self.0.lock().unwrap().push(*event.metadata().level());
+    }
+}
+
+/// Capture takes what its settings say, and other layers what they would without it.
+#[tokio::test]
+async fn other_layers_get_every_event() {
+    use tracing::Level as L;
+    for logs in [true, false] {
+        let sink = MemorySink::new();
+        let capture = Capture::builder()
+            .settings(|settings| settings.logs = logs)
+            .start(sink.clone())
+            .unwrap();
+        let (before, behind) = (Seen::default(), Seen::default());
+        let subscriber = tracing_subscriber::registry()
+            .with(before.clone())
+            .with(capture.tracing_layer())
+            .with(behind.clone());
+        let guard = tracing::subscriber::set_default(subscriber);
+        error!("one");
+        info!("two");
+        debug!("three");
+        trace!("four");
+        drop(guard);
+        capture.flush(GENEROUS).await.unwrap();
+        let all = [L::ERROR, L::INFO, L::DEBUG, L::TRACE];
+        assert_eq!(*before.0.lock().unwrap(), all);
+        assert_eq!(*behind.0.lock().unwrap(), all);
+        assert_eq!(sink.records().logs.len(), if logs { 2 } else { 0 });
+    }
+}
+
 #[tokio::test]
 async fn long_texts_are_cut_and_say_so() {
     let logs = logged(async |capture| {

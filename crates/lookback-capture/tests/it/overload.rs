@@ -1,7 +1,7 @@
 //! The application goes on whatever the sink does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -87,22 +87,108 @@ async fn hanging_sink_makes_no_request_wait_and_drops_are_reported() {
         .sum();
     assert_eq!(counted, REQUESTS as u64);
     // A log line says how many are missing.
+    let message = report(&capture, &sink.memory).await;
+    let expected = format!(
+        "{} requests because the queue was full",
+        health.requests.dropped
+    );
+    assert!(message.contains(&expected), "{message}");
+}
+
+/// A field that counts how often it was formatted.
+struct Counted(Arc<AtomicUsize>);
+
+impl std::fmt::Debug for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        f.write_str("counted")
+    }
+}
+
+/// Waits for the report of capture itself.
+async fn report(capture: &Capture, sink: &MemorySink) -> String {
     let report = async {
         loop {
             capture.flush(GENEROUS).await.unwrap();
-            let logs = sink.memory.records().logs;
+            let logs = sink.records().logs;
             if let Some(log) = logs.iter().find(|log| log.source == "lookback") {
                 return log.message.clone();
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let message = tokio::time::timeout(GENEROUS, report).await.unwrap();
+    tokio::time::timeout(GENEROUS, report).await.unwrap()
+}
+
+/// A line is made only if there is a place for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_lines_without_a_place_are_not_made_and_are_reported() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    const LINES: u64 = 30_000;
+    let sink = Hanging::default();
+    let capture = Capture::builder()
+        .settings(|settings| settings.logs_per_second = None)
+        .start(sink.clone())
+        .unwrap();
+    let made = Arc::new(AtomicUsize::new(0));
+    let field = Counted(Arc::clone(&made));
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..LINES {
+            tracing::info!(?field, "line");
+        }
+    });
+    let health = capture.health();
+    assert!(health.logs.dropped > 0, "{health:?}");
+    assert_eq!(health.logs.captured + health.logs.dropped, LINES);
+    assert_eq!(made.load(Ordering::SeqCst) as u64, health.logs.captured);
+    sink.open();
+    let message = report(&capture, &sink.memory).await;
     let expected = format!(
-        "{} requests because the queue was full",
-        health.requests.dropped
+        "{} log lines because the queue was full",
+        health.logs.dropped
     );
     assert!(message.contains(&expected), "{message}");
+    let logs = sink.memory.records().logs;
+    let lines = logs.iter().filter(|log| log.message == "line").count();
+    assert_eq!(lines as u64, health.logs.captured);
+}
+
+/// Warnings and errors have a rate of their own: others leave them room.
+#[tokio::test]
+async fn log_lines_above_the_rate_are_counted_and_reported() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let sink = MemorySink::new();
+    let capture = Capture::builder()
+        .settings(|settings| settings.logs_per_second = Some(1))
+        .start(sink.clone())
+        .unwrap();
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..1_000 {
+            tracing::info!("usual");
+        }
+        tracing::error!("failed");
+        for _ in 0..1_000 {
+            tracing::warn!("odd");
+        }
+    });
+    let health = capture.health();
+    assert_eq!(health.logs.captured + health.logs.over_rate, 2_001);
+    let message = report(&capture, &sink).await;
+    let expected = format!(
+        "{} log lines above the most of a second",
+        health.logs.over_rate
+    );
+    assert!(message.contains(&expected), "{message}");
+    let logs = sink.records().logs;
+    // However long the loop took, the first line of each kind was admitted.
+    let first: Vec<&str> = ["usual", "failed"]
+        .into_iter()
+        .filter(|first| logs.iter().any(|log| log.message == *first))
+        .collect();
+    assert_eq!(first, ["usual", "failed"]);
+    assert!(logs.len() < 1_000, "{}", logs.len());
 }
 
 /// A sink that fails a number of times.

@@ -62,6 +62,43 @@ async fn errors_and_slow_requests_are_kept_when_others_are_sampled() {
 }
 
 #[tokio::test]
+async fn endpoints_beyond_the_most_are_counted_as_other_and_reported() {
+    let server = Server::start_with(app(), |builder| {
+        builder.settings(|settings| settings.endpoints = 2)
+    })
+    .await;
+    for path in ["/ok", "/fails", "/events", "/ok", "/slow", "/fails"] {
+        send(&server, path, 1).await;
+    }
+    server.requests(6).await;
+    let in_other = server.capture.health().in_other_window;
+    let records = server.records().await;
+    assert_eq!(counted(&records), 6);
+    let of_other: u64 = records
+        .windows
+        .iter()
+        .filter(|window| window.endpoint == lookback_capture::OTHER)
+        .map(|window| window.totals.requests)
+        .sum();
+    // Two, unless a minute began meanwhile, whose first two endpoints have windows of their own.
+    assert!((1..=2).contains(&of_other), "{of_other}");
+    assert_eq!(in_other, of_other);
+    let report = async {
+        loop {
+            let records = server.records().await;
+            if let Some(log) = records.logs.iter().find(|log| log.source == "lookback") {
+                return log.message.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let message = tokio::time::timeout(server::GENEROUS, report)
+        .await
+        .unwrap();
+    assert!(message.contains("counted as `other`"), "{message}");
+}
+
+#[tokio::test]
 async fn sampling_goes_by_the_trace() {
     let server = Server::start_with(app(), |builder| {
         builder.settings(|settings| settings.sample_rate = 0.5)

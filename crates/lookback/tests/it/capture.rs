@@ -66,6 +66,51 @@ async fn all<M: lookback::Model>(db: &testkit::Database) -> Vec<M> {
     page.data
 }
 
+/// axum tells the route and the peer, and a header that is named the country.
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn axum_tells_the_route_and_the_peer() {
+    use axum::http::HeaderName;
+    use lookback::capture::{CaptureAxum as _, LocationHeaders};
+    let db = testkit::database().await;
+    let mut headers = LocationHeaders::default();
+    headers.country = Some(HeaderName::from_static("x-country"));
+    let capture = Capture::builder()
+        .axum()
+        .locator(Locator::new().headers(headers))
+        .start(PostgresSink::new(&db.pool))
+        .unwrap();
+    let orders = axum::Router::new().route("/orders/{id}", axum::routing::get(async || "an order"));
+    let app = axum::Router::new()
+        .nest("/shop", orders)
+        .layer(capture.layer());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    let request =
+        "GET /shop/orders/7 HTTP/1.1\r\nhost: shop\r\nx-country: DE\r\nconnection: close\r\n\r\n";
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
+        .await
+        .unwrap();
+    assert!(answer.ends_with("an order"), "{answer}");
+    capture.flush(GENEROUS).await.unwrap();
+    let request = &all::<RequestSnapshot>(&db).await[0];
+    assert_eq!(request.path, "/shop/orders/7");
+    let headers = request.headers.as_ref().unwrap();
+    assert_eq!(headers["route"], "/shop/orders/{id}");
+    assert_eq!(headers["client_ip"], "127.0.0.1");
+    assert_eq!(request.geo_country.as_deref(), Some("DE"));
+    assert_eq!(request.geo_source, Some(GeoSource::Header));
+    let windows = all::<Metric>(&db).await;
+    assert_eq!(windows[0].endpoint, "GET /shop/orders/{id}");
+}
+
 #[tokio::test]
 async fn requests_logs_and_windows_are_stored() {
     let db = testkit::database().await;
