@@ -11,7 +11,7 @@ use testkit::page::{assert_printed, blocks, page};
 
 use crate::guide::{Shell, pages};
 use crate::records;
-use crate::support::Lookback;
+use crate::support::{Lookback, Running};
 
 /// Each printed text of the guide, by its page and start, and the test that compares it.
 const PRINTED: [(&str, &str, &str); 18] = [
@@ -236,23 +236,17 @@ async fn alerts_are_as_the_page_shows_them() {
     for command in typed.map(|command| command.replace('\u{0}', "\n")) {
         if command.ends_with("alerts list") {
             // The rule has been evaluated.
-            let mut server = lookback
-                .command(&[
-                    "serve",
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--alert-interval",
-                    "500ms",
-                ])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+            let serve = [
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--alert-interval",
+                "500ms",
+            ];
+            let server = Running::start(lookback, &serve);
             let evaluated = "SELECT count(*) FROM alert_statuses WHERE value = 3";
             lookback.wait_for(evaluated, 1).await;
-            server.kill().unwrap();
-            server.wait().unwrap();
+            drop(server);
         }
         writeln!(printed, "$ {command}").unwrap();
         printed += &shell
@@ -352,11 +346,11 @@ async fn server_says_where_it_listens_as_the_page_shows_it() {
     let mut err = BufReader::new(server.stderr.take().unwrap());
     let mut printed = "$ lookback serve\n".to_owned();
     let lines = if lookback_server::has_page() { 2 } else { 1 };
-    for _ in 0..lines {
-        assert_ne!(err.read_line(&mut printed).unwrap(), 0, "it ended");
-    }
+    let read = (0..lines).map(|_| err.read_line(&mut printed).unwrap());
+    let is_whole = read.collect::<Vec<_>>().into_iter().all(|bytes| bytes > 0);
     server.kill().unwrap();
     server.wait().unwrap();
+    assert!(is_whole, "it ended: {printed}");
     if lookback_server::has_page() {
         assert_printed("docs/guide/page.md", "$ lookback serve", &printed);
     }

@@ -724,6 +724,65 @@ async fn commands_of_curl_show_what_is_masked() {
     "#);
 }
 
+/// What is given to send is masked where it is stored, as a captured request is.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_of_a_stored_replay_are_masked() {
+    let lookback = Lookback::new().await;
+    let server = Server::start(|_| {
+        let headers = "content-type: application/json\r\nset-cookie: sid=PLANTED; Path=/\r\n";
+        (200, headers, r#"{"token":"PLANTED","id":8}"#.to_owned())
+    });
+    let mut pay = request("POST", "/pay");
+    pay.query = Some(json!({"token": "[masked]", "page": "2"}));
+    store(&lookback, &[pay]).await;
+    let url = server.url();
+    let call = [
+        "replay",
+        "1",
+        "--to",
+        &url,
+        "--unsafe-methods",
+        "--store",
+        "--header",
+        "authorization: Bearer PLANTED",
+        "--header",
+        "cookie: sid=PLANTED",
+        "--set-query",
+        "token=PLANTED",
+        "--set-body",
+        r#"{"password":"PLANTED","amount":1}"#,
+        "--ignore",
+        "body",
+        "--ignore",
+        "headers",
+    ];
+    lookback.run(&call).succeeded();
+    let sent = &server.received()[0];
+    assert_eq!(sent.header("authorization"), Some("Bearer PLANTED"));
+    assert_eq!(sent.body, r#"{"password":"PLANTED","amount":1}"#);
+    let stored = lookback.run(&["requests", "get", "2", "--json"]);
+    assert!(!stored.out.contains("PLANTED"), "{stored:#?}");
+    let stored = &stored.json()["data"];
+    assert_eq!(stored["headers"]["authorization"], "Bearer [masked]");
+    assert_eq!(stored["headers"]["cookie"], "sid=[masked]");
+    assert_eq!(
+        stored["query"],
+        serde_json::json!({"token": "[masked]", "page": "2"})
+    );
+    assert_eq!(
+        stored["body"],
+        serde_json::json!({"password": "[masked]", "amount": 1})
+    );
+    assert_eq!(
+        stored["response_headers"]["set-cookie"],
+        "sid=[masked]; Path=/"
+    );
+    assert_eq!(
+        stored["response_body"],
+        serde_json::json!({"token": "[masked]", "id": 8})
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_are_computed_again_from_stored_requests() {
     let lookback = Lookback::new().await;
@@ -734,7 +793,10 @@ async fn windows_are_computed_again_from_stored_requests() {
     let mut fast = slow.clone();
     fast.duration = Some(10);
     fast.status_code = Some(200);
-    store(&lookback, &[slow, fast.clone(), fast]).await;
+    // What the application asked of others is in no window.
+    let mut sent = fast.clone();
+    sent.headers = Some(json!({"route": "/orders/{id}", "direction": "outgoing"}));
+    store(&lookback, &[slow, fast.clone(), fast, sent]).await;
     let range = ["--from", "2026-03-01", "--until", "2026-03-02"];
     let rebuild =
         |options: &[&str]| lookback.run(&[&["metrics", "rebuild"], &range[..], options].concat());

@@ -15,6 +15,7 @@ pub(super) const NAMES: &[&str] = &[
     "samlresponse",
     "secretid",
     "sid",
+    "symfony",
 ];
 
 /// Last words, which make the whole name that of a secret.
@@ -37,11 +38,13 @@ pub(super) const LAST_WORDS: &[&str] = &[
     "psk",
     "pw",
     "pwd",
+    "saml",
     "secrets",
     "session",
     "sig",
     "signature",
     "ssn",
+    "sso",
     "totp",
     "xsrf",
 ];
@@ -247,7 +250,7 @@ const WORDS_OF_SENTENCES: &[&str] = &[
 const MARKS: &[&[u8; 3]] = &[
     b"aut", b"bea", b"car", b"ccn", b"ccv", b"cod", b"coo", b"cvc", b"cvv", b"ede", b"iba", b"jwt",
     b"key", b"otp", b"pas", b"pin", b"psk", b"pwd", b"rti", b"sam", b"sec", b"sid", b"sig", b"soc",
-    b"srf", b"ssi", b"ssn", b"tok",
+    b"srf", b"ssi", b"ssn", b"sso", b"sym", b"tok",
 ];
 
 /// How much of a name is looked at.

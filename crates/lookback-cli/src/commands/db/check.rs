@@ -188,6 +188,7 @@ mod tests {
             causes: [],
             is_of_setup: false,
             is_of_connection: false,
+            is_of_split: false,
         }
         "#);
     }

@@ -118,6 +118,40 @@ fn the_key_is_not_shown() {
     assert!(!shown.contains(bytes.trim_matches(['[', ']'])), "{shown}");
 }
 
+/// The names that the SDKs of Sentry and the advice of OpenTelemetry leave out or mask, 2026-11.
+/// Addresses of clients are kept: they are what is looked for.
+#[test]
+fn names_that_others_mask_are_masked() {
+    let masking = Masking::new();
+    let of_python = "password passwd secret api_key apikey auth credentials mysql_pwd privatekey \
+        private_key token session csrftoken sessionid x_csrftoken set_cookie cookie authorization \
+        proxy-authorization x_api_key aiohttp_session connect.sid csrf_token csrf _csrf _csrf_token \
+        PHPSESSID _session symfony user_session _xsrf XSRF-TOKEN";
+    let of_javascript = "auth token secret session password passwd pwd jwt bearer sso saml csrf xsrf \
+        credentials set-cookie cookie x-sso x-auth-saml";
+    let of_opentelemetry = "authorization cookie set-cookie proxy-authorization x-api-key \
+        access_token refresh_token session_id sessionid Signature sig AWSAccessKeyId X-Goog-Signature";
+    for name in [of_python, of_javascript, of_opentelemetry]
+        .into_iter()
+        .flat_map(str::split_whitespace)
+    {
+        assert!(masking.is_secret_name(name), "{name}");
+        let mut value: Json = format!("{{\"{name}\": \"x1\"}}").parse().unwrap();
+        masking.mask(&mut value);
+        assert_eq!(value[name], MASK, "{name}");
+    }
+    for name in [
+        "ip_address",
+        "remote_addr",
+        "x_forwarded_for",
+        "x_real_ip",
+        "key",
+        "sso_url",
+    ] {
+        assert!(!masking.is_secret_name(name), "{name}");
+    }
+}
+
 #[test]
 fn objects_of_headers_are_masked_as_headers() {
     let mut headers: Json = r#"{"Authorization": "Bearer abc", "cookie": ["a=b; sid=c", "d"],
