@@ -27,7 +27,7 @@ pub struct RebuildOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RebuildReport {
-    /// Stored requests that were read.
+    /// Stored requests that the windows count.
     pub requests: u64,
     /// Windows that were not stored before.
     pub created: u64,
@@ -144,11 +144,11 @@ async fn windows_of(
     let mut windows: BTreeMap<(DateTime<Utc>, String), Window> = BTreeMap::new();
     while let Some(request) = requests.try_next().await? {
         let (method, path, timestamp, status, duration, headers, response_headers) = request;
-        report.requests += 1;
         let headers = headers.unwrap_or_default();
         if headers["direction"] == "outgoing" {
             continue;
         }
+        report.requests += 1;
         let route = headers["route"]
             .as_str()
             .map_or_else(|| route_of_path(&path), str::to_owned);
