@@ -115,7 +115,7 @@ impl Capture {
     pub fn update(&self, change: impl FnOnce(&mut Settings)) {
         let shared = &self.0.shared;
         // One change at a time. Requests and events go on meanwhile, also those of `change`.
-        let _one = shared
+        let one = shared
             .updating
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -127,6 +127,8 @@ impl Capture {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::clone(&active);
+        // Other filters of the application are asked, too: not under the lock.
+        drop(one);
         logs::levels_changed(&before, &active.settings);
     }
 

@@ -72,7 +72,8 @@ struct SpanFields {
     trace: Option<TraceContext>,
 }
 
-/// The filter of [`CaptureLogs`]: events and spans of the levels that the settings capture.
+/// The filter of [`CaptureLogs`], which gets no others: events and spans of the levels that the
+/// settings capture.
 ///
 /// It is of this layer alone: what others take is left to them.
 #[derive(Clone)]
@@ -137,15 +138,13 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let settings = self.capture.settings();
-        let level = level_of(*attributes.metadata().level());
-        if is_ignored() || !settings.logs || level < settings.level {
+        if is_ignored() {
             return;
         }
         let Some(span) = context.span(id) else {
             return;
         };
-        let mut fields = Fields::new(settings.text_limit);
+        let mut fields = Fields::new(self.capture.settings().text_limit);
         attributes.record(&mut fields);
         // A span that is made in a task of its own belongs to the trace of its parent.
         let of_parent = || {
@@ -179,9 +178,6 @@ where
         }
         let settings = self.capture.settings();
         let level = level_of(*event.metadata().level());
-        if !settings.logs || level < settings.level {
-            return;
-        }
         let shared = self.capture.shared();
         let is_important = level >= Level::Warn;
         if !shared

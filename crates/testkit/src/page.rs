@@ -98,7 +98,8 @@ pub fn assert_same(path: &str, shown: &str, printed: &str, versions: &mut Versio
 fn masked(text: &str, versions: &mut Vec<String>) -> String {
     let is_of_number = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
     let mut masked = String::new();
-    let mut rest = text;
+    let text = without_traces(text);
+    let mut rest = &*text;
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         masked.push_str(&rest[..at]);
         let length = rest[at..].find(|c: char| !is_of_number(c));
@@ -121,14 +122,20 @@ fn masked(text: &str, versions: &mut Vec<String>) -> String {
             masked.push_str("[some]");
         } else if masked.ends_with("127.0.0.1:") || masked.ends_with("localhost:") {
             masked.push_str("[port]");
-        } else if masked.contains("trace_id ") && masked.rsplit("trace_id ").next() == Some("") {
-            rest = rest.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-            masked.push_str("[trace]");
         } else {
             masked.push_str(number);
         }
     }
     masked + rest
+}
+
+/// Replaces trace ids: words of 32 hexadecimal digits.
+fn without_traces(text: &str) -> String {
+    let is_trace = |word: &&str| word.len() == 32 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.filter(is_trace).fold(text.to_owned(), |text, trace| {
+        text.replace(trace, "[trace]")
+    })
 }
 
 #[cfg(test)]
@@ -151,11 +158,14 @@ mod tests {
     #[test]
     fn what_differs_from_run_to_run_is_masked() {
         let text = "20261123134954_a.sql in 12 ms, 20261123134955_b.sql in 0.1 s (3,818 records/s)\n\
-            20261123134954 of 1,204 at http://127.0.0.1:4000/: 200 → 201\n    trace_id 6f0c5e3a8d1b\n";
+            20261123134954 of 1,204 at http://127.0.0.1:4000/: 200 → 201\n    \
+            trace_id 6f0c5e3a8d1b4c7e9f2a0b3d5c7e9f1a, d1d960376629f4531b5f318c6c73ffb3, \
+            and 6f0c5e3a\n";
         assert_eq!(
             masked(text, &mut Vec::new()),
             "[version 0]_a.sql in [some] ms, [version 1]_b.sql in [some] s ([some] records/s)\n\
-             [version 0] of 1,204 at http://127.0.0.1:[port]/: 200 → 201\n    trace_id [trace]\n"
+             [version 0] of 1,204 at http://127.0.0.1:[port]/: 200 → 201\n    \
+             trace_id [trace], [trace], and 6f0c5e3a\n"
         );
     }
 }

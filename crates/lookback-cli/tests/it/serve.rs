@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testkit::page::assert_printed;
+
 use crate::support::{Lookback, transcript};
 
 /// A server that runs.
@@ -51,6 +53,22 @@ impl Serving {
             err,
             before,
         }
+    }
+
+    /// Reads what it prints on standard error up to a line that begins so.
+    fn read_to(&mut self, start: &str) -> String {
+        let mut read = String::new();
+        let mut line = String::new();
+        while !line.starts_with(start) {
+            line.clear();
+            assert_ne!(
+                self.err.read_line(&mut line).unwrap(),
+                0,
+                "it ended: {read}"
+            );
+            read.push_str(&line);
+        }
+        read
     }
 
     /// Stops it, and returns what it has printed on standard output.
@@ -181,6 +199,32 @@ async fn server_stores_for_a_key_and_stops_on_a_signal() {
     );
     let page = format!("the page: http://{}/\n", serving.address);
     assert_eq!(rest.contains(&page), lookback_server::has_page(), "{rest}");
+}
+
+/// What a server prints that has users and keys. The default address may be taken on the machine
+/// of the tests: the program uses another.
+#[tokio::test]
+async fn server_says_where_it_listens_as_the_page_shows_it() {
+    let lookback = Lookback::new().await;
+    lookback
+        .run_with(
+            &["users", "create", "ada@example.com", "--role", "admin"],
+            b"correct horse\n",
+        )
+        .succeeded();
+    lookback
+        .run(&["keys", "create", "shop", "--scope", "ingest"])
+        .succeeded();
+    let mut serving = Serving::start(&lookback, &[]);
+    assert_eq!(serving.before, "");
+    // A program that is built without the page has no address of it to say.
+    if lookback_server::has_page() {
+        let page = serving.read_to("the page: ");
+        let address = &serving.address;
+        let printed = format!("$ lookback serve\nlistening on http://{address}\n{page}");
+        assert_printed("docs/guide/page.md", "$ lookback serve", &printed);
+    }
+    assert_eq!(serving.stop(), "");
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ impl SealedPatterns {
 
 /// The numbers of the newest records of a template among which one is looked for that is in
 /// the scope: more only if none of these is.
-const NEWEST: [usize; 2] = [100, 10_000];
+const NEWEST: [usize; 3] = [1, 100, 10_000];
 
 /// Returns the newest record in a scope of each template that has one among its newest records.
 pub(in crate::search) async fn newest_in_scope(
@@ -132,32 +132,23 @@ pub(in crate::search) async fn newest_in_scope(
     let mut looked_at = 0;
     for most in NEWEST {
         let newest = newest_ids(conn, table, &open, most).await?;
-        // Most of the newest are there: first one of each, and then the others of those that
-        // have none.
-        for to in [1, most] {
-            let from = looked_at.min(to);
-            let missing = newest.iter().filter(|(id, _)| !found.contains_key(id));
-            let missing: Vec<&(i64, Vec<i64>)> = missing.collect();
-            let ids = missing
-                .iter()
-                .flat_map(|(_, ids)| ids.iter().take(to).skip(from));
-            let ids: Vec<i64> = ids.copied().collect();
-            if ids.is_empty() {
-                continue;
-            }
-            let in_scope = rows_in_scope(conn, table, None, scope, ids).await?;
-            for (template, ids) in missing {
-                if let Some(id) = ids.iter().find(|id| in_scope.contains_key(id)) {
-                    found.insert(*template, *id);
-                }
+        let ids = newest
+            .iter()
+            .flat_map(|(_, ids)| ids.iter().skip(looked_at));
+        let ids = ids.copied().collect();
+        let in_scope = rows_in_scope(conn, table, None, scope, ids).await?;
+        open.clear();
+        for (template, ids) in newest {
+            if let Some(id) = ids.iter().find(|id| in_scope.contains_key(id)) {
+                found.insert(template, *id);
+            } else if ids.len() == most {
+                open.push(template);
             }
         }
-        let has_more = |(id, ids): &&(i64, Vec<i64>)| ids.len() == most && !found.contains_key(id);
-        open = newest.iter().filter(has_more).map(|(id, _)| *id).collect();
-        looked_at = most;
         if open.is_empty() {
             break;
         }
+        looked_at = most;
     }
     Ok(found)
 }
