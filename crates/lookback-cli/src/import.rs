@@ -52,7 +52,7 @@ mod unstored;
 
 use batches::ImportSource;
 use checkpoint::{Checkpoint, Import};
-use copies::Relation;
+use copies::{FoundInStream, Relation};
 use input::Input;
 use lines::Lines;
 use rejects::Rejects;
@@ -183,8 +183,20 @@ async fn execute(
         Some(import) => resume_point(&args, &input, &mut lines, import)?,
         None => ImportStart::Fresh,
     };
+    if input.is_unrepeatable() {
+        session.end_at_signal(&input)?;
+    }
     let mut is_copy = false;
-    if matches!(started, ImportStart::Fresh)
+    if matches!(started, ImportStart::Fresh) && !args.restart && input.is_unrepeatable() {
+        if let Some(FoundInStream { found, is_all }) =
+            session.find_in_stream(config, &args, &input).await
+            && lines.skip(found.import.position.unsigned_abs())?
+        {
+            input.buffer().set_stored(lines.mark().position);
+            is_copy = found.relation == Relation::Copy;
+            started = go_on_after(found.import, is_all);
+        }
+    } else if matches!(started, ImportStart::Fresh)
         && !args.restart
         && let Some((found, mut read)) = session
             .query(config, async |conn, known| {
@@ -222,12 +234,7 @@ async fn execute(
         }
         ImportStart::Resumed(import) => {
             let content = checkpoint::content(&import)?;
-            output::note(&format!(
-                "resuming after {} {}: {} stored",
-                input.unit(),
-                grouped(import.lines.unsigned_abs()),
-                counted_are(import.stored.unsigned_abs(), "record")
-            ));
+            note_resumed(&args, &input, &import);
             Checkpoint::resumed(&input, import, content, earlier_id)
         }
         ImportStart::Fresh => {
@@ -372,6 +379,36 @@ fn continue_after(
     })
 }
 
+/// Determines the start after the part of a stream that an earlier import has stored.
+///
+/// The rest of it is imported without being asked for: it comes only once.
+fn go_on_after(import: Import, is_all: bool) -> ImportStart {
+    if is_all && import.is_finished {
+        ImportStart::Done(import)
+    } else {
+        ImportStart::Resumed(import)
+    }
+}
+
+/// Says behind what an import begins.
+fn note_resumed(args: &ImportArgs, input: &Input, import: &Import) {
+    let (unit, lines) = (input.unit(), grouped(import.lines.unsigned_abs()));
+    let stored = import.stored.unsigned_abs();
+    output::note(&if args.resume {
+        let stored = counted_are(stored, "record");
+        format!("resuming after {unit} {lines}: {stored} stored")
+    } else {
+        // A stream, which was not asked to be resumed.
+        format!(
+            "{} up to {unit} {lines} is already imported{} ({}): only the rest is stored; to \
+             import all of it: --restart",
+            input.shown(),
+            as_other_name(input, import),
+            counted(stored, "record")
+        )
+    });
+}
+
 /// Says that a file was not taken for another one with the same few bytes.
 fn note_alike(input: &Input, import: &Import) {
     output::note(&format!(
@@ -381,6 +418,16 @@ fn note_alike(input: &Input, import: &Import) {
         import.shown_name(),
         grouped(copies::MIN_BYTES.unsigned_abs())
     ));
+}
+
+/// ` as …`, if an import has another name than this input.
+fn as_other_name(input: &Input, import: &Import) -> String {
+    let name = import.shown_name();
+    if import.is_of(input) || (input.known_name().is_none() && name == input.shown()) {
+        String::new()
+    } else {
+        format!(" as {name}")
+    }
 }
 
 fn report_already_imported(
@@ -403,13 +450,9 @@ fn report_already_imported(
             import.shown_name()
         ));
     } else {
-        let other_name = if import.is_of(input) {
-            String::new()
-        } else {
-            format!(" as {}", import.shown_name())
-        };
         output::note(&format!(
-            "{shown} is already imported{other_name}: {counts}; to import it again: --restart"
+            "{shown} is already imported{}: {counts}; to import it again: --restart",
+            as_other_name(input, import)
         ));
     }
     if args.json {

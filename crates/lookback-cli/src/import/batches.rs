@@ -324,9 +324,9 @@ impl ImportRun<'_> {
                 self.input.shown()
             ));
             advise_to_start(self.config);
-            self.input.buffer().set_away(true);
+            self.input.buffer().set_keeping(true);
             let behind = self.reconnect(kept).await;
-            self.input.buffer().set_away(false);
+            self.input.buffer().set_keeping(false);
             if let Some(behind) = behind? {
                 self.conn.release().await;
                 let records = behind.stored() - self.checkpoint.stored();

@@ -280,14 +280,14 @@ impl Checkpoint {
         let sql = match &self.state {
             CheckpointState::Fresh { .. } => {
                 "INSERT INTO imports \
-                   (position, lines, stored, rejected, prefix_sha256, finished_at, updated_at, \
-                    created_at, name, target) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) RETURNING *, finished_at IS NOT NULL AS is_finished"
+                   (position, lines, stored, rejected, prefix_sha256, start_sha256, finished_at, \
+                    updated_at, created_at, name, target) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10) RETURNING *, finished_at IS NOT NULL AS is_finished"
             }
             CheckpointState::Saved(_) => {
                 "UPDATE imports SET position = $1, lines = $2, stored = $3, rejected = $4, \
-                   prefix_sha256 = $5, finished_at = $6, updated_at = $7 \
-                 WHERE id = $8 RETURNING *, finished_at IS NOT NULL AS is_finished"
+                   prefix_sha256 = $5, start_sha256 = $6, finished_at = $7, updated_at = $8 \
+                 WHERE id = $9 RETURNING *, finished_at IS NOT NULL AS is_finished"
             }
         };
         let query = sqlx::query(sql)
@@ -296,6 +296,7 @@ impl Checkpoint {
             .bind(stored)
             .bind(rejected)
             .bind(end.sha256())
+            .bind(end.start_sha256())
             .bind(finished_at)
             .bind(now);
         let query = match &self.state {

@@ -7,17 +7,20 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use sqlx::{PgConnection, Row as _};
 
-use super::checkpoint::Import;
+use super::checkpoint::{self, Import};
+use super::content;
 use super::input::Input;
-use super::lines::Lines;
+use super::lines::{self, Lines, START};
+use super::stream::MAX_SPILL;
 use crate::args::{ImportArgs, ImportKind};
 use crate::failure::Failure;
 
 /// The least number of bytes by which a file is recognised that has any other name.
-pub(super) const MIN_BYTES: i64 = 1_024;
+pub(super) const MIN_BYTES: i64 = START as i64;
 
 /// The extensions of compressed files that import reads.
 pub(super) const COMPRESSED: [&str; 3] = [".gz", ".zst", ".bz2"];
@@ -186,20 +189,12 @@ pub(super) async fn find_longest(
     .fetch_all(conn)
     .await?;
     // An import may have gone on since its start became known.
-    let mut lines = lines()?;
-    let mut same = Vec::new();
-    for row in &rows {
-        let import = Import::from_row(row)?;
-        let position = import.position.unsigned_abs();
-        if !lines.skip(position).unwrap_or(false) {
-            break;
-        }
-        if lines.mark().sha256() == import.prefix_sha256 {
-            same.push(import);
-        }
-    }
+    let imports = rows
+        .iter()
+        .map(Import::from_row)
+        .collect::<Result<_, _>>()?;
     let mut alike = None;
-    for import in same.into_iter().rev() {
+    for import in stored_starts(&mut lines()?, imports).into_iter().rev() {
         let relation = relation(args, input, &import);
         if relation != Relation::Alike {
             return Ok(Some(Found { import, relation }));
@@ -207,6 +202,111 @@ pub(super) async fn find_longest(
         alike.get_or_insert(Found { import, relation });
     }
     Ok(alike)
+}
+
+/// Returns the imports that have stored the start of these lines, in the order of their positions,
+/// in which they are given.
+///
+/// One that ended within a line counts only where that is the end: the line would be cut.
+fn stored_starts(lines: &mut Lines, mut imports: Vec<Import>) -> Vec<Import> {
+    let mut is_over = false;
+    imports.retain(|import| {
+        // What cannot be read is reported by the import.
+        is_over = is_over || !lines.skip(import.position.unsigned_abs()).unwrap_or(false);
+        !is_over
+            && lines.mark().sha256() == import.prefix_sha256
+            && lines.is_behind_line().unwrap_or(false)
+    });
+    imports
+}
+
+/// The import that has stored the start of a stream.
+pub(super) struct FoundInStream {
+    pub(super) found: Found,
+    /// Whether the stream has nothing behind that part.
+    pub(super) is_all: bool,
+}
+
+/// The time for which a stream that begins as known content may pause and still be compared.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads the first bytes of a stream, and returns their hash; `None` if there are fewer, or the
+/// rest lets wait for itself. They come again.
+fn start_of_stream(input: &Input) -> Option<String> {
+    /// The longest pause, and the longest time from the first bytes on.
+    const PAUSE: Duration = Duration::from_millis(100);
+    const MOST: Duration = Duration::from_millis(250);
+
+    let mut peek = input.peek(PAUSE)?;
+    let mut start = vec![0; START];
+    let mut length = 0;
+    let mut begun = None;
+    while length < START {
+        let read = peek.read(&mut start[length..]).unwrap_or(0);
+        let begun = begun.get_or_insert_with(Instant::now);
+        if read == 0 || begun.elapsed() > MOST {
+            return None;
+        }
+        length += read;
+    }
+    Some(lines::start_sha256(&start))
+}
+
+/// Finds the import that has stored the longest part at the start of a stream.
+///
+/// What a stream sends cannot be read again, and is to be stored soon. So it is held back only if
+/// its first bytes are those of known content, until it is known whether it goes on so, and no
+/// longer than it sends. It is then read from its start, whether or not something was found.
+pub(super) async fn find_in_stream(
+    conn: &mut PgConnection,
+    args: &ImportArgs,
+    input: &Input,
+) -> Result<Option<FoundInStream>, Failure> {
+    let Some(start) = start_of_stream(input) else {
+        return Ok(None);
+    };
+    let rows = sqlx::query(
+        "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
+         WHERE start_sha256 = $1 AND stored > 0 AND position BETWEEN $2 AND $3 \
+         ORDER BY position, finished_at IS NOT NULL, id",
+    )
+    .bind(start)
+    .bind(MIN_BYTES)
+    // What is held back goes to a temporary file that has a limit.
+    .bind(i64::try_from(MAX_SPILL).unwrap_or(i64::MAX))
+    .fetch_all(conn)
+    .await?;
+    let mut imports = Vec::new();
+    for row in &rows {
+        let import = Import::from_row(row)?;
+        // Options that are of another content say that it is another.
+        let is_possible = |content| {
+            content::given(args).is_none_or(|given| given == content)
+                && content::check(args, input, content).is_ok()
+        };
+        if checkpoint::content(&import).is_ok_and(is_possible) {
+            imports.push(import);
+        }
+    }
+    let Some(peek) = input.peek(PATIENCE).filter(|_| !imports.is_empty()) else {
+        return Ok(None);
+    };
+    let mut lines = Lines::new(peek);
+    let Some(import) = stored_starts(&mut lines, imports).pop() else {
+        return Ok(None);
+    };
+    let is_last =
+        lines.mark().position == import.position.unsigned_abs() && lines.at_end().unwrap_or(false);
+    let is_all = is_last && input.has_all_come();
+    if is_last && !is_all && !lines.has_skipped_line_end() {
+        // It pauses there, perhaps within a line.
+        return Ok(None);
+    }
+    let relation = relation(args, input, &import);
+    Ok(Some(FoundInStream {
+        found: Found { import, relation },
+        is_all,
+    }))
 }
 
 fn relation(args: &ImportArgs, input: &Input, import: &Import) -> Relation {

@@ -5,12 +5,13 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::convert::{CsvRows, ProtobufRows, RowsReader};
 use super::encoding;
 use super::lines::MAX_LINE;
 use super::protobuf::{self, PushFile};
-use super::stream::{EndOfStream, StreamBuffer, StreamReader};
+use super::stream::{EndOfStream, StreamBuffer, StreamPeek, StreamReader};
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
 use crate::output::{self, grouped};
@@ -38,6 +39,8 @@ pub(crate) struct Input {
     end: EndOfStream,
     /// What a stream has sent and is not stored yet.
     buffer: Arc<StreamBuffer>,
+    /// What a stream has sent, once a reader was made: `buffer`, unless it is converted.
+    sent: OnceLock<Arc<StreamBuffer>>,
     /// Set if the content is not the bytes of the input: it is compressed, in UTF-16 or in protobuf.
     is_converted: OnceLock<()>,
     /// Whether it may be protobuf: no other format was given.
@@ -100,6 +103,7 @@ impl Input {
             format: OnceLock::new(),
             end: EndOfStream::default(),
             buffer: Arc::default(),
+            sent: OnceLock::new(),
             is_converted: OnceLock::new(),
             may_be_protobuf: false,
             protobuf: OnceLock::new(),
@@ -166,6 +170,11 @@ impl Input {
         )
     }
 
+    /// What ends a stream.
+    pub(super) fn end_of_stream(&self) -> EndOfStream {
+        self.end.clone()
+    }
+
     /// Ends a stream: what it has sent so far is still read. A file ends by itself.
     pub(crate) fn end_stream(&self) {
         self.end.set();
@@ -227,32 +236,59 @@ impl Input {
             protobuf = protobuf::recognise(&mut start, &mut bytes, !self.is_file())
                 .map_err(|error| self.unreadable(&error))?;
         }
-        let whole = Box::new(io::Cursor::new(start).chain(bytes));
         if let Some(file) = protobuf {
             let _ = self.is_converted.set(());
             let _ = self.protobuf.set(file);
-            let whole: Box<dyn Read + Send> = if self.is_file() {
-                whole
-            } else {
-                // The positions of its records are not those of its bytes.
-                let buffer = Arc::new(StreamBuffer::of_bytes_once_read());
-                Box::new(StreamReader::spawn(whole, buffer, self.end.clone()))
-            };
-            return Ok(Box::new(RowsReader::new(ProtobufRows::new(
-                file,
-                &self.shown,
-                whole,
-            ))));
         }
-        Ok(match format {
-            Format::Jsonl if self.is_file() => whole,
-            Format::Jsonl => {
-                let buffer = Arc::clone(&self.buffer);
-                Box::new(StreamReader::spawn(whole, buffer, self.end.clone()))
+        let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(start).chain(bytes));
+        if format == Format::Parquet {
+            let rows = self.parquet(whole)?;
+            // It has all of a stream.
+            return Ok(self.sent_by(rows, EndOfStream::default()));
+        }
+        let sent = self.sent_by(whole, self.end.clone());
+        Ok(self.as_lines(sent))
+    }
+
+    /// Reads a stream in a thread of its own, and keeps what it has sent. A file stays as it is.
+    fn sent_by(&self, bytes: Box<dyn Read + Send>, end: EndOfStream) -> Box<dyn Read + Send> {
+        if self.is_file() {
+            return bytes;
+        }
+        let is_as_sent = self.format() == Format::Jsonl && self.protobuf().is_none();
+        let buffer = if is_as_sent {
+            Arc::clone(&self.buffer)
+        } else {
+            // The positions of its records are not those of its bytes.
+            Arc::new(StreamBuffer::of_bytes_once_read())
+        };
+        let _ = self.sent.set(Arc::clone(&buffer));
+        Box::new(StreamReader::spawn(bytes, buffer, end))
+    }
+
+    /// Converts what was read to JSON lines. Rows of Parquet are lines already.
+    fn as_lines(&self, bytes: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        match (self.protobuf(), self.format()) {
+            (Some(file), _) => {
+                let rows = ProtobufRows::new(file, &self.shown, bytes);
+                Box::new(RowsReader::new(rows))
             }
-            Format::Csv => Box::new(RowsReader::new(CsvRows::new(whole))),
-            Format::Parquet => self.parquet(whole)?,
-        })
+            (None, Format::Csv) => Box::new(RowsReader::new(CsvRows::new(bytes))),
+            (None, Format::Jsonl | Format::Parquet) => bytes,
+        }
+    }
+
+    /// Returns a reader of the JSON lines of a stream from its start, which takes nothing of it.
+    /// It ends where nothing comes for a while, too. `None` until [`Input::reader`] was called.
+    pub(super) fn peek(&self, patience: Duration) -> Option<Box<dyn Read + Send>> {
+        let buffer = Arc::clone(self.sent.get()?);
+        let peek = StreamPeek::new(buffer, self.end.clone(), patience);
+        Some(self.as_lines(Box::new(peek)))
+    }
+
+    /// Whether all that a stream sends has come.
+    pub(super) fn has_all_come(&self) -> bool {
+        self.sent.get().is_some_and(|sent| sent.is_ended())
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,19 +12,42 @@ use sha2::{Digest as _, Sha256};
 /// It is far above the largest valid record, so that an error reports the field, not the line.
 pub(crate) const MAX_LINE: usize = 128 * 1024 * 1024;
 
+/// The number of bytes at the start of an input whose hash is stored, too.
+pub(crate) const START: usize = 1_024;
+
 /// A position in the input, and the hash of the bytes before it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mark {
     pub(crate) position: u64,
     pub(crate) lines: u64,
     hash: Sha256,
+    /// The hash of the first bytes, once all of them are before it.
+    start: Option<Arc<[u8; 32]>>,
 }
 
 impl Mark {
     /// The SHA-256 of the bytes before it.
     pub(crate) fn sha256(&self) -> String {
-        hexadecimal(self.hash.clone())
+        hexadecimal(&self.hash.clone().finalize())
     }
+
+    /// The SHA-256 of the first [`START`] bytes; `None` if fewer are before it.
+    pub(crate) fn start_sha256(&self) -> Option<String> {
+        self.start.as_ref().map(|hash| hexadecimal(&**hash))
+    }
+
+    /// Moves it behind bytes, with the first ones that were read.
+    fn advance(&mut self, bytes: u64, start: &[u8]) {
+        self.position += bytes;
+        if self.start.is_none() && self.position >= START as u64 {
+            self.start = Some(Arc::new(Sha256::digest(start).into()));
+        }
+    }
+}
+
+/// The SHA-256 of bytes at the start of an input, as [`Mark::start_sha256`].
+pub(crate) fn start_sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 /// A line, without its line end.
@@ -62,6 +86,10 @@ pub(crate) struct Lines {
     failed: Option<io::Error>,
     read: u64,
     hash_read: Sha256,
+    /// The first bytes, as far as they were read.
+    start: Vec<u8>,
+    /// The last byte that was skipped.
+    last_skipped: Option<u8>,
     passed: Mark,
 }
 
@@ -74,6 +102,8 @@ impl Lines {
             failed: None,
             read: 0,
             hash_read: Sha256::new(),
+            start: Vec::new(),
+            last_skipped: None,
             passed: Mark::default(),
         }
     }
@@ -99,12 +129,28 @@ impl Lines {
             #[expect(clippy::naive_bytecount, reason = "once per import, not worth a crate")]
             let lines = chunk[..taken].iter().filter(|byte| **byte == b'\n').count();
             self.passed.lines += lines as u64;
-            self.passed.position += taken as u64;
+            keep_start(&mut self.start, &chunk[..taken]);
+            self.passed.advance(taken as u64, &self.start);
+            self.last_skipped = chunk[..taken].last().copied();
             self.reader.consume(taken);
         }
         self.read = self.passed.lines;
         self.hash_read = self.passed.hash.clone();
         Ok(true)
+    }
+
+    /// Whether what was skipped ends with a line, but for its line end, which may come next.
+    pub(crate) fn is_behind_line(&mut self) -> io::Result<bool> {
+        if self.has_skipped_line_end() {
+            return Ok(true);
+        }
+        let next = self.reader.fill_buf()?.first();
+        Ok(next.is_none_or(|byte| matches!(byte, b'\r' | b'\n')))
+    }
+
+    /// Whether what was skipped ends with a line end.
+    pub(crate) fn has_skipped_line_end(&self) -> bool {
+        self.last_skipped.is_none_or(|byte| byte == b'\n')
     }
 
     pub(crate) fn at_end(&mut self) -> io::Result<bool> {
@@ -157,7 +203,7 @@ impl Lines {
 
     /// Moves the position behind a line, which must be the next one.
     pub(crate) fn pass(&mut self, line: &Line) {
-        self.passed.position += line.length;
+        self.passed.advance(line.length, &self.start);
         self.passed.lines += 1;
         self.passed.hash.clone_from(&line.hash);
     }
@@ -187,6 +233,7 @@ impl Lines {
             let taken = end.map_or(chunk.len(), |end| end + 1);
             ended = end.is_some();
             self.hash_read.update(&chunk[..taken]);
+            keep_start(&mut self.start, &chunk[..taken]);
             let content = &chunk[..taken - usize::from(ended)];
             let room = MAX_LINE.saturating_sub(bytes.len());
             bytes.extend_from_slice(&content[..content.len().min(room)]);
@@ -220,14 +267,18 @@ fn is_waiting(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+/// Adds bytes to the first ones, up to their number.
+fn keep_start(start: &mut Vec<u8>, bytes: &[u8]) {
+    let room = START - start.len();
+    start.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+fn hexadecimal(hash: &[u8]) -> String {
+    hash.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -278,6 +329,31 @@ mod tests {
     }
 
     #[test]
+    fn hash_of_the_first_bytes_is_there_once_all_were_passed() {
+        let text = format!(
+            "{}\n{}\n{}\n",
+            "a".repeat(600),
+            "b".repeat(600),
+            "c".repeat(9)
+        );
+        let text: &'static [u8] = text.leak().as_bytes();
+        let expected = Some(super::start_sha256(&text[..super::START]));
+        let mut read = lines(text);
+        let mut found = Vec::new();
+        while let Some(line) = read.next().expect("readable") {
+            found.push(read.mark().start_sha256());
+            read.pass(&line);
+        }
+        found.push(read.mark().start_sha256());
+        assert_eq!(found, [None, None, expected.clone(), expected.clone()]);
+        for (bytes, expected) in [(1_023, &None), (1_024, &expected), (1_210, &expected)] {
+            let mut skipped = lines(text);
+            assert!(skipped.skip(bytes).expect("readable"));
+            assert_eq!(skipped.mark().start_sha256(), *expected, "{bytes}");
+        }
+    }
+
+    #[test]
     fn lines_skip_reaches_same_mark_as_reading() {
         let text = b"one\ntwo\nthree\n";
         let mut read = lines(text);
@@ -292,5 +368,14 @@ mod tests {
         let line = skipped.next().expect("readable").expect("a line");
         assert_eq!((line.number, line.bytes), (3, b"three".to_vec()));
         assert!(!lines(text).skip(99).expect("readable"));
+        for (bytes, is_behind) in [(0, true), (2, false), (3, true), (4, true), (14, true)] {
+            let mut skipped = lines(text);
+            assert!(skipped.skip(bytes).expect("readable"));
+            assert_eq!(
+                skipped.is_behind_line().expect("readable"),
+                is_behind,
+                "{bytes}"
+            );
+        }
     }
 }

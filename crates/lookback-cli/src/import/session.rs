@@ -9,10 +9,12 @@ use super::INTERRUPT_TIMEOUT;
 use super::batches::{ImportEnd, ImportSource, import_content};
 use super::checkpoint::Checkpoint;
 use super::connection::Connection;
-use super::copies::KnownContent;
+use super::copies::{self, FoundInStream, KnownContent};
+use super::input::Input;
 use super::interrupt::Interrupt;
 use super::report::Summary;
 use super::sealing;
+use crate::args::ImportArgs;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
@@ -123,6 +125,30 @@ impl ImportSession {
                 found => return found,
             }
         }
+    }
+
+    /// A signal ends this stream from now on: what it has sent is stored.
+    pub(super) fn end_at_signal(&mut self, input: &Input) -> Result<(), Failure> {
+        interrupt(&mut self.interrupt)?.end_at_signal(input.end_of_stream());
+        Ok(())
+    }
+
+    /// Finds the import that has stored the start of a stream. If the database cannot say, there is
+    /// none: what the stream has sent is nowhere else.
+    pub(super) async fn find_in_stream(
+        &mut self,
+        config: &Config,
+        args: &ImportArgs,
+        input: &Input,
+    ) -> Option<FoundInStream> {
+        let found = match self.conn.get(config).await {
+            Ok(conn) => copies::find_in_stream(conn, args, input).await,
+            Err(failure) => Err(failure),
+        };
+        found.unwrap_or_else(|failure| {
+            output::detail(failure.message());
+            None
+        })
     }
 
     /// Connects until it succeeds, or until a signal comes.

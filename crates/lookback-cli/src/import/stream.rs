@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lines::MAX_LINE;
 
@@ -16,12 +16,12 @@ const CHUNK: usize = 64 * 1024;
 const MAX_PIPE: usize = 1024 * 1024;
 /// The number of bytes that are read ahead, so that the program that sends them seldom waits.
 const MAX_AHEAD: u64 = 8 * CHUNK as u64;
-/// As [`MAX_AHEAD`], while the database is away. What comes then goes to a temporary file.
-const MAX_AHEAD_WHILE_AWAY: u64 = 8 * 1024 * 1024;
+/// As [`MAX_AHEAD`], while all that comes is kept. What comes then goes to a temporary file.
+const MAX_AHEAD_KEEPING: u64 = 8 * 1024 * 1024;
 /// The most bytes in memory, read or not: a line may be longer than a batch.
 const MAX_IN_MEMORY: u64 = 32 * 1024 * 1024;
 /// The most bytes of the temporary file. The program that sends more waits.
-const MAX_SPILL: u64 = 1024 * 1024 * 1024;
+pub(super) const MAX_SPILL: u64 = 1024 * 1024 * 1024;
 
 /// Longer than a batch of what was read takes to be stored.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -89,6 +89,52 @@ impl Read for StreamReader {
     }
 }
 
+/// Reads what a stream sends from its start, and takes nothing of it: all of it comes again.
+///
+/// While it is there, what comes is kept, in a temporary file if need be. It ends where the stream
+/// does, or where nothing comes for a while.
+pub(super) struct StreamPeek {
+    buffer: Arc<StreamBuffer>,
+    end: EndOfStream,
+    position: u64,
+    /// How long it waits for more than the first bytes.
+    patience: Duration,
+}
+
+impl StreamPeek {
+    pub(super) fn new(buffer: Arc<StreamBuffer>, end: EndOfStream, patience: Duration) -> Self {
+        buffer.set_keeping(true);
+        Self {
+            buffer,
+            end,
+            position: 0,
+            patience,
+        }
+    }
+}
+
+impl Read for StreamPeek {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let begun = Instant::now();
+        loop {
+            if let Some(length) = self.buffer.peek(self.position, bytes)? {
+                self.position += length as u64;
+                return Ok(length);
+            }
+            let is_over = self.position > 0 && begun.elapsed() >= self.patience;
+            if is_over || self.end.is_set() {
+                return Ok(0);
+            }
+        }
+    }
+}
+
+impl Drop for StreamPeek {
+    fn drop(&mut self) {
+        self.buffer.set_keeping(false);
+    }
+}
+
 /// Ends a buffer with an error if the thread that fills it has ended without an end of the stream:
 /// by a panic.
 struct EndsWithThread(Arc<StreamBuffer>);
@@ -125,7 +171,8 @@ fn last(bytes: &[u8], is_all: bool) -> Chunk {
 /// What a stream has sent and is not stored yet: nothing else has it.
 ///
 /// A program that sends faster than records are stored waits, as with any pipe. While the database
-/// is away, it does not: what it sends goes to a temporary file.
+/// is away, it does not: what it sends goes to a temporary file. So it does while its start is
+/// compared with what other imports have stored ([`StreamPeek`]).
 #[derive(Debug, Default)]
 pub(super) struct StreamBuffer {
     state: Mutex<Buffered>,
@@ -146,7 +193,9 @@ struct Buffered {
     read: u64,
     /// Up to here, all has come.
     end: u64,
-    is_away: bool,
+    /// Whether what comes is kept, so that the program that sends it does not wait: while the
+    /// database is away, or while it is compared with what other imports have stored.
+    is_keeping: bool,
     /// Whether bytes are kept only until they are read.
     is_forgetful: bool,
     /// Whether the temporary file cannot be written: then the program that sends waits.
@@ -168,9 +217,9 @@ impl StreamBuffer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whether the database is away.
-    pub(super) fn set_away(&self, is_away: bool) {
-        self.lock().is_away = is_away;
+    /// Notes whether all that comes is to be kept.
+    pub(super) fn set_keeping(&self, is_keeping: bool) {
+        self.lock().is_keeping = is_keeping;
         self.changed.notify_all();
     }
 
@@ -215,6 +264,24 @@ impl StreamBuffer {
         state.stored == state.end
     }
 
+    /// Reads from a position, which is not stored yet, and moves none. Waits for a moment; `None`
+    /// if nothing came, and 0 at the end.
+    fn peek(&self, position: u64, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+        let state = self.lock();
+        let nothing = |state: &mut Buffered| state.end <= position && state.ended.is_none();
+        let waited = self.changed.wait_timeout_while(state, MOMENT, nothing);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.end <= position {
+            return Ok(state.ended.as_ref().map(|_| 0));
+        }
+        state.copy_from(position, bytes).map(Some)
+    }
+
+    /// Whether all has come.
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self.lock().ended, Some(Ok(())))
+    }
+
     /// Adds what has come. Waits for room.
     fn push(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
@@ -223,7 +290,7 @@ impl StreamBuffer {
             // All was read, and is stored soon, unless it is part of a line whose rest is not here:
             // that of one that is longer than any that is stored, or that a full disk has no room
             // for. It is kept no longer, so that the rest can come.
-            let is_all_read = state.read == state.end && !state.is_away;
+            let is_all_read = state.read == state.end && !state.is_keeping;
             let is_too_long = state.read - state.stored > MAX_LINE as u64;
             if !state.has_room() && is_all_read && (is_too_long || has_waited) {
                 let read = state.read;
@@ -251,7 +318,8 @@ impl StreamBuffer {
         let waited = self.changed.wait_timeout_while(state, MOMENT, nothing);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if state.read < state.end {
-            let length = state.copy_to(bytes)?;
+            let position = state.read;
+            let length = state.copy_from(position, bytes)?;
             state.read += length as u64;
             if state.is_forgetful {
                 let read = state.read;
@@ -287,7 +355,7 @@ impl Buffered {
         let ahead = self.end - self.read;
         match &self.spill {
             Some(spill) => self.end - spill.start < MAX_SPILL && !self.is_spill_full,
-            None if self.is_away => ahead < MAX_AHEAD_WHILE_AWAY || !self.is_spill_full,
+            None if self.is_keeping => ahead < MAX_AHEAD_KEEPING || !self.is_spill_full,
             None => ahead < MAX_AHEAD,
         }
     }
@@ -295,7 +363,7 @@ impl Buffered {
     /// Adds bytes, and returns whether it could.
     fn add(&mut self, bytes: &[u8]) -> bool {
         let is_in_memory = self.spill.is_none()
-            && self.end - self.read < MAX_AHEAD_WHILE_AWAY
+            && self.end - self.read < MAX_AHEAD_KEEPING
             && self.end - self.start < MAX_IN_MEMORY;
         if is_in_memory {
             self.chunks.push_back(bytes.to_vec());
@@ -320,13 +388,13 @@ impl Buffered {
         Ok(())
     }
 
-    /// Copies bytes from the position up to which all was read.
-    fn copy_to(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+    /// Copies bytes from a position on.
+    fn copy_from(&mut self, position: u64, bytes: &mut [u8]) -> io::Result<usize> {
         let mut start = self.start;
         for chunk in &self.chunks {
             let end = start + chunk.len() as u64;
-            if self.read < end {
-                let from = usize::try_from(self.read - start).unwrap_or(chunk.len());
+            if position < end {
+                let from = usize::try_from(position - start).unwrap_or(chunk.len());
                 return (&chunk[from..]).read(bytes);
             }
             start = end;
@@ -334,8 +402,8 @@ impl Buffered {
         let Some(spill) = &mut self.spill else {
             return Ok(0);
         };
-        spill.file.seek(SeekFrom::Start(self.read - spill.start))?;
-        let left = self.end - self.read;
+        spill.file.seek(SeekFrom::Start(position - spill.start))?;
+        let left = self.end - position;
         (&mut spill.file).take(left).read(bytes)
     }
 }
@@ -416,10 +484,10 @@ mod tests {
         );
         let mut first = vec![0; 1_000];
         reader.read_exact(&mut first).unwrap();
-        buffer.set_away(true);
+        buffer.set_keeping(true);
         assert_eq!(settled(&taken), all);
         assert!(buffer.lock().spill.is_some());
-        buffer.set_away(false);
+        buffer.set_keeping(false);
         assert_rest(reader, 1_000, all);
         assert!(!buffer.is_all_stored());
         buffer.set_stored(all as u64);
@@ -432,7 +500,7 @@ mod tests {
     fn unstored_bytes_are_those_behind_the_last_ones_that_are_stored() {
         let all = 20 * 1024 * 1024;
         let (taken, buffer, mut reader) = start(all);
-        buffer.set_away(true);
+        buffer.set_keeping(true);
         assert_eq!(settled(&taken), all);
         let mut read = vec![0; 12 * 1024 * 1024];
         reader.read_exact(&mut read).unwrap();
@@ -486,8 +554,8 @@ mod tests {
     fn full_spill_is_kept_until_it_is_stored_or_its_line_needs_room() {
         for is_stored in [true, false] {
             let buffer = Arc::new(StreamBuffer::default());
-            buffer.set_away(true);
-            let all = MAX_AHEAD_WHILE_AWAY + 2 * CHUNK as u64;
+            buffer.set_keeping(true);
+            let all = MAX_AHEAD_KEEPING + 2 * CHUNK as u64;
             for _ in 0..all / CHUNK as u64 {
                 buffer.push(vec![b'x'; CHUNK]);
             }
@@ -495,7 +563,7 @@ mod tests {
             while buffer.read(&mut bytes).is_ok() {}
             assert!(buffer.lock().spill.is_some());
             buffer.lock().is_spill_full = true;
-            buffer.set_away(false);
+            buffer.set_keeping(false);
             let more = Arc::clone(&buffer);
             let pushing = std::thread::spawn(move || more.push(vec![b'y'; 10]));
             std::thread::sleep(MOMENT);

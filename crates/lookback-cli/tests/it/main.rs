@@ -29,6 +29,8 @@ mod import;
 mod input;
 mod kill;
 mod kill_migrate;
+#[cfg(unix)]
+mod known_stream;
 mod migrate;
 mod numbers;
 mod pg;

@@ -26,6 +26,7 @@ VERSION         STATE    DESCRIPTION
 20261130025020  pending  compare emails in any locale swap
 20261130031443  pending  note changed texts
 20261130031444  pending  note changed texts rollup corrections text idx
+20261130221730  pending  note starts of imports
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @r#"
 $ lookback db migrate
@@ -49,6 +50,8 @@ $ lookback db migrate
 ! applied 20261130031443_note_changed_texts.sql in [time] ms
 ! applying 20261130031444_note_changed_texts_rollup_corrections_text_idx.sql
 ! applied 20261130031444_note_changed_texts_rollup_corrections_text_idx.sql in [time] ms
+! applying 20261130221730_note_starts_of_imports.sql
+! applied 20261130221730_note_starts_of_imports.sql in [time] ms
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
@@ -59,7 +62,7 @@ $ lookback db migrate
         .await;
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000},{"applied_at":"2026-03-01T00:00:00Z","description":"add roll ups and api keys","file":"20261129145137_add_roll_ups_and_api_keys.sql","state":"applied","version":20261129145137},{"applied_at":"2026-03-01T00:00:00Z","description":"add sessions","file":"20261129165334_add_sessions.sql","state":"applied","version":20261129165334},{"applied_at":"2026-03-01T00:00:00Z","description":"add alerts","file":"20261129180255_add_alerts.sql","state":"applied","version":20261129180255},{"applied_at":"2026-03-01T00:00:00Z","description":"add saved searches","file":"20261129203005_add_saved_searches.sql","state":"applied","version":20261129203005},{"applied_at":"2026-03-01T00:00:00Z","description":"compare emails in any locale users email key new","file":"20261130025019_compare_emails_in_any_locale_users_email_key_new.sql","state":"applied","version":20261130025019},{"applied_at":"2026-03-01T00:00:00Z","description":"compare emails in any locale swap","file":"20261130025020_compare_emails_in_any_locale_swap.sql","state":"applied","version":20261130025020},{"applied_at":"2026-03-01T00:00:00Z","description":"note changed texts","file":"20261130031443_note_changed_texts.sql","state":"applied","version":20261130031443},{"applied_at":"2026-03-01T00:00:00Z","description":"note changed texts rollup corrections text idx","file":"20261130031444_note_changed_texts_rollup_corrections_text_idx.sql","state":"applied","version":20261130031444}]}
+{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index log sources","file":"20261129000000_index_log_sources.sql","state":"applied","version":20261129000000},{"applied_at":"2026-03-01T00:00:00Z","description":"add roll ups and api keys","file":"20261129145137_add_roll_ups_and_api_keys.sql","state":"applied","version":20261129145137},{"applied_at":"2026-03-01T00:00:00Z","description":"add sessions","file":"20261129165334_add_sessions.sql","state":"applied","version":20261129165334},{"applied_at":"2026-03-01T00:00:00Z","description":"add alerts","file":"20261129180255_add_alerts.sql","state":"applied","version":20261129180255},{"applied_at":"2026-03-01T00:00:00Z","description":"add saved searches","file":"20261129203005_add_saved_searches.sql","state":"applied","version":20261129203005},{"applied_at":"2026-03-01T00:00:00Z","description":"compare emails in any locale users email key new","file":"20261130025019_compare_emails_in_any_locale_users_email_key_new.sql","state":"applied","version":20261130025019},{"applied_at":"2026-03-01T00:00:00Z","description":"compare emails in any locale swap","file":"20261130025020_compare_emails_in_any_locale_swap.sql","state":"applied","version":20261130025020},{"applied_at":"2026-03-01T00:00:00Z","description":"note changed texts","file":"20261130031443_note_changed_texts.sql","state":"applied","version":20261130031443},{"applied_at":"2026-03-01T00:00:00Z","description":"note changed texts rollup corrections text idx","file":"20261130031444_note_changed_texts_rollup_corrections_text_idx.sql","state":"applied","version":20261130031444},{"applied_at":"2026-03-01T00:00:00Z","description":"note starts of imports","file":"20261130221730_note_starts_of_imports.sql","state":"applied","version":20261130221730}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }

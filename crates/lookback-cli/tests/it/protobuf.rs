@@ -60,6 +60,25 @@ async fn protobuf_is_stored_as_its_json_is() {
 }
 
 #[tokio::test]
+async fn protobuf_of_a_pipe_is_recognised() {
+    let lookback = Lookback::new().await;
+    let message = logs(0..40).encode_to_vec();
+    let messages = [
+        framed(&logs(40..60).encode_to_vec()),
+        framed(&spans(0..40).encode_to_vec()),
+    ]
+    .concat();
+    for bytes in [message, messages] {
+        lookback.run_with(&["import", "-"], &bytes).succeeded();
+        let before = counts(&lookback).await;
+        let again = lookback.run_with(&["import", "-"], &bytes).succeeded();
+        assert!(again.err.contains("already imported"), "{again:#?}");
+        assert_eq!(counts(&lookback).await, before);
+    }
+    assert_eq!(counts(&lookback).await, (60, 20));
+}
+
+#[tokio::test]
 async fn files_of_one_message_are_imported() {
     let lookback = Lookback::new().await;
     lookback.write("logs", logs(0..3).encode_to_vec());

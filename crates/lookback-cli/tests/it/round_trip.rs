@@ -390,15 +390,13 @@ $ lookback import twice.jsonl --keep-ids --on-error skip
 ");
 }
 
-/// While a default partition is split, it refuses ids of partitions that were dropped: the import
-/// waits until it is done.
-#[tokio::test]
-async fn ids_of_dropped_partitions_wait_for_a_split() {
-    use std::io::{BufRead as _, BufReader, Read as _};
+/// A table whose default partition another process splits, until the transaction ends, with a file
+/// of records whose ids it refuses meanwhile.
+#[cfg(unix)]
+async fn with_split() -> (Lookback, sqlx::Transaction<'static, sqlx::Postgres>) {
     let lookback = Lookback::new().await;
     lookback.write("old.jsonl", THREE);
-    // As after pruning, in a table whose ids have passed its partitions; and as another process
-    // leaves the default partition while it splits it.
+    // As after pruning, in a table whose ids have passed its partitions.
     for statement in [
         "DROP TABLE logs_p0000000000000000",
         "INSERT INTO logs (id, source, level, message) OVERRIDING SYSTEM VALUE \
@@ -418,19 +416,48 @@ async fn ids_of_dropped_partitions_wait_for_a_split() {
     .execute(&mut *splitting)
     .await
     .unwrap();
+    (lookback, splitting)
+}
+
+/// Imports records that wait for a split, until the note of it was printed.
+#[cfg(unix)]
+fn import_that_waits(
+    lookback: &Lookback,
+    input: &str,
+) -> (std::process::Child, impl std::io::BufRead + use<>) {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::Stdio;
+
     let mut child = lookback
-        .command(&["import", "old.jsonl", "--keep-ids"])
-        .stderr(std::process::Stdio::piped())
+        .command(&["import", input, "--keep-ids"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(THREE.as_bytes()).unwrap();
     let mut output = BufReader::new(child.stderr.take().unwrap());
     let mut note = String::new();
     output.read_line(&mut note).unwrap();
-    assert_eq!(
-        note,
-        "old.jsonl: the default partition of logs is being split; records with ids of \
-         dropped partitions wait for it\n"
+    assert!(
+        note.ends_with(
+            ": the default partition of logs is being split; records with ids of dropped \
+             partitions wait for it\n"
+        ),
+        "{note}"
     );
+    (child, output)
+}
+
+/// While a default partition is split, it refuses ids of partitions that were dropped: the import
+/// waits until it is done.
+#[cfg(unix)]
+#[tokio::test]
+async fn ids_of_dropped_partitions_wait_for_a_split() {
+    use std::io::Read as _;
+
+    let (lookback, splitting) = with_split().await;
+    let (mut child, mut output) = import_that_waits(&lookback, "old.jsonl");
     splitting.rollback().await.unwrap();
     let status = child.wait().unwrap();
     let mut rest = String::new();
@@ -441,6 +468,56 @@ async fn ids_of_dropped_partitions_wait_for_a_split() {
     assert_eq!(
         lookback.number("SELECT count(*) FROM logs_default").await,
         3
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn import_that_waits_for_a_split_can_be_interrupted() {
+    use std::io::Read as _;
+
+    let (lookback, splitting) = with_split().await;
+    let (mut child, mut output) = import_that_waits(&lookback, "old.jsonl");
+    crate::support::signal(&child, nix::sys::signal::Signal::SIGTERM);
+    let status = child.wait().unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert_eq!(status.code(), Some(130), "{rest}");
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 50);
+    splitting.rollback().await.unwrap();
+    lookback
+        .run(&["import", "old.jsonl", "--keep-ids", "--resume"])
+        .succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 53);
+}
+
+/// What a stream has sent waits for the split and for the database, whichever takes longer.
+#[cfg(unix)]
+#[tokio::test]
+async fn stream_that_waits_for_a_split_outlives_lost_connections() {
+    use std::io::Read as _;
+
+    let (lookback, splitting) = with_split().await;
+    let (mut child, mut output) = import_that_waits(&lookback, "-");
+    for _ in 0..5 {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        lookback
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name LIKE 'lookback%'",
+            )
+            .await;
+        assert_eq!(child.try_wait().unwrap(), None);
+    }
+    splitting.rollback().await.unwrap();
+    let status = child.wait().unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(status.success(), "{rest}");
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 53);
+    assert_eq!(
+        lookback.number("SELECT count(DISTINCT id) FROM logs").await,
+        53
     );
 }
 

@@ -4,19 +4,28 @@
 //! crate `csv` does not tell the two apart.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 use super::super::lines::MAX_LINE;
 use super::{Rows, push_string};
 
 /// Reads rows, the first of which has the names of the columns.
+///
+/// After an error that asks to wait it can go on: a row is then read again from its start.
 pub(in crate::import) struct CsvRows {
-    input: BufReader<Box<dyn Read + Send>>,
+    input: Box<dyn Read + Send>,
+    /// What was read and is not dropped yet, with the whole row that is being read.
+    buffer: Vec<u8>,
+    /// How far it was taken.
+    taken: usize,
     /// The names of the columns, as JSON strings; empty until they are read.
     names: Vec<Vec<u8>>,
     /// The number of lines that were read.
     line: u64,
 }
+
+/// The number of bytes that are read at a time.
+const CHUNK: usize = 64 * 1024;
 
 /// What a field needs besides its bytes, however short it is.
 const FIELD_OVERHEAD: usize = 64;
@@ -40,7 +49,9 @@ struct Row {
 impl CsvRows {
     pub(in crate::import) fn new(input: Box<dyn Read + Send>) -> Self {
         Self {
-            input: BufReader::with_capacity(64 * 1024, input),
+            input,
+            buffer: Vec::new(),
+            taken: 0,
             names: Vec::new(),
             line: 0,
         }
@@ -48,18 +59,47 @@ impl CsvRows {
 
     fn next_byte(&mut self) -> io::Result<Option<u8>> {
         let byte = self.peek()?;
-        if byte.is_some() {
-            self.input.consume(1);
-        }
+        self.taken += usize::from(byte.is_some());
         Ok(byte)
     }
 
     fn peek(&mut self) -> io::Result<Option<u8>> {
-        Ok(self.input.fill_buf()?.first().copied())
+        if self.taken == self.buffer.len() {
+            self.fill()?;
+        }
+        Ok(self.buffer.get(self.taken).copied())
+    }
+
+    /// Reads more; nothing at the end.
+    fn fill(&mut self) -> io::Result<()> {
+        let length = self.buffer.len();
+        self.buffer.resize(length + CHUNK, 0);
+        let read = loop {
+            match self.input.read(&mut self.buffer[length..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
+        read.map(drop)
     }
 
     /// Reads the next row; `None` at the end.
     fn next_row(&mut self) -> io::Result<Option<Row>> {
+        // Not for each row: what is behind it is moved.
+        if self.taken >= CHUNK {
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
+        }
+        let begin = self.taken;
+        let row = self.read_row();
+        if row.is_err() {
+            self.taken = begin;
+        }
+        row
+    }
+
+    fn read_row(&mut self) -> io::Result<Option<Row>> {
         if self.peek()?.is_none() {
             return Ok(None);
         }
@@ -83,7 +123,7 @@ impl CsvRows {
     /// Reads a field; returns true for the last one of its row.
     fn read_field(&mut self, field: &mut Field, row: &mut Row) -> io::Result<bool> {
         if self.peek()? == Some(b'"') {
-            self.input.consume(1);
+            self.taken += 1;
             field.is_quoted = true;
             self.read_quoted(field, row)?;
         }
@@ -114,7 +154,7 @@ impl CsvRows {
                 Some(b'"') if self.peek()? != Some(b'"') => return Ok(()),
                 Some(byte) => {
                     if byte == b'"' {
-                        self.input.consume(1);
+                        self.taken += 1;
                     }
                     row.lines += usize::from(byte == b'\n');
                     field.bytes.push(byte);
@@ -140,8 +180,15 @@ impl CsvRows {
     /// Reads the names of the columns, and appends an empty line for each of their lines.
     fn read_names(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-        if self.input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
-            self.input.consume(BYTE_ORDER_MARK.len());
+        while self.buffer.len() < BYTE_ORDER_MARK.len() {
+            let length = self.buffer.len();
+            self.fill()?;
+            if self.buffer.len() == length {
+                break;
+            }
+        }
+        if self.taken == 0 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.taken = BYTE_ORDER_MARK.len();
         }
         let Some(row) = self.next_row()? else {
             return Ok(false);

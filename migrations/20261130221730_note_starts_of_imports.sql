@@ -1,0 +1,1 @@
+ALTER TABLE imports ADD COLUMN start_sha256 text;
