@@ -28,6 +28,7 @@ down: ## Stop the server and the private PostgreSQL, and keep the data
 test: ## Run the tests on a real PostgreSQL, started for them, and those of the page if Chromium is there
 	@sh scripts/page.sh --try
 	$(CARGO) test --workspace --locked
+	@sh scripts/test-demo.sh $(or $(CARGO_TARGET_DIR),target)/debug
 	@LOOKBACK=$(or $(CARGO_TARGET_DIR),target)/debug/lookback sh scripts/test-page.sh
 	@CARGO="$(CARGO)" LOOKBACK_TEST_CITUS_URL="$(CITUS_URL)" sh scripts/test-citus.sh
 

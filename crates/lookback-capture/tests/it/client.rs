@@ -219,6 +219,74 @@ async fn calls_of_reqwest_are_the_same_and_recorded() {
     assert!(call.response_body.is_some());
 }
 
+/// A middleware as the guide describes it.
+struct Captured(Capture);
+
+#[async_trait::async_trait]
+impl reqwest_middleware::Middleware for Captured {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut axum::http::Extensions,
+        next: reqwest_middleware::Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        // Both are moved into the one call.
+        let mut rest = Some((next, extensions));
+        let send = service_fn(move |request: Request<TeeBody<reqwest::Body>>| {
+            let rest = rest.take();
+            async move {
+                let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))?;
+                let (next, extensions) = rest.unwrap();
+                let response = next.run(request, extensions).await?;
+                Ok::<_, reqwest_middleware::Error>(axum::http::Response::from(response))
+            }
+        });
+        let request = Request::<reqwest::Body>::try_from(request)?;
+        let response = self.0.client_layer().layer(send).oneshot(request).await?;
+        Ok(response.map(reqwest::Body::wrap).into())
+    }
+}
+
+#[tokio::test]
+async fn calls_through_a_middleware_of_reqwest_are_recorded() {
+    let upstream = serve(Router::new().route("/stock", axum::routing::post(echo_sku))).await;
+    let sink = MemorySink::new();
+    let capture = Capture::builder().start(sink.clone()).unwrap();
+    let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+        .with(Captured(capture.clone()))
+        .build();
+    let response = client
+        .post(format!("http://{upstream}/stock?token=PLANTED"))
+        .header("content-type", "application/json")
+        .body(r#"{"sku":"a","password":"PLANTED"}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.text().await.unwrap(), "a");
+    let nobody = client.get("http://127.0.0.1:9/").send().await;
+    assert!(nobody.is_err());
+    capture.flush(GENEROUS).await.unwrap();
+    let records = sink.records().requests;
+    let [call, failed] = records.as_slice() else {
+        panic!("{records:#?}")
+    };
+    assert_eq!(
+        (call.method.as_str(), call.status_code),
+        ("POST", Some(200))
+    );
+    assert_eq!(call.query, Some(json!({ "token": "[masked]" })));
+    assert_eq!(
+        call.body,
+        Some(json!({ "sku": "a", "password": "[masked]" }))
+    );
+    assert_eq!(call.response_body, Some(json!("a")));
+    assert_eq!(failed.status_code, None);
+}
+
+async fn echo_sku(order: axum::Json<serde_json::Value>) -> String {
+    order["sku"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn call_that_fails_is_recorded() {
     let sink = MemorySink::new();

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -33,15 +33,18 @@ struct Stored(Arc<Mutex<Inner>>);
 struct Inner {
     bodies: HashMap<String, Vec<(String, Value)>>,
     mode: Mode,
-    /// The bodies that came, also those that were not stored.
-    attempts: usize,
+    /// When bodies came, also those that were not stored.
+    attempts: Vec<Instant>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Mode {
     #[default]
     Store,
-    Busy,
+    /// Asks for a pause of this many seconds.
+    Busy(&'static str),
+    /// Fails, and does not say for how long.
+    Fail,
     /// Stores, and answers with an error as if it had not.
     StoreAndFail,
     /// Takes this many lines of a body.
@@ -57,7 +60,18 @@ impl Stored {
     }
 
     fn attempts(&self) -> usize {
-        self.0.lock().unwrap().attempts
+        self.0.lock().unwrap().attempts.len()
+    }
+
+    /// Waits until this many bodies came, and returns the pauses between them.
+    async fn pauses(&self, attempts: usize) -> Vec<Duration> {
+        let deadline = Instant::now() + GENEROUS;
+        while self.attempts() < attempts {
+            assert!(Instant::now() < deadline, "{} came", self.attempts());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let times = &self.0.lock().unwrap().attempts;
+        times.windows(2).map(|times| times[1] - times[0]).collect()
     }
 
     /// Returns all records of a kind.
@@ -97,14 +111,15 @@ async fn ingest(
     let key = headers["idempotency-key"].to_str().unwrap().to_owned();
     let mode = {
         let mut inner = stored.0.lock().unwrap();
-        inner.attempts += 1;
+        inner.attempts.push(Instant::now());
         inner.mode
     };
     let mut rejected = 0;
     match mode {
-        Mode::Busy => {
-            return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")]).into_response();
+        Mode::Busy(wait) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", wait)]).into_response();
         }
+        Mode::Fail => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Mode::AtMost(most) if lines.len() > most => {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         }
@@ -204,9 +219,43 @@ async fn requests_logs_and_windows_arrive() {
     assert_eq!(health.last_error, None);
 }
 
+/// A pause is longer on a busy machine, and never shorter.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pauses_grow_or_are_as_long_as_the_server_asks_for() {
+    let stored = Stored::default();
+    stored.set(Mode::Fail);
+    let of_failures = capture(sink(started(&stored).await));
+    log(&of_failures, lines(0..1));
+    let pauses = stored.pauses(5).await;
+    let least = [100, 200, 400, 800].map(Duration::from_millis);
+    assert!(
+        pauses
+            .iter()
+            .zip(least)
+            .all(|(pause, least)| *pause >= least),
+        "{pauses:?}"
+    );
+    stored.set(Mode::Store);
+    of_failures.flush(GENEROUS).await.unwrap();
+    assert_eq!(stored.messages(), lines(0..1));
+
+    let stored = Stored::default();
+    stored.set(Mode::Busy("2"));
+    let of_busy = capture(sink(started(&stored).await));
+    log(&of_busy, lines(0..1));
+    let pauses = stored.pauses(3).await;
+    assert!(
+        pauses.iter().all(|pause| *pause >= Duration::from_secs(2)),
+        "{pauses:?}"
+    );
+    stored.set(Mode::Store);
+    of_busy.flush(GENEROUS).await.unwrap();
+    assert_eq!(stored.messages(), lines(0..1));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_wait_while_the_server_is_busy_and_are_stored_once() {
-    for mode in [Mode::Busy, Mode::StoreAndFail] {
+    for mode in [Mode::Busy("0"), Mode::StoreAndFail] {
         let stored = Stored::default();
         stored.set(mode);
         let capture = capture(sink(started(&stored).await));
@@ -312,7 +361,7 @@ async fn spill_keeps_records_over_a_restart_of_both_sides() {
 async fn full_spill_leaves_the_rest_in_the_queue() {
     let folder = tempfile::tempdir().unwrap();
     let stored = Stored::default();
-    stored.set(Mode::Busy);
+    stored.set(Mode::Busy("0"));
     let sink = sink(started(&stored).await);
     let capture = capture(sink.spill(folder.path(), 200).unwrap());
     let bytes = |folder: &std::path::Path| -> u64 {

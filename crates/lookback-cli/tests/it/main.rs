@@ -8,6 +8,7 @@
 #[cfg(unix)]
 mod alerts;
 mod bad_input;
+mod captured;
 mod completions;
 #[cfg(unix)]
 mod concurrent;

@@ -1,7 +1,7 @@
 //! The sink into PostgreSQL.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -110,7 +110,27 @@ impl<M: Model> LazyWriter<M> {
         if let Some((spill, bytes)) = &database.spill {
             builder = builder.spill(spill.join(self.folder), *bytes);
         }
-        builder.start_with(database.connect.clone()).await
+        let started = builder.start_with(database.connect.clone()).await;
+        // What is wrong with a folder is no fault of the records: they wait until it can be used. A
+        // process that was restarted may meet the one before it.
+        started.map_err(|error| {
+            if error.is_invalid() {
+                Error::not_written(M::TABLE.name, error.to_string())
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Starts a writer if an earlier process has left records in its folder: it stores them.
+    async fn resume(&mut self, database: &Database) -> Result<(), Error> {
+        let Some((spill, _)) = &database.spill else {
+            return Ok(());
+        };
+        if self.writer.is_none() && has_batches(&spill.join(self.folder)) {
+            self.writer = Some(self.start(database).await?);
+        }
+        Ok(())
     }
 
     /// Takes the records, as fast as they are stored. What it does not take is left.
@@ -168,6 +188,14 @@ impl<M: Model> LazyWriter<M> {
         let counters = self.writer.as_ref()?.counters();
         counters.last_error.map(|error| error.to_string())
     }
+}
+
+/// Whether a folder has spilled batches.
+fn has_batches(folder: &Path) -> bool {
+    let is_batch = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.path().extension().is_some_and(|of| of == "batch"))
+    };
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(is_batch))
 }
 
 /// Adds windows to those that are stored, each once.
@@ -287,6 +315,13 @@ impl Sink for PostgresSink {
             self.windows.store(database, &mut batch.windows),
         );
         requests.and(logs).and(windows).map_err(sink_error)
+    }
+
+    async fn idle(&mut self) -> Result<(), SinkError> {
+        let database = &self.database;
+        let (requests, logs) =
+            tokio::join!(self.requests.resume(database), self.logs.resume(database));
+        requests.and(logs).map_err(sink_error)
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {

@@ -362,6 +362,75 @@ async fn records_wait_for_a_database_that_is_away() {
     assert!(capture.health().last_error.is_none());
 }
 
+/// Two tables have a writer with a connection each, which a spill doubles, and windows have one.
+#[tokio::test]
+async fn records_of_a_spill_are_stored_after_a_restart() {
+    let db = testkit::database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, through) = testkit::proxy::Proxy::in_front_of(&db, 1, |_| Fault::NONE).await;
+    let through = through.application_name("captures");
+    let sink = || PostgresSink::connect(through.clone()).spill(folder.path(), 64 << 20);
+    let connections = async || -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'captures'";
+        sqlx::query_scalar(sql).fetch_one(&db.pool).await.unwrap()
+    };
+    let capture = Capture::builder().start(sink()).unwrap();
+    let subscriber = tracing_subscriber::registry().with(capture.tracing_layer());
+    let subscribed = tracing::subscriber::set_default(subscriber);
+    send(&capture, "GET", "/orders/200", "").await;
+    capture.flush(GENEROUS).await.unwrap();
+    assert!((1..=5).contains(&connections().await));
+    proxy.close();
+    for _ in 0..30 {
+        send(&capture, "POST", "/orders/201", "[1]").await;
+    }
+    // The sink takes all of them, since they can wait on the disk.
+    let deadline = std::time::Instant::now() + GENEROUS;
+    while capture.health().requests.stored < 31 {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{:?}",
+            capture.health()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(subscribed);
+    drop(capture);
+    assert_eq!(all::<RequestSnapshot>(&db).await.len(), 1);
+    // Another process finds them, also if nothing comes, and while the folder is still in use.
+    proxy.open();
+    let capture = Capture::builder().start(sink()).unwrap();
+    let deadline = std::time::Instant::now() + GENEROUS;
+    while all::<RequestSnapshot>(&db).await.len() < 31 {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{:?}",
+            capture.health()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    send(&capture, "GET", "/orders/200", "").await;
+    capture.flush(GENEROUS).await.unwrap();
+    let requests = all::<RequestSnapshot>(&db).await;
+    assert_eq!(requests.len(), 32);
+    let posts = requests.iter().filter(|request| request.method == "POST");
+    assert_eq!(posts.count(), 30);
+    // One whose folder another one uses keeps its records, and says so, until it is free.
+    let second = Capture::builder().start(sink()).unwrap();
+    send(&second, "PUT", "/orders/200", "").await;
+    let error = loop {
+        if let Some(error) = second.health().last_error {
+            break error;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(error.contains("in use by another writer"), "{error}");
+    drop(capture);
+    second.flush(GENEROUS).await.unwrap();
+    assert_eq!(second.health().requests.failed, 0);
+    assert_eq!(all::<RequestSnapshot>(&db).await.len(), 33);
+}
+
 #[tokio::test]
 async fn records_that_the_database_rejects_are_counted() {
     let db = testkit::database().await;
