@@ -4,9 +4,12 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import Ajv from "ajv";
+import schemas from "har-schema";
 import { startBrowser } from "./lib/browser.mjs";
 import { startServer } from "./lib/server.mjs";
 
@@ -47,6 +50,15 @@ async function captured(path, count = 1, filter = "") {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`nothing of ${path} is captured`);
+}
+
+/** What the published schema of HAR 1.2 finds in an archive. */
+function faultsOf(archive) {
+  const ajv = new Ajv({ allErrors: true, schemaId: "auto" });
+  ajv.addMetaSchema(createRequire(import.meta.url)("ajv/lib/refs/json-schema-draft-06.json"));
+  for (const [name, schema] of Object.entries(schemas)) if (name !== "har") ajv.addSchema(schema);
+  const isValid = ajv.compile(schemas.har);
+  return isValid(archive) ? [] : isValid.errors.map(({ dataPath, message }) => `${dataPath} ${message}`);
 }
 
 const skip = existsSync(program) ? false : "the example shop is not built";
@@ -147,6 +159,18 @@ test("curl gets what the application sends, and is captured", { skip: skip || (h
   assert.match(curl("-i", "-H", `traceparent: 00-${trace}-00f067aa0ba902b7-01`, `${address}/products/1`), new RegExp(`traceparent: 00-${trace}-`));
   const [traced] = await captured("/products/1");
   assert.equal(traced.trace_id, trace);
+});
+
+test("an archive of all that was captured is valid", { skip }, () => {
+  const path = join(folder, "all.har");
+  server.run("requests", "export", "--format", "har", "--out", path, "--quiet");
+  const archive = JSON.parse(readFileSync(path, "utf8"));
+  assert.ok(archive.log.entries.length >= 4, `${archive.log.entries.length} entries`);
+  assert.deepEqual(faultsOf(archive), []);
+  // It does find faults.
+  delete archive.log.entries[0].request.method;
+  archive.log.entries[1].startedDateTime = "yesterday";
+  assert.ok(faultsOf(archive).length >= 2);
 });
 
 test("a browser reads the archive of what was captured", { skip }, async () => {
