@@ -394,19 +394,20 @@ fn go_on_after(import: Import, is_all: bool) -> ImportStart {
 fn note_resumed(args: &ImportArgs, input: &Input, import: &Import) {
     let (unit, lines) = (input.unit(), grouped(import.lines.unsigned_abs()));
     let stored = import.stored.unsigned_abs();
-    output::note(&if args.resume {
+    if args.resume {
         let stored = counted_are(stored, "record");
-        format!("resuming after {unit} {lines}: {stored} stored")
+        output::note(&format!("resuming after {unit} {lines}: {stored} stored"));
     } else {
-        // A stream, which was not asked to be resumed.
-        format!(
+        // A stream, which was not asked to be resumed. Two programs may write the same: it is for
+        // the user to decide, also with --quiet.
+        output::warning(&format!(
             "{} up to {unit} {lines} is already imported{} ({}): only the rest is stored; to \
              import all of it: --restart",
             input.shown(),
             as_other_name(input, import),
             counted(stored, "record")
-        )
-    });
+        ));
+    }
 }
 
 /// Says that a file was not taken for another one with the same few bytes.
@@ -442,12 +443,17 @@ fn report_already_imported(
         counted(import.rejected.unsigned_abs(), input.unit()),
     );
     let shown = input.shown();
-    if is_copy {
+    if is_copy || (input.is_unrepeatable() && !import.is_of(input)) {
+        let name = import.shown_name();
+        let name = if name == shown {
+            "an earlier one"
+        } else {
+            &name
+        };
         // Two programs may write the same: it is for the user to decide, also with --quiet.
         output::warning(&format!(
-            "{shown} has the same content as {}, which is already imported ({counts}): nothing of \
-             it is stored; to import it, too: --restart",
-            import.shown_name()
+            "{shown} has the same content as {name}, which is already imported ({counts}): nothing \
+             of it is stored; to import it, too: --restart",
         ));
     } else {
         output::note(&format!(

@@ -194,7 +194,10 @@ pub(super) async fn find_longest(
         .map(Import::from_row)
         .collect::<Result<_, _>>()?;
     let mut alike = None;
-    for import in stored_starts(&mut lines()?, imports).into_iter().rev() {
+    for import in stored_starts(&mut lines()?, imports, |_| false)
+        .into_iter()
+        .rev()
+    {
         let relation = relation(args, input, &import);
         if relation != Relation::Alike {
             return Ok(Some(Found { import, relation }));
@@ -207,15 +210,21 @@ pub(super) async fn find_longest(
 /// Returns the imports that have stored the start of these lines, in the order of their positions,
 /// in which they are given.
 ///
-/// One that ended within a line counts only where that is the end: the line would be cut.
-fn stored_starts(lines: &mut Lines, mut imports: Vec<Import>) -> Vec<Import> {
+/// One that ended within a line counts only where that is the end, and none whose last record goes
+/// on, as far as that `cuts`.
+fn stored_starts(
+    lines: &mut Lines,
+    mut imports: Vec<Import>,
+    cuts: impl Fn(&mut Lines) -> bool,
+) -> Vec<Import> {
     let mut is_over = false;
     imports.retain(|import| {
         // What cannot be read is reported by the import.
         is_over = is_over || !lines.skip(import.position.unsigned_abs()).unwrap_or(false);
         !is_over
             && lines.mark().sha256() == import.prefix_sha256
-            && lines.is_behind_line().unwrap_or(false)
+            && lines.is_behind_line()
+            && !cuts(lines)
     });
     imports
 }
@@ -227,17 +236,21 @@ pub(super) struct FoundInStream {
     pub(super) is_all: bool,
 }
 
-/// The time for which a stream that begins as known content may pause and still be compared.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stream that begins as known content is waited for while it is compared: in all, and
+/// for each 64 KiB that come.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
+
+/// The longest time for which the database is asked whether it knows a stream.
+const MAX_QUERY: Duration = Duration::from_secs(10);
 
 /// Reads the first bytes of a stream, and returns their hash; `None` if there are fewer, or the
 /// rest lets wait for itself. They come again.
 fn start_of_stream(input: &Input) -> Option<String> {
-    /// The longest pause, and the longest time from the first bytes on.
-    const PAUSE: Duration = Duration::from_millis(100);
+    /// The longest pause in all, and the longest time from the first bytes on.
+    const PAUSE: Duration = Duration::from_millis(200);
     const MOST: Duration = Duration::from_millis(250);
 
-    let mut peek = input.peek(PAUSE)?;
+    let mut peek = input.peek(PAUSE, Duration::ZERO)?;
     let mut start = vec![0; START];
     let mut length = 0;
     let mut begun = None;
@@ -256,7 +269,7 @@ fn start_of_stream(input: &Input) -> Option<String> {
 ///
 /// What a stream sends cannot be read again, and is to be stored soon. So it is held back only if
 /// its first bytes are those of known content, until it is known whether it goes on so, and no
-/// longer than it sends. It is then read from its start, whether or not something was found.
+/// longer than [`PATIENCE`]. It is then read from its start, whether or not something was found.
 pub(super) async fn find_in_stream(
     conn: &mut PgConnection,
     args: &ImportArgs,
@@ -265,7 +278,7 @@ pub(super) async fn find_in_stream(
     let Some(start) = start_of_stream(input) else {
         return Ok(None);
     };
-    let rows = sqlx::query(
+    let query = sqlx::query(
         "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
          WHERE start_sha256 = $1 AND stored > 0 AND position BETWEEN $2 AND $3 \
          ORDER BY position, finished_at IS NOT NULL, id",
@@ -274,8 +287,12 @@ pub(super) async fn find_in_stream(
     .bind(MIN_BYTES)
     // What is held back goes to a temporary file that has a limit.
     .bind(i64::try_from(MAX_SPILL).unwrap_or(i64::MAX))
-    .fetch_all(conn)
-    .await?;
+    .fetch_all(conn);
+    // A stream is stored all the same, later, and a signal ends that.
+    let Ok(rows) = tokio::time::timeout(MAX_QUERY, query).await else {
+        return Ok(None);
+    };
+    let rows = rows?;
     let mut imports = Vec::new();
     for row in &rows {
         let import = Import::from_row(row)?;
@@ -288,20 +305,18 @@ pub(super) async fn find_in_stream(
             imports.push(import);
         }
     }
-    let Some(peek) = input.peek(PATIENCE).filter(|_| !imports.is_empty()) else {
+    let (patience, patience_of_chunk) = PATIENCE;
+    let peek = input.peek(patience, patience_of_chunk);
+    let Some(peek) = peek.filter(|_| !imports.is_empty()) else {
         return Ok(None);
     };
     let mut lines = Lines::new(peek);
-    let Some(import) = stored_starts(&mut lines, imports).pop() else {
+    let Some(import) = stored_starts(&mut lines, imports, Lines::is_before_continuation).pop()
+    else {
         return Ok(None);
     };
-    let is_last =
+    let is_all =
         lines.mark().position == import.position.unsigned_abs() && lines.at_end().unwrap_or(false);
-    let is_all = is_last && input.has_all_come();
-    if is_last && !is_all && !lines.has_skipped_line_end() {
-        // It pauses there, perhaps within a line.
-        return Ok(None);
-    }
     let relation = relation(args, input, &import);
     Ok(Some(FoundInStream {
         found: Found { import, relation },

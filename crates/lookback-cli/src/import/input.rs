@@ -278,17 +278,16 @@ impl Input {
         }
     }
 
-    /// Returns a reader of the JSON lines of a stream from its start, which takes nothing of it.
-    /// It ends where nothing comes for a while, too. `None` until [`Input::reader`] was called.
-    pub(super) fn peek(&self, patience: Duration) -> Option<Box<dyn Read + Send>> {
+    /// Returns a reader of the JSON lines of a stream from its start, which takes nothing of it:
+    /// see [`StreamPeek`]. `None` until [`Input::reader`] was called.
+    pub(super) fn peek(
+        &self,
+        patience: Duration,
+        patience_of_chunk: Duration,
+    ) -> Option<Box<dyn Read + Send>> {
         let buffer = Arc::clone(self.sent.get()?);
-        let peek = StreamPeek::new(buffer, self.end.clone(), patience);
+        let peek = StreamPeek::new(buffer, self.end.clone(), patience, patience_of_chunk);
         Some(self.as_lines(Box::new(peek)))
-    }
-
-    /// Whether all that a stream sends has come.
-    pub(super) fn has_all_come(&self) -> bool {
-        self.sent.get().is_some_and(|sent| sent.is_ended())
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {

@@ -140,17 +140,24 @@ impl Lines {
     }
 
     /// Whether what was skipped ends with a line, but for its line end, which may come next.
-    pub(crate) fn is_behind_line(&mut self) -> io::Result<bool> {
-        if self.has_skipped_line_end() {
-            return Ok(true);
+    pub(crate) fn is_behind_line(&mut self) -> bool {
+        if self.last_skipped.is_none_or(|byte| byte == b'\n') {
+            return true;
         }
-        let next = self.reader.fill_buf()?.first();
-        Ok(next.is_none_or(|byte| matches!(byte, b'\r' | b'\n')))
+        match self.reader.fill_buf() {
+            Ok(next) => next.is_empty() || next.starts_with(b"\n") || next.starts_with(b"\r\n"),
+            // A file that is followed may grow.
+            Err(error) => is_waiting(&error),
+        }
     }
 
-    /// Whether what was skipped ends with a line end.
-    pub(crate) fn has_skipped_line_end(&self) -> bool {
-        self.last_skipped.is_none_or(|byte| byte == b'\n')
+    /// Whether the line that comes next looks like a part of the record before it: it is indented,
+    /// as in a stack trace, or closes what a record of several lines has opened.
+    pub(crate) fn is_before_continuation(&mut self) -> bool {
+        const BEGINS: &[u8] = b" \t}])";
+        let next = self.reader.fill_buf().ok();
+        let next = next.and_then(|next| next.iter().find(|byte| !b"\r\n".contains(byte)));
+        next.is_some_and(|byte| BEGINS.contains(byte))
     }
 
     pub(crate) fn at_end(&mut self) -> io::Result<bool> {
@@ -371,11 +378,7 @@ mod tests {
         for (bytes, is_behind) in [(0, true), (2, false), (3, true), (4, true), (14, true)] {
             let mut skipped = lines(text);
             assert!(skipped.skip(bytes).expect("readable"));
-            assert_eq!(
-                skipped.is_behind_line().expect("readable"),
-                is_behind,
-                "{bytes}"
-            );
+            assert_eq!(skipped.is_behind_line(), is_behind, "{bytes}");
         }
     }
 }

@@ -92,40 +92,58 @@ impl Read for StreamReader {
 /// Reads what a stream sends from its start, and takes nothing of it: all of it comes again.
 ///
 /// While it is there, what comes is kept, in a temporary file if need be. It ends where the stream
-/// does, or where nothing comes for a while.
+/// does. Where it has waited too long, or the stream is ended by a signal, it fails, then and ever
+/// after: what comes behind is not known.
 pub(super) struct StreamPeek {
     buffer: Arc<StreamBuffer>,
     end: EndOfStream,
     position: u64,
-    /// How long it waits for more than the first bytes.
+    /// How long it still waits, once the first bytes have come.
     patience: Duration,
+    /// How much longer it waits for each [`CHUNK`] that comes.
+    patience_of_chunk: Duration,
+    has_failed: bool,
 }
 
 impl StreamPeek {
-    pub(super) fn new(buffer: Arc<StreamBuffer>, end: EndOfStream, patience: Duration) -> Self {
+    pub(super) fn new(
+        buffer: Arc<StreamBuffer>,
+        end: EndOfStream,
+        patience: Duration,
+        patience_of_chunk: Duration,
+    ) -> Self {
         buffer.set_keeping(true);
         Self {
             buffer,
             end,
             position: 0,
             patience,
+            patience_of_chunk,
+            has_failed: false,
         }
     }
 }
 
 impl Read for StreamPeek {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let begun = Instant::now();
-        loop {
-            if let Some(length) = self.buffer.peek(self.position, bytes)? {
+        while !self.has_failed {
+            let begun = Instant::now();
+            let peeked = self.buffer.peek(self.position, bytes)?;
+            if self.position > 0 {
+                self.patience = self.patience.saturating_sub(begun.elapsed());
+            }
+            // It may also be lost bit by bit, to bytes that keep coming.
+            self.has_failed = self.patience.is_zero() || (peeked.is_none() && self.end.is_set());
+            if let Some(length) = peeked.filter(|_| !self.has_failed) {
+                let chunks = |position: u64| u32::try_from(position / CHUNK as u64);
+                let before = chunks(self.position).unwrap_or(u32::MAX);
                 self.position += length as u64;
+                let come = chunks(self.position).unwrap_or(u32::MAX) - before;
+                self.patience += self.patience_of_chunk * come;
                 return Ok(length);
             }
-            let is_over = self.position > 0 && begun.elapsed() >= self.patience;
-            if is_over || self.end.is_set() {
-                return Ok(0);
-            }
         }
+        Err(io::ErrorKind::TimedOut.into())
     }
 }
 
@@ -271,15 +289,15 @@ impl StreamBuffer {
         let nothing = |state: &mut Buffered| state.end <= position && state.ended.is_none();
         let waited = self.changed.wait_timeout_while(state, MOMENT, nothing);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if state.end <= position {
-            return Ok(state.ended.as_ref().map(|_| 0));
+        if state.end > position {
+            return state.copy_from(position, bytes).map(Some);
         }
-        state.copy_from(position, bytes).map(Some)
-    }
-
-    /// Whether all has come.
-    pub(super) fn is_ended(&self) -> bool {
-        matches!(self.lock().ended, Some(Ok(())))
+        match &state.ended {
+            None => Ok(None),
+            Some(Ok(())) => Ok(Some(0)),
+            // The import returns it.
+            Some(Err(error)) => Err(error.kind().into()),
+        }
     }
 
     /// Adds what has come. Waits for room.
@@ -366,7 +384,10 @@ impl Buffered {
             && self.end - self.read < MAX_AHEAD_KEEPING
             && self.end - self.start < MAX_IN_MEMORY;
         if is_in_memory {
-            self.chunks.push_back(bytes.to_vec());
+            match self.chunks.back_mut() {
+                Some(last) if last.len() + bytes.len() <= CHUNK => last.extend_from_slice(bytes),
+                _ => self.chunks.push_back(bytes.to_vec()),
+            }
         } else if self.add_to_spill(bytes).is_err() {
             self.is_spill_full = true;
             return false;

@@ -52,14 +52,14 @@ async fn content_of_a_pipe_is_recognised() {
     pipe(&lookback, &[], &text).succeeded();
     transcript!(pipe(&lookback, &[], &text), @"
 $ lookback import -
-! standard input is already imported: 100 records, 0 lines rejected; to import it again: --restart
+! warning: standard input has the same content as an earlier one, which is already imported (100 records, 0 lines rejected): nothing of it is stored; to import it, too: --restart
 ");
     assert_eq!(stored(&lookback).await, 100);
     // Under a name, too, and as a file.
     transcript!(pipe(&lookback, &["--name", "orders", "--json"], &text), @r#"
 $ lookback import - --name orders --json
 {"data":{"finished":true,"lines":100,"rejected":0,"rejected_in_all":0,"stored":0,"stored_in_all":100}}
-! standard input is already imported as standard input: 100 records, 0 lines rejected; to import it again: --restart
+! warning: standard input has the same content as an earlier one, which is already imported (100 records, 0 lines rejected): nothing of it is stored; to import it, too: --restart
 "#);
     lookback.write("orders.jsonl", &text);
     transcript!(lookback.run(&["import", "orders.jsonl"]), @"
@@ -97,26 +97,26 @@ async fn rest_of_a_pipe_behind_known_content_is_imported() {
     pipe(&lookback, &[], lines(0..100)).succeeded();
     transcript!(pipe(&lookback, &[], lines(0..130)), @"
 $ lookback import -
-! standard input up to line 100 is already imported (100 records): only the rest is stored; to import all of it: --restart
+! warning: standard input up to line 100 is already imported (100 records): only the rest is stored; to import all of it: --restart
 ! standard input: 30 log lines and 0 requests in [time] ([rate] records/s)
 ");
     assert_eq!(stored(&lookback).await, 130);
     // The longest that is known counts.
     transcript!(pipe(&lookback, &["--name", "orders"], lines(0..150)), @"
 $ lookback import - --name orders
-! standard input up to line 130 is already imported as standard input (130 records): only the rest is stored; to import all of it: --restart
+! warning: standard input up to line 130 is already imported as standard input (130 records): only the rest is stored; to import all of it: --restart
 ! standard input: 20 log lines and 0 requests in [time] ([rate] records/s)
 ");
     assert_eq!(stored(&lookback).await, 150);
     transcript!(pipe(&lookback, &[], lines(0..150)), @"
 $ lookback import -
-! standard input is already imported as orders: 150 records, 0 lines rejected; to import it again: --restart
+! warning: standard input has the same content as orders, which is already imported (150 records, 0 lines rejected): nothing of it is stored; to import it, too: --restart
 ");
     // The shorter one is known, and the longer one goes on in another way.
     let other = lines(0..140) + &lines(1_000..1_010);
     transcript!(pipe(&lookback, &[], &other), @"
 $ lookback import -
-! standard input up to line 130 is already imported (130 records): only the rest is stored; to import all of it: --restart
+! warning: standard input up to line 130 is already imported (130 records): only the rest is stored; to import all of it: --restart
 ! standard input: 20 log lines and 0 requests in [time] ([rate] records/s)
 ");
     let distinct = "SELECT count(DISTINCT message) FROM logs";
@@ -230,6 +230,69 @@ async fn pipe_that_stops_in_known_content_is_stored_soon_and_at_a_signal() {
     let (code, err) = end(child);
     drop(input);
     assert_eq!(code, Some(130), "{err}");
+}
+
+/// One that begins as known content, and goes on in another way line by line, is not held back for
+/// as long as the known content is.
+#[tokio::test]
+async fn pipe_that_goes_on_slowly_is_stored_soon() {
+    let lookback = Lookback::new().await;
+    pipe(&lookback, &[], lines(0..5_000)).succeeded();
+    let (child, mut input) = start(&lookback, &[]);
+    input.write_all(lines(0..30).as_bytes()).unwrap();
+    let mut sent = 30;
+    while stored(&lookback).await == 5_000 {
+        assert!(sent < 600, "nothing is stored");
+        let line = lines(10_000 + sent..10_001 + sent);
+        input.write_all(line.as_bytes()).unwrap();
+        sent += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(input);
+    let (code, err) = end(child);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(stored(&lookback).await, 5_000 + i64::from(sent));
+}
+
+#[tokio::test]
+async fn record_of_several_lines_is_not_cut() {
+    let lookback = Lookback::new().await;
+    let frames = |range: std::ops::Range<u32>| -> String {
+        let frame = |number| format!("    at handler_{number:04} (/app/src/orders.js:{number})\n");
+        range.map(frame).collect()
+    };
+    let text = "2026-01-31T12:00:00Z ERROR boom\n".to_owned() + &frames(0..30);
+    pipe(&lookback, &[], &text).succeeded();
+    let whole = text.clone() + &frames(30..40) + "2026-01-31T12:00:01Z INFO next\n";
+    pipe(&lookback, &[], &whole).succeeded();
+    let trace = "SELECT count(*) FROM logs WHERE message LIKE '%boom%handler_0039%'";
+    assert_eq!(lookback.number(trace).await, 1);
+    assert_eq!(stored(&lookback).await, 3);
+    // A next record begins behind it.
+    let next = text + "2026-01-31T12:00:02Z INFO another\n";
+    let ran = pipe(&lookback, &[], &next).succeeded();
+    assert!(ran.err.contains("only the rest is stored"), "{ran:#?}");
+    assert_eq!(stored(&lookback).await, 4);
+}
+
+#[tokio::test]
+async fn pause_within_a_row_is_not_its_end() {
+    let lookback = Lookback::new().await;
+    let csv: &[&str] = &["--format", "csv", "--kind", "logs"];
+    let row = |number: u32| format!("API,info,record {number:030}\n");
+    let rows: String = (0..40).map(row).collect();
+    let text = format!("source,level,message\n{rows}API,info,first");
+    pipe(&lookback, csv, &text).succeeded();
+    let (child, mut input) = start(&lookback, csv);
+    input.write_all(text.as_bytes()).unwrap();
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    input.write_all(b" and last\n").unwrap();
+    drop(input);
+    let (code, err) = end(child);
+    assert_eq!(code, Some(0), "{err}");
+    let whole = "SELECT count(*) FROM logs WHERE message = 'first and last'";
+    assert_eq!(lookback.number(whole).await, 1, "{err}");
+    assert_eq!(stored(&lookback).await, 82);
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ impl<M: Model> LazyWriter<M> {
         row: impl Fn(T) -> M::New,
     ) -> Result<(), Error> {
         if records.is_empty() {
-            return Ok(());
+            return self.resume(database).await;
         }
         let writer = match self.writer.take() {
             Some(writer) => writer,

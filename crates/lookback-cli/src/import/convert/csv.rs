@@ -18,6 +18,8 @@ pub(in crate::import) struct CsvRows {
     buffer: Vec<u8>,
     /// How far it was taken.
     taken: usize,
+    /// Whether more has to come before a row can be read.
+    is_waiting: bool,
     /// The names of the columns, as JSON strings; empty until they are read.
     names: Vec<Vec<u8>>,
     /// The number of lines that were read.
@@ -52,6 +54,7 @@ impl CsvRows {
             input,
             buffer: Vec::new(),
             taken: 0,
+            is_waiting: false,
             names: Vec::new(),
             line: 0,
         }
@@ -91,9 +94,13 @@ impl CsvRows {
             self.buffer.drain(..self.taken);
             self.taken = 0;
         }
+        if self.is_waiting {
+            self.fill()?;
+        }
         let begin = self.taken;
         let row = self.read_row();
-        if row.is_err() {
+        self.is_waiting = row.is_err();
+        if self.is_waiting {
             self.taken = begin;
         }
         row
