@@ -190,8 +190,13 @@ async fn execute(
     if matches!(started, ImportStart::Fresh) && !args.restart && input.is_unrepeatable() {
         if let Some(FoundInStream { found, is_all }) =
             session.find_in_stream(config, &args, &input).await
-            && lines.skip(found.import.position.unsigned_abs())?
         {
+            // All of it was there when it was compared.
+            if !lines.skip(found.import.position.unsigned_abs())? {
+                return Err(Failure::failed(
+                    "standard input changed while it was read: this is a bug in lookback",
+                ));
+            }
             input.buffer().set_stored(lines.mark().position);
             is_copy = found.relation == Relation::Copy;
             started = go_on_after(found.import, is_all);

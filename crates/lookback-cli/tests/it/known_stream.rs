@@ -1,11 +1,12 @@
 //! Pipes whose content was imported before.
 
 use std::io::Write as _;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::stream::start;
 use crate::support::{self, Lookback, Ran, transcript};
 
 /// Lines of a program, of about 50 bytes.
@@ -22,19 +23,6 @@ async fn stored(lookback: &Lookback) -> i64 {
 fn pipe(lookback: &Lookback, options: &[&str], text: impl AsRef<[u8]>) -> Ran {
     let call = [&["import", "-"], options].concat();
     lookback.run_with(&call, text.as_ref())
-}
-
-fn start(lookback: &Lookback, options: &[&str]) -> (Child, ChildStdin) {
-    let mut child = lookback
-        .command(&["import", "-"])
-        .args(options)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let input = child.stdin.take().unwrap();
-    (child, input)
 }
 
 fn end(child: Child) -> (Option<i32>, String) {

@@ -182,7 +182,8 @@ const PARTS: [&str; 2] = [
     "{\"log\":\" ends\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01Z\"}\n",
 ];
 
-fn start(lookback: &Lookback, options: &[&str]) -> (Child, ChildStdin) {
+/// Starts an import of a stream.
+pub(crate) fn start(lookback: &Lookback, options: &[&str]) -> (Child, ChildStdin) {
     let mut child = lookback
         .command(&["import", "-"])
         .args(options)

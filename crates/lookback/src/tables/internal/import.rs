@@ -35,7 +35,7 @@ pub(crate) struct Import {
     pub(crate) prefix_sha256: String,
     /// SHA-256, in hexadecimal, of the first 1,024 bytes, by which the start of
     /// known content is recognised before the rest of it has come. NULL if
-    /// fewer were processed, and for imports of versions before 0.2.
+    /// fewer were processed, and for imports from before this column.
     pub(crate) start_sha256: Option<String>,
     /// When the end of the input was reached.
     pub(crate) finished_at: Option<DateTime<Utc>>,
